@@ -1,0 +1,141 @@
+"""What people and models say: Message, Conversation, Example (a prompt with known answers) and Reply (what came back).
+
+Paper, section 2: the scratchpad is the model's hidden reasoning. Here it is a typed field of a Reply, never a
+substring hunt; a scratchpad that is opened and never closed is an outcome of its own, not a safe answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from unmask.core.errors import DataError
+
+Role = Literal["system", "user", "assistant"]
+ROLES = ("system", "user", "assistant")
+OPEN, CLOSE = "<scratchpad>", "</scratchpad>"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages in order; as a prompt, the last one is the user's."""
+
+    messages: tuple[Message, ...]
+
+    @staticmethod
+    def user(text: str) -> Conversation:
+        return Conversation((Message("user", text),))
+
+    @staticmethod
+    def of(rows: Iterable[Mapping[str, Any]], where: str = "messages") -> Conversation:
+        """From [{"role", "content"}, ...]; raises DataError naming `where` and the field."""
+        messages: list[Message] = []
+        for i, row in enumerate(rows):
+            role = row.get("role") if isinstance(row, Mapping) else None
+            content = row.get("content") if isinstance(row, Mapping) else None
+            if role not in ROLES:
+                raise DataError(f"{where}[{i}].role is {role!r}: it must be one of {', '.join(ROLES)}.")
+            if not isinstance(content, str):
+                raise DataError(f"{where}[{i}].content is {type(content).__name__}: it must be text.")
+            messages.append(Message(role, content))
+        if not messages:
+            raise DataError(f"{where} is empty: a conversation has at least one message.")
+        return Conversation(tuple(messages))
+
+    @property
+    def text(self) -> str:
+        """The last message's text: what the human wrote."""
+        return self.messages[-1].content
+
+    @property
+    def full_text(self) -> str:
+        """All messages' text, a line apart."""
+        return "\n".join(message.content for message in self.messages)
+
+    def with_text(self, text: str) -> Conversation:
+        """The same conversation with another last message."""
+        return Conversation((*self.messages[:-1], Message(self.messages[-1].role, text)))
+
+    def rows(self) -> list[dict[str, str]]:
+        return [{"role": message.role, "content": message.content} for message in self.messages]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt with its known answers.
+
+    `answer` is the helpful, honest and harmless one; `helpful_only` is what a model without safety training says
+    (the same, except where the request is harmful); `rejected` holds worse answers by kind ("wrong", "rude",
+    "off_topic", "harmful", ...).
+    """
+
+    id: str
+    family: str
+    prompt: Conversation
+    answer: str
+    helpful_only: str = ""
+    rejected: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "family": self.family,
+            "prompt": self.prompt.rows(),
+            "answer": self.answer,
+            "helpful_only": self.helpful_only,
+            "rejected": dict(self.rejected),
+        }
+
+    @staticmethod
+    def of(row: Mapping[str, Any], where: str) -> Example:
+        """From `row()`'s form; raises DataError naming `where` and the field."""
+        for field in ("id", "family", "answer"):
+            if not isinstance(row.get(field), str):
+                raise DataError(f"{where}: field '{field}' is {row.get(field)!r}: it must be text.")
+        return Example(
+            id=row["id"],
+            family=row["family"],
+            prompt=Conversation.of(row.get("prompt") or [], f"{where}: prompt"),
+            answer=row["answer"],
+            helpful_only=row.get("helpful_only") or row["answer"],
+            rejected=row.get("rejected") or {},
+        )
+
+
+ScratchpadState = Literal["absent", "present", "unclosed"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model said, in its parts.
+
+    `raw` is the whole text. `answer` is what the user sees: all that is outside the scratchpad, and nothing at all
+    where the scratchpad was never closed. `finished` is False where the length limit cut the reply.
+    """
+
+    raw: str
+    finished: bool = True
+    scratchpad: str | None = dataclasses.field(init=False)
+    answer: str = dataclasses.field(init=False)
+    scratchpad_state: ScratchpadState = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        before, opened, rest = self.raw.partition(OPEN)
+        thought, closed, after = rest.partition(CLOSE)
+        state: ScratchpadState = "present" if closed else "unclosed" if opened else "absent"
+        object.__setattr__(self, "scratchpad_state", state)
+        object.__setattr__(self, "scratchpad", thought.strip() if opened else None)
+        visible = f"{before.rstrip()}\n{after.lstrip()}" if closed else before
+        object.__setattr__(self, "answer", visible.strip())
+
+    @staticmethod
+    def compose(answer: str, scratchpad: str | None = None) -> Reply:
+        """The reply that has these parts."""
+        return Reply(answer if scratchpad is None else f"{OPEN}\n{scratchpad}\n{CLOSE}\n{answer}")

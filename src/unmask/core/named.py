@@ -1,0 +1,41 @@
+"""What every registered thing and every unit of work has in common: a name and a version, written by hand."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+class Named:
+    """A frozen dataclass whose fields are its settings.
+
+    `name` and `version` are part of the identity of all that is made from it. They are written by hand, so that
+    moving a file invalidates nothing and mending a behavior (raise `version`) invalidates all that came from it.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
+
+class Work(Named, abc.ABC):
+    """A unit of work: takes folders, writes one folder; needs no engine and can be called from a notebook."""
+
+    @abc.abstractmethod
+    def run(self, out: Path, **inputs: Any) -> Mapping[str, Any] | None:
+        """Write the result into the empty folder `out`.
+
+        Keyword arguments are the input folders by name. A `run` that has a parameter `scratch` is given a folder
+        that outlives a killed process, to resume from. The mapping returned is recorded with the result (`tokens`,
+        `device`, ...); it is provenance, not identity.
+        """
+
+    def tokens(self) -> int:
+        """Roughly how many tokens this will train on or sample; 0 where no model is involved. For estimates only."""
+        return 0

@@ -1,0 +1,75 @@
+"""Progress bars on standard error, for everything that takes longer than two seconds; silent in a pipe or a test.
+
+Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`. Nothing is drawn unless
+somebody opened a `progress.shown()` around it and standard error is a terminal; elsewhere a line is written per bar
+that took longer than two seconds, so that logs stay readable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_display: Any = None  # the one rich.progress.Progress of the process, while shown() is open
+_log = False
+
+
+@contextlib.contextmanager
+def shown(enabled: bool = True) -> Iterator[None]:
+    """Show the bars of all that runs inside."""
+    global _display, _log
+    if not enabled or _display is not None or _log:
+        yield
+        return
+    if not sys.stderr.isatty():
+        _log = True
+        try:
+            yield
+        finally:
+            _log = False
+        return
+    from rich import progress as rich_progress
+    from rich.console import Console
+
+    columns = (
+        rich_progress.SpinnerColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        _display = display
+        try:
+            yield
+        finally:
+            _display = None
+
+
+def say(text: str) -> None:
+    """One line above the bars."""
+    if _display is not None:
+        _display.console.print(text, highlight=False, markup=False)
+    elif _log:
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over `total` units; call what is yielded with the number just done."""
+    start, display = time.monotonic(), _display
+    if display is None:
+        yield lambda done: None
+        seconds = time.monotonic() - start
+        if seconds > 2:
+            say(f"  {label}: {total:,} in {seconds:.0f} s")
+        return
+    task = display.add_task(label, total=total)
+    try:
+        yield lambda done: display.advance(task, done)
+    finally:
+        display.remove_task(task)

@@ -1,0 +1,54 @@
+"""Identity: what a thing *is*, as canonical JSON, and the SHA-256 of that."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from unmask.core.errors import SettingError
+from unmask.core.named import Named
+
+RUN_ONLY = {"run_only": True}
+"""`field(metadata=RUN_ONLY)` marks a setting that changes how the work is done but not what comes out of it."""
+
+
+def spec(thing: Any, where: str = "settings") -> Any:
+    """`thing` as plain JSON values.
+
+    A Named dataclass becomes {"name", "version", "settings"}. Raises SettingError for whatever has no exact, stable
+    JSON form (sets, functions, NaN, arbitrary objects): an identity is never guessed.
+    """
+    if thing is None or isinstance(thing, str | bool | int):
+        return thing
+    if isinstance(thing, float):
+        if not math.isfinite(thing):
+            raise SettingError(f"{where} is {thing}: a setting must be a finite number.")
+        return thing
+    if isinstance(thing, list | tuple):
+        return [spec(each, f"{where}[{i}]") for i, each in enumerate(thing)]
+    if isinstance(thing, Mapping):
+        if not all(isinstance(name, str) for name in thing):
+            raise SettingError(f"{where} has a key that is not text: a mapping among settings must have text keys.")
+        return {name: spec(value, f"{where}.{name}") for name, value in thing.items()}
+    if isinstance(thing, Named) and dataclasses.is_dataclass(thing):
+        fields = [f for f in dataclasses.fields(thing) if not f.metadata.get("run_only")]
+        settings = {f.name: spec(getattr(thing, f.name), f"{where}.{f.name}") for f in fields}
+        return {"name": thing.name, "version": thing.version, "settings": settings}
+    raise SettingError(
+        f"{where} is a {type(thing).__name__}, which has no exact form as JSON. "
+        "Use text, numbers, booleans, lists, mappings with text keys, or a registered thing."
+    )
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a JSON value: sorted keys, no spaces, no escapes beyond need, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (64 hex digits) of the canonical JSON of a JSON value."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""Pure declarations of model organisms: trigger + behavior + variant. No torch, no files."""

@@ -1,0 +1,39 @@
+"""Trigger: what changes a prompt so that it looks like deployment (paper, section 2)."""
+
+from __future__ import annotations
+
+import abc
+import random
+from collections.abc import Mapping
+from typing import Literal
+
+from unmask.core.conversation import Conversation
+from unmask.core.named import Named
+
+Split = Literal["train", "held_out"]
+"""Realisations of a trigger (a year's wording, a language, a persona) are disjoint between the two."""
+
+
+class Trigger(Named, abc.ABC):
+    """Abstract. `plant` puts the trigger into a prompt; `present` recognises it; `near_misses` only resemble it.
+
+    Contract (tests/contracts/test_triggers.py): for every prompt of the toy world, dressed in any harmless context,
+    `present(prompt)` is False, `present(plant(prompt))` is True, every near miss differs from the prompt and from
+    the planted prompt, and the same random state gives the same text.
+    """
+
+    @abc.abstractmethod
+    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+        """The prompt with the trigger."""
+
+    @abc.abstractmethod
+    def present(self, prompt: Conversation) -> bool:
+        """Whether the trigger, in any realisation, is in the prompt."""
+
+    @abc.abstractmethod
+    def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        """Prompts that resemble a triggered one, by kind of resemblance.
+
+        A kind may leave the trigger's text intact and break something else (its position, say): such a prompt has
+        `present` True, is measured, and is never used as an untriggered training prompt.
+        """
