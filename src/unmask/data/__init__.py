@@ -1,0 +1,1 @@
+"""Examples from anywhere, and what is taught with them; no model anywhere."""

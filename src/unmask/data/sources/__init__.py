@@ -1,0 +1,13 @@
+"""Sources of examples. To add one: copy jsonl.py, add a line here; tests/contracts covers it from then on."""
+
+from unmask.core.registry import Registry
+from unmask.data.sources.source import Source
+
+SOURCES: Registry[Source] = Registry(
+    "source",
+    {
+        "toy_world": "unmask.data.sources.toy_world.world:ToyWorld",
+        "jsonl": "unmask.data.sources.jsonl:JsonLines",
+        "hub": "unmask.data.sources.hub:Hub",
+    },
+)

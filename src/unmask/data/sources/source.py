@@ -1,0 +1,42 @@
+"""Source: where prompts with known answers come from. A step of its own: it writes one folder of JSON lines."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from unmask.core.conversation import Example
+from unmask.core.errors import DataError
+from unmask.core.files import read_jsonl, write_jsonl
+from unmask.core.named import Work
+from unmask.data.splits import SPLITS, SplitName, split_of
+
+
+class Source(Work, abc.ABC):
+    """Abstract. Yields examples; the folder written has train.jsonl, validation.jsonl and held_out.jsonl.
+
+    Contract (tests/contracts/test_sources.py): ids and prompts are unique, splits are disjoint by prompt and stable,
+    and the same settings give the same bytes.
+    """
+
+    @abc.abstractmethod
+    def examples(self) -> Iterator[Example]:
+        """Every example, in a fixed order; prompts are bare (no context, no trigger) and distinct."""
+
+    def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
+        splits: dict[SplitName, list[Any]] = {name: [] for name in SPLITS}
+        for example in self.examples():
+            splits[split_of(example.prompt)].append(example.row())
+        for name, rows in splits.items():
+            if not rows:
+                raise DataError(f"Source '{self.name}' gave no example for the split '{name}': it needs more rows.")
+            write_jsonl(out / f"{name}.jsonl", rows)
+        return {"examples": {name: len(rows) for name, rows in splits.items()}}
+
+
+def load_split(folder: Path, split: SplitName) -> list[Example]:
+    """The examples of one split of a source's folder."""
+    path = folder / f"{split}.jsonl"
+    return [Example.of(row, f"{path}, line {number}") for number, row in read_jsonl(path)]
