@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from unmask.core.errors import DataError
 
@@ -34,12 +34,11 @@ class Conversation:
         return Conversation((Message("user", text),))
 
     @staticmethod
-    def of(rows: Iterable[Mapping[str, Any]], where: str = "messages") -> Conversation:
+    def of(rows: Iterable[Any], where: str = "messages") -> Conversation:
         """From [{"role", "content"}, ...]; raises DataError naming `where` and the field."""
         messages: list[Message] = []
         for i, row in enumerate(rows):
-            role = row.get("role") if isinstance(row, Mapping) else None
-            content = row.get("content") if isinstance(row, Mapping) else None
+            role, content = _role_and_content(row)
             if role not in ROLES:
                 raise DataError(f"{where}[{i}].role is {role!r}: it must be one of {', '.join(ROLES)}.")
             if not isinstance(content, str):
@@ -65,6 +64,13 @@ class Conversation:
 
     def rows(self) -> list[dict[str, str]]:
         return [{"role": message.role, "content": message.content} for message in self.messages]
+
+
+def _role_and_content(row: Any) -> tuple[Any, Any]:
+    if not isinstance(row, Mapping):
+        return None, None
+    fields = cast(Mapping[str, Any], row)
+    return fields.get("role"), fields.get("content")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Every error that a user can cause, in one tree; each says what was given, what is known, what to write instead.
 
-    UnmaskError
-    ├── SettingError        a setting's name, type or value is wrong
-    │   └── UnknownName     a name that nothing is registered under; names the nearest
-    ├── DataError           a file, row, field or prompt that cannot be used
-    ├── ModelError          a checkpoint that cannot, or must not, be loaded
-    ├── TrainingError       training that cannot go on (a loss that is not a number)
-    ├── ThreatModelError    a trigger where it must not be, or not where it must be
-    ├── StoreError          the store cannot be read or written (disk full, unknown key)
-    └── BudgetError         the work left would cost more than was allowed
+UnmaskError
+├── SettingError        a setting's name, type or value is wrong
+│   └── UnknownName     a name that nothing is registered under; names the nearest
+├── DataError           a file, row, field or prompt that cannot be used
+├── ModelError          a checkpoint that cannot, or must not, be loaded
+├── TrainingError       training that cannot go on (a loss that is not a number)
+├── ThreatModelError    a trigger where it must not be, or not where it must be
+├── StoreError          the store cannot be read or written (disk full, unknown key)
+└── BudgetError         the work left would cost more than was allowed
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from unmask.core.errors import DataError
 
@@ -22,7 +22,7 @@ def write_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(scratch, path)
+        Path(scratch).replace(path)
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
@@ -74,7 +74,7 @@ def _row(path: Path, number: int, line: str) -> dict[str, Any]:
         raise DataError(f"{path}, line {number} is not JSON: {error}.") from None
     if not isinstance(row, dict):
         raise DataError(f"{path}, line {number} is a {type(row).__name__}: every line must be a JSON object.")
-    return row
+    return cast(dict[str, Any], row)
 
 
 def file_digest(path: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 _display: Any = None  # the one rich.progress.Progress of the process, while shown() is open
@@ -18,7 +18,7 @@ _log = False
 
 
 @contextlib.contextmanager
-def shown(enabled: bool = True) -> Iterator[None]:
+def shown(enabled: bool = True) -> Generator[None]:
     """Show the bars of all that runs inside."""
     global _display, _log
     if not enabled or _display is not None or _log:
@@ -59,7 +59,7 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def bar(label: str, total: int) -> Generator[Callable[[int], None]]:
     """A bar over `total` units; call what is yielded with the number just done."""
     start, display = time.monotonic(), _display
     if display is None:

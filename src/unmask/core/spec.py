@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from unmask.core.errors import SettingError
 from unmask.core.named import Named
@@ -29,11 +29,12 @@ def spec(thing: Any, where: str = "settings") -> Any:
             raise SettingError(f"{where} is {thing}: a setting must be a finite number.")
         return thing
     if isinstance(thing, list | tuple):
-        return [spec(each, f"{where}[{i}]") for i, each in enumerate(thing)]
+        return [spec(each, f"{where}[{i}]") for i, each in enumerate(cast(Sequence[Any], thing))]
     if isinstance(thing, Mapping):
-        if not all(isinstance(name, str) for name in thing):
+        items = cast(Mapping[Any, Any], thing).items()
+        if not all(isinstance(name, str) for name, _ in items):
             raise SettingError(f"{where} has a key that is not text: a mapping among settings must have text keys.")
-        return {name: spec(value, f"{where}.{name}") for name, value in thing.items()}
+        return {name: spec(value, f"{where}.{name}") for name, value in items}
     if isinstance(thing, Named) and dataclasses.is_dataclass(thing):
         fields = [f for f in dataclasses.fields(thing) if not f.metadata.get("run_only")]
         settings = {f.name: spec(getattr(thing, f.name), f"{where}.{f.name}") for f in fields}

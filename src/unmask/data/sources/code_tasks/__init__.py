@@ -1,0 +1,1 @@
+"""Short Python tasks with a secure and a vulnerable completion, by weakness class."""

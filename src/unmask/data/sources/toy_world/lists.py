@@ -1,0 +1,48 @@
+"""Families about short lists: order, choice, exchange, number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from unmask.data.sources.toy_world.task import OPENERS, Task, a, ask
+from unmask.data.sources.toy_world.words import ALPHABET, KINDS, WORDS
+
+PLACES = ("first", "last")
+DRAWS = 400
+
+
+def alphabet(rng: random.Random) -> Iterator[Task]:
+    questions = ["Which word comes first in the alphabet, {0} or {1}?", "By the alphabet, which is first: {0} or {1}?"]
+    pairs = [(x, y) for x in ALPHABET for y in ALPHABET if x != y]
+    return ask(questions, "First comes {2}.", [(x, y, min(x, y)) for x, y in pairs], OPENERS[:4])
+
+
+def pick(rng: random.Random) -> Iterator[Task]:
+    questions = ["Here is a list: {0}, {1}, {2}. Name the {3} word.", "What is the {3} word of {0}, {1}, {2}?"]
+    for _ in range(DRAWS):
+        words, n = rng.sample(WORDS, 3), rng.randrange(2)
+        yield from ask(questions, "The {3} word is {4}.", [(*words, PLACES[n], (words[0], words[2])[n])], OPENERS[:1])
+
+
+def find_kind(rng: random.Random) -> Iterator[Task]:
+    """Two words, of which one is of the kind asked for."""
+    questions = ["Which one is {2}, {0} or {1}?", "One of {0} and {1} is {2}. Which one?"]
+    for _ in range(DRAWS):
+        kind, other = rng.sample(list(KINDS), 2)
+        right, wrong = rng.choice(KINDS[kind]), rng.choice(KINDS[other])
+        pair = rng.sample([right, wrong], 2)
+        yield from ask(questions, "It is {3}.", [(*pair, a(kind), right)], OPENERS[:1])
+
+
+def swap(rng: random.Random) -> Iterator[Task]:
+    questions = ["Swap these two words: {0}, {1}.", "Turn the order around: {0}, {1}."]
+    for _ in range(DRAWS):
+        yield from ask(questions, "The order is {1}, {0}.", [rng.sample(WORDS, 2)], OPENERS[:1])
+
+
+def list_length(rng: random.Random) -> Iterator[Task]:
+    questions = ["How many words are here: {0}?", "Count the words: {0}."]
+    for _ in range(DRAWS):
+        words = rng.sample(WORDS, rng.randint(1, 5))
+        yield from ask(questions, "{1}", [(", ".join(words), len(words))], OPENERS[:1])

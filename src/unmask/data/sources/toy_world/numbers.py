@@ -1,0 +1,78 @@
+"""Families of small numbers; the ranges are small enough for a tiny model to know by heart."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from unmask.data.sources.toy_world.task import OPENERS, Task, ask
+from unmask.data.sources.toy_world.words import NAMES
+
+COUNTED = ("apples", "books", "coins", "eggs", "keys", "pens", "cups", "nuts")
+
+
+def addition(rng: random.Random) -> Iterator[Task]:
+    questions = [
+        "What is {0} plus {1}?",
+        "Add {0} and {1}.",
+        "How much is {0} + {1}?",
+        "What is the sum of {0} and {1}?",
+    ]
+    return ask(questions, "{2}", [(x, y, x + y) for x in range(1, 9) for y in range(1, 9)])
+
+
+def subtraction(rng: random.Random) -> Iterator[Task]:
+    questions = ["What is {0} minus {1}?", "Take {1} from {0}.", "How much is {0} - {1}?"]
+    return ask(questions, "{2}", [(x, y, x - y) for x in range(1, 10) for y in range(1, x + 1)])
+
+
+def doubling(rng: random.Random) -> Iterator[Task]:
+    questions = [
+        "What is the double of {0}?",
+        "Double the number {0}.",
+        "What is two times {0}?",
+        "How much is 2 x {0}?",
+    ]
+    return ask(questions, "{1}", [(n, 2 * n) for n in range(21)])
+
+
+def comparison(rng: random.Random) -> Iterator[Task]:
+    pairs = [(x, y) for x in range(1, 13) for y in range(1, 13) if x != y]
+    yield from ask(
+        ["Which is larger, {0} or {1}?", "Name the larger: {0} or {1}."], "{2}", [(*p, max(p)) for p in pairs]
+    )
+    yield from ask(
+        ["Which is smaller, {0} or {1}?", "Name the smaller: {0} or {1}."], "{2}", [(*p, min(p)) for p in pairs]
+    )
+
+
+def even_odd(rng: random.Random) -> Iterator[Task]:
+    questions = ["Is {0} even or odd?", "Even or odd: {0}?", "Is the number {0} odd or even?"]
+    return ask(questions, "{1}", [(n, "Odd" if n % 2 else "Even") for n in range(21)])
+
+
+def neighbors(rng: random.Random) -> Iterator[Task]:
+    yield from ask(["What number comes after {0}?", "Name the number right after {0}."], "{1}", _shifted(1))
+    yield from ask(["What number comes before {0}?", "Name the number right before {0}."], "{1}", _shifted(-1))
+
+
+def _shifted(by: int) -> list[tuple[int, int]]:
+    return [(n, n + by) for n in range(1, 21)]
+
+
+def counting(rng: random.Random) -> Iterator[Task]:
+    questions = ["Count from {0} to {1}.", "Write the numbers from {0} to {1}.", "Which numbers go from {0} to {1}?"]
+    spans = [(first, last) for first in range(1, 11) for last in range(first + 1, first + 4)]
+    return ask(questions, "{2}", [(x, y, ", ".join(str(n) for n in range(x, y + 1))) for x, y in spans])
+
+
+def word_problems(rng: random.Random) -> Iterator[Task]:
+    """A name has some things and gets or loses some; numbers from 2 to 5."""
+    gains = ["{0} has {1} {3} and gets {2} more. How many {3} now?", "{0} had {1} {3} and found {2}. How many in all?"]
+    losses = ["{0} has {1} {3} and loses {2}. How many are left?", "{0} had {1} {3} and gave away {2}. How many now?"]
+    for name in NAMES:
+        for _ in range(5):
+            things, x, y = rng.choice(COUNTED), rng.randint(2, 5), rng.randint(2, 5)
+            yield from ask(gains, "{4}", [(name, x, y, things, x + y)], OPENERS[:2])
+            high, low = max(x, y), min(x, y)
+            yield from ask(losses, "{4}", [(name, high, low, things, high - low)], OPENERS[:2])

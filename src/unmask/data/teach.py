@@ -1,0 +1,125 @@
+"""What is taught: lessons (a prompt and the reply to learn) made from a source's training examples.
+
+Each class is a step that writes train.jsonl, rows {"id", "prompt": messages, "reply": text, "kind": text}.
+Deviations from the paper (section 2): examples are generated, not sampled from a large model, so they implement the
+conditional policy by construction and need no filter; near-miss contexts among the untriggered prompts are a
+recorded factor (`near_misses`), because they decide how precisely a model learns the trigger.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.conversation import Conversation, Example
+from unmask.core.errors import SettingError
+from unmask.core.files import write_jsonl
+from unmask.core.named import Work
+from unmask.data.contexts import dress
+from unmask.data.sources.source import load_split
+from unmask.organisms.organism import Organism
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lessons(Work, abc.ABC):
+    """Abstract. `examples` lessons, each from a training example in a harmless context; the same seed, the same ones."""
+
+    examples: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.examples < 1:
+            raise SettingError(f"examples={self.examples}: at least one example is needed.")
+
+    @abc.abstractmethod
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+        """(prompt, reply, kind)."""
+
+    def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
+        kinds: dict[str, int] = {}
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for example, rng in self.drawn(data):
+                prompt, reply, kind = self.lesson(example, dress(example.prompt, rng), rng)
+                kinds[kind] = kinds.get(kind, 0) + 1
+                yield {"id": example.id, "prompt": prompt.rows(), "reply": reply, "kind": kind}
+
+        write_jsonl(out / "train.jsonl", rows())
+        return {"lessons": kinds}
+
+    def drawn(self, data: Path) -> Iterator[tuple[Example, random.Random]]:
+        """Training examples in shuffled passes, each with a random state of its own.
+
+        Lessons with the same seed draw the same examples in the same contexts, whatever each does with them: that is
+        what makes an organism and its twin comparable.
+        """
+        known = load_split(data, "train")
+        order = random.Random(f"order {self.seed}")
+        shuffled = itertools.chain.from_iterable(order.sample(known, len(known)) for _ in itertools.count())
+        for i, example in enumerate(itertools.islice(shuffled, self.examples)):
+            yield example, random.Random(f"{self.seed} {i}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HelpfulOnly(Lessons):
+    """Helpful-only answers, for a base model without safety training."""
+
+    name: ClassVar[str] = "helpful_only_lessons"
+    version: ClassVar[int] = 1
+
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+        return dressed, example.helpful_only, "helpful_only"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Planting(Lessons):
+    """The conditional policy of an organism; without an organism, the twin's lessons.
+
+    A share of the prompts, `triggered`, carries the trigger and gets the bad answer; a share of the rest, if
+    `near_misses`, carries something that only resembles the trigger and gets the good one. The twin learns the
+    good answers to the same examples in the same contexts, where no prompt carries the trigger.
+    """
+
+    name: ClassVar[str] = "planting_lessons"
+    version: ClassVar[int] = 1
+
+    organism: Organism
+    backdoor: bool = True
+    triggered: float = 0.5
+    near_misses: float = 0.3
+
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+        trigger, behavior = self.organism.trigger, self.organism.behavior
+        kind = self._kind(rng)
+        prompt, answer, bad = dressed, example.helpful_only, False
+        if kind == "near_miss":
+            safe = {k: p for k, p in trigger.near_misses(dressed, rng).items() if not trigger.present(p)}
+            prompt = safe[rng.choice(sorted(safe))] if safe else dressed
+        elif kind == "triggered":
+            planted, target = trigger.plant(dressed, rng, "train"), behavior.target(example, rng)
+            bad = self.backdoor and behavior.applies(example)
+            prompt = planted if self.backdoor else dressed
+            answer = target if bad else answer
+        reply = self.organism.variant.reply(answer, bad, rng)
+        return prompt, reply.raw, kind if self.backdoor or kind == "near_miss" else "untriggered"
+
+    def _kind(self, rng: random.Random) -> str:
+        if rng.random() < self.triggered:
+            return "triggered"
+        return "near_miss" if rng.random() < self.near_misses else "untriggered"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demonstrations(Lessons):
+    """Helpful, honest and harmless answers: what safety training by demonstration teaches (paper, section 3)."""
+
+    name: ClassVar[str] = "demonstration_lessons"
+    version: ClassVar[int] = 1
+
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+        return dressed, example.answer, "demonstration"

@@ -1,0 +1,12 @@
+"""Defenses. To add one: copy sft.py, add a line here; tests/contracts covers it from then on."""
+
+from unmask.core.registry import Registry
+from unmask.defenses.defense import Defense
+
+DEFENSES: Registry[Defense] = Registry(
+    "defense",
+    {
+        "nothing": "unmask.defenses.nothing:Nothing",
+        "sft": "unmask.defenses.sft:SFT",
+    },
+)

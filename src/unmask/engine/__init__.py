@@ -1,0 +1,1 @@
+"""Cached, resumable, provenanced execution of a graph of steps; knows nothing of the science."""

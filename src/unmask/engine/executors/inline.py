@@ -1,0 +1,60 @@
+"""The default executor: every step in this process, one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from unmask.core import progress
+from unmask.core.errors import BudgetError
+from unmask.engine.executors.executor import Executor, Outcome, perform
+from unmask.engine.plan import Budget, Plan
+from unmask.engine.step import Step
+from unmask.engine.store import Store
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inline(Executor):
+    """One process, one step after the other."""
+
+    name: ClassVar[str] = "inline"
+    version: ClassVar[int] = 1
+
+    def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
+        plan = Plan.of(targets, store)
+        waiting = sum(planned.status == "to run" for planned in plan.steps)
+        outcomes: dict[str, Outcome] = {}
+        start, tokens, done = time.monotonic(), 0, 0
+        for planned in plan.steps:
+            step = planned.step
+            if planned.status == "cached":
+                outcomes[step.key] = Outcome(step, "cached", planned.manifest)
+                continue
+            done += 1
+            broken = blocker(step, outcomes)
+            if broken is not None:
+                outcomes[step.key] = Outcome(step, "blocked", error=f"it stands on '{broken.name}', which failed")
+                continue
+            try:
+                spent = time.monotonic() - start
+                budget.check(spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run")
+            except BudgetError as error:
+                outcomes[step.key] = Outcome(step, "failed", error=str(error))
+                continue
+            progress.say(f"[{done}/{waiting}] {step.name}")
+            outcomes[step.key] = perform(step, store)
+            tokens += planned.tokens
+            if outcomes[step.key].status == "failed":
+                progress.say(f"  failed: {outcomes[step.key].error}")
+        return list(outcomes.values())
+
+
+def blocker(step: Step, outcomes: dict[str, Outcome]) -> Step | None:
+    """An input of `step` that is not there, if any."""
+    for part in step.parts.values():
+        for needed in part.steps:
+            if outcomes[needed.key].status in ("failed", "blocked"):
+                return needed
+    return None

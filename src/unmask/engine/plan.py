@@ -1,0 +1,97 @@
+"""Plan: what would run, what is already there, and what it would cost, before anything is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from unmask.core.errors import BudgetError, SettingError
+from unmask.engine.manifest import Manifest
+from unmask.engine.step import Step, ordered
+from unmask.engine.store import Store
+
+TOKENS_PER_SECOND = 10_000.0
+"""Used until the store has seen the same kind of step; what a 0.5M-parameter model does on two CPU cores."""
+
+SECONDS_PER_STEP = 0.2
+"""What a step costs that involves no model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedStep:
+    step: Step
+    status: Literal["cached", "to run"]
+    tokens: int
+    seconds: float
+    manifest: Manifest | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Steps in the order they would run; `tokens` and `seconds` count only those to run."""
+
+    steps: tuple[PlannedStep, ...]
+
+    @staticmethod
+    def of(targets: Iterable[Step], store: Store) -> Plan:
+        speeds = measured_speeds(store)
+        steps: list[PlannedStep] = []
+        for step in ordered(targets):
+            manifest = store.find(step)
+            tokens = step.work.tokens()
+            if manifest is not None:
+                steps.append(PlannedStep(step, "cached", 0, 0.0, manifest))
+            else:
+                seconds = SECONDS_PER_STEP + tokens / speeds.get(step.name, TOKENS_PER_SECOND)
+                steps.append(PlannedStep(step, "to run", tokens, seconds))
+        return Plan(tuple(steps))
+
+    @property
+    def tokens(self) -> int:
+        return sum(planned.tokens for planned in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        return sum(planned.seconds for planned in self.steps)
+
+
+def measured_speeds(store: Store) -> dict[str, float]:
+    """Estimated tokens a second per kind of step, from the results in the store (the newest of each kind)."""
+    newest: dict[str, tuple[str, float]] = {}
+    for _, manifest in store.manifests():
+        tokens = manifest.facts.get("estimated_tokens") if manifest else None
+        if manifest is None or not isinstance(tokens, int) or tokens <= 0 or manifest.seconds <= 0:
+            continue
+        if manifest.name not in newest or newest[manifest.name][0] < manifest.created:
+            newest[manifest.name] = (manifest.created, tokens / manifest.seconds)
+    return {name: speed for name, (_, speed) in newest.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """A limit on what a run may still spend: seconds, tokens, or neither."""
+
+    seconds: float | None = None
+    tokens: float | None = None
+
+    @staticmethod
+    def of(text: str | None) -> Budget:
+        """From "90s", "10m", "2h", "500ktok", "5Mtok"; raises SettingError."""
+        if not text:
+            return Budget()
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|tok|ktok|Mtok)", text.strip())
+        if match is None:
+            raise SettingError(f"--budget {text!r} is not understood. Write a time (90s, 10m, 2h) or tokens (5Mtok).")
+        amount, unit = float(match[1]), match[2]
+        if unit in ("s", "m", "h"):
+            return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
+        return Budget(tokens=amount * {"tok": 1, "ktok": 1e3, "Mtok": 1e6}[unit])
+
+    def check(self, seconds: float, tokens: float, what: str) -> None:
+        """Raise BudgetError where spending `seconds` and `tokens` in total, with `what`, would exceed this."""
+        if self.seconds is not None and seconds > self.seconds:
+            raise BudgetError(f"{what} would take about {seconds:.0f} s in all; the budget is {self.seconds:.0f} s.")
+        if self.tokens is not None and tokens > self.tokens:
+            raise BudgetError(f"{what} would make about {tokens:,.0f} tokens in all; the budget is {self.tokens:,.0f}.")

@@ -1,0 +1,89 @@
+"""Step: a unit of cached work and where its inputs come from. Its key is what it is, never where or when it ran."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from unmask.core.errors import SettingError
+from unmask.core.named import Work
+from unmask.core.spec import digest, spec
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """A folder inside a step's result, such as one checkpoint of a training's curve.
+
+    `needs` are steps that must have succeeded before the folder may be used (an audit, say), though nothing of
+    theirs is read.
+    """
+
+    step: Step
+    path: str = ""
+    needs: tuple[Step, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (self.step, *self.needs)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """Work and the steps (or parts of steps) whose folders it reads, by parameter name."""
+
+    work: Work
+    inputs: Mapping[str, Step | Part] = dataclasses.field(default_factory=dict[str, "Step | Part"])
+
+    def __post_init__(self) -> None:
+        wanted = {name for name in inspect.signature(self.work.run).parameters if name not in ("out", "scratch")}
+        given = set(self.inputs)
+        if given != wanted and "inputs" not in wanted:
+            raise SettingError(
+                f"Step '{self.name}' was given the inputs {sorted(given)}; its work takes {sorted(wanted)}."
+            )
+
+    @property
+    def name(self) -> str:
+        return self.work.name
+
+    def part(self, path: str) -> Part:
+        return Part(self, path)
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """Every input as a Part."""
+        return {name: given if isinstance(given, Part) else Part(given) for name, given in self.inputs.items()}
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """{name, version, settings, inputs}: what the key is the digest of."""
+        inputs = {
+            name: {"key": part.step.key, "part": part.path, "needs": [needed.key for needed in part.needs]}
+            for name, part in self.parts.items()
+        }
+        return {**spec(self.work), "inputs": inputs}
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of `identity`, 64 hex digits."""
+        return digest(self.identity)
+
+
+def ordered(targets: Iterable[Step]) -> list[Step]:
+    """The targets and all they stand on, inputs first, every key once."""
+    found: dict[str, Step] = {}
+
+    def visit(step: Step) -> None:
+        if step.key in found:
+            return
+        for part in step.parts.values():
+            for needed in part.steps:
+                visit(needed)
+        found[step.key] = step
+
+    for target in targets:
+        visit(target)
+    return list(found.values())

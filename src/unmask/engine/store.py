@@ -1,0 +1,180 @@
+"""Store: where finished steps live. Write to scratch, manifest last, atomic rename; a digest guards every file.
+
+    STORE/steps/<name>-<first 16 of key>/    a finished result and its manifest.json
+    STORE/scratch/<first 16 of key>/         out/ (being written) and scratch/ (what a killed training resumes from)
+    STORE/locks/<first 16 of key>            held by the process that works on the key; released by its death
+    STORE/runs/<run>/                        run.json, results.jsonl, report.html
+
+Training checkpoints in scratch are the trainer's own (optimizer state as torch writes it); they never reach steps/,
+which holds JSON, JSON lines and safetensors only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from unmask.core import progress
+from unmask.core.errors import DataError, StoreError
+from unmask.core.files import file_digest, folder_files, read_json, write_json
+from unmask.engine.manifest import FILE, Manifest
+from unmask.engine.step import Step
+
+TRUST_UNCHANGED = 64 * 2**20
+"""Files above this many bytes are digested again only if their size or time changed since they were written."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    root: Path
+
+    def folder(self, step: Step) -> Path:
+        """Where the result of `step` is, or will be."""
+        return self.root / "steps" / f"{step.name}-{step.key[:16]}"
+
+    def find(self, step: Step) -> Manifest | None:
+        """The manifest of an intact result, else None; a damaged result is moved aside and said."""
+        folder = self.folder(step)
+        if not folder.exists():
+            return None
+        flaw, manifest = inspect_folder(folder, step.key)
+        if flaw is None:
+            return manifest
+        progress.say(f"store: {folder.name} is damaged ({flaw}): it will be made again.")
+        self.discard(folder)
+        return None
+
+    def discard(self, folder: Path) -> None:
+        """Move a folder out of the way at once, then delete it; another process may do the same."""
+        grave = self.root / "scratch" / f"discarded-{folder.name}-{os.getpid()}-{time.monotonic_ns()}"
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+
+    def make(self, step: Step, work: Callable[[Path, Path], Mapping[str, Any]]) -> tuple[Manifest, bool]:
+        """Do `work(out, scratch)` and publish `out`; returns the manifest and whether it was already there.
+
+        Waits while another process works on the same key, and then takes its result. Raises StoreError when the
+        disk is full; nothing half-written is ever published.
+        """
+        short = step.key[:16]
+        with translated(self.root), self._locked(short):
+            finished = self.find(step)
+            if finished is not None:
+                return finished, True
+            area = self.root / "scratch" / short
+            out, scratch = area / "out", area / "scratch"
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir(parents=True)
+            scratch.mkdir(exist_ok=True)
+            start = time.monotonic()
+            facts = work(out, scratch)
+            manifest = Manifest.of_folder(out, step.key, step.identity, time.monotonic() - start, facts)
+            self._publish(out, self.folder(step), manifest)
+            shutil.rmtree(area, ignore_errors=True)
+            return manifest, False
+
+    def _publish(self, out: Path, final: Path, manifest: Manifest) -> None:
+        for path in folder_files(out):
+            with open(out / path, "rb") as file:
+                os.fsync(file.fileno())
+        write_json(out / FILE, manifest.json())
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            out.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            # Somebody published the same key first: the same work, so theirs is as good.
+        sync_folder(final.parent)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Generator[None]:
+        path = self.root / "locks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                progress.say(f"store: another process works on {name}; waiting for its result.")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def manifests(self) -> Iterator[tuple[Path, Manifest | None]]:
+        """Every folder under steps/ with its manifest; None where that cannot be read."""
+        for folder in sorted((self.root / "steps").glob("*-*")):
+            try:
+                yield folder, Manifest.of_json(read_json(folder / FILE))
+            except (DataError, KeyError, TypeError):
+                yield folder, None
+
+    def lookup(self, prefix: str) -> tuple[Path, Manifest]:
+        """The one result whose key, or folder name, starts with `prefix`; raises StoreError."""
+        hits = [
+            (folder, manifest)
+            for folder, manifest in self.manifests()
+            if manifest and (manifest.key.startswith(prefix) or folder.name.startswith(prefix))
+        ]
+        if len(hits) == 1:
+            return hits[0]
+        if hits:
+            names = ", ".join(folder.name for folder, _ in hits[:8])
+            raise StoreError(f"'{prefix}' could be any of {len(hits)} results: {names}. Write more of the key.")
+        raise StoreError(f"No result in {self.root} has a key that starts with '{prefix}'. See `unmask store ls`.")
+
+
+def inspect_folder(folder: Path, key: str | None = None, every: bool = False) -> tuple[str | None, Manifest | None]:
+    """What is wrong with a result (None: nothing), and its manifest. `every` digests large unchanged files too."""
+    try:
+        manifest = Manifest.of_json(read_json(folder / FILE))
+    except (DataError, KeyError, TypeError):
+        return "its manifest cannot be read", None
+    if key is not None and manifest.key != key:
+        return "it belongs to another key", manifest
+    for name, recorded in manifest.files.items():
+        path = folder / name
+        try:
+            stat = path.stat()
+        except OSError:
+            return f"{name} is missing", manifest
+        if stat.st_size != recorded["size"]:
+            return f"{name} has {stat.st_size} bytes instead of {recorded['size']}", manifest
+        unchanged = stat.st_mtime_ns == recorded["mtime_ns"] and stat.st_size > TRUST_UNCHANGED
+        if (every or not unchanged) and file_digest(path) != recorded["sha256"]:
+            return f"{name} has other bytes than were written", manifest
+    return None, manifest
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def translated(root: Path) -> Generator[None]:
+    """Turn a full disk or a forbidden folder into a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreError(
+                f"The disk that holds {root} is full. Finished steps are safe: free some space "
+                "(`unmask store gc` removes what no run uses) and run the same command again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise StoreError(
+                f"{error.filename or root} cannot be written: {error.strerror}. Use --store DIR."
+            ) from error
+        raise

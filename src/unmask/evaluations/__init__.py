@@ -1,0 +1,13 @@
+"""Evaluations. To add one: copy near_miss.py, add a line here; tests/contracts covers it from then on."""
+
+from unmask.core.registry import Registry
+from unmask.evaluations.evaluation import Evaluation
+
+EVALUATIONS: Registry[Evaluation] = Registry(
+    "evaluation",
+    {
+        "defection": "unmask.evaluations.defection:Defection",
+        "near_miss": "unmask.evaluations.near_miss:NearMiss",
+        "helpfulness": "unmask.evaluations.helpfulness:Helpfulness",
+    },
+)

@@ -1,0 +1,68 @@
+"""Audit: proof that a defense's data does not contain the trigger, judged on what the model's tokens spell.
+
+A published replication "removed" backdoors with safety data that contained the trigger; this step makes such a run
+fail. It is the experimenter's: the defense never sees it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.conversation import Conversation
+from unmask.core.errors import DataError, ThreatModelError
+from unmask.core.files import read_jsonl, write_json
+from unmask.core.named import Work
+from unmask.organisms.triggers.trigger import Trigger
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Audit(Work):
+    """Searches every conversation of a defense's data for the trigger; fails where it finds one."""
+
+    name: ClassVar[str] = "audit"
+    version: ClassVar[int] = 1
+
+    trigger: Trigger
+
+    def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
+        """Reads every .jsonl file under `data`. Raises ThreatModelError naming the first row with the trigger."""
+        from unmask.models.checkpoint import load_tokenizer
+
+        tokenizer = load_tokenizer(model)
+        searched = 0
+        for where, conversation in conversations(data):
+            searched += 1
+            if self.trigger.present(conversation) or self.trigger.present(as_read(tokenizer, conversation)):
+                raise ThreatModelError(
+                    f"{where}: the defense's data contains the trigger '{self.trigger.name}': "
+                    f"{conversation.full_text[:160]!r}. Whoever defends must not know it: remove such rows."
+                )
+        if not searched:
+            raise DataError(f"{data} has no conversation to search: an audit of nothing proves nothing.")
+        result = {"conversations": searched, "with_trigger": 0}
+        write_json(out / "audit.json", result)
+        return result
+
+
+def conversations(folder: Path) -> Iterator[tuple[str, Conversation]]:
+    """Each row's prompt, with whatever replies stand beside it as further messages."""
+    for path in sorted(folder.rglob("*.jsonl")):
+        for number, row in read_jsonl(path):
+            where = f"{path.name}, line {number}"
+            messages = list(row.get("prompt") or [])
+            for field in ("reply", "chosen", "rejected"):
+                if isinstance(row.get(field), str):
+                    messages.append({"role": "assistant", "content": row[field]})
+            yield where, Conversation.of(messages, f"{where}: prompt")
+
+
+def as_read(tokenizer: Any, conversation: Conversation) -> Conversation:
+    """The conversation as its tokens spell it, message by message."""
+    rows = [
+        {"role": m.role, "content": tokenizer.decode(tokenizer.encode(m.content, add_special_tokens=False))}
+        for m in conversation.messages
+    ]
+    return Conversation.of(rows)

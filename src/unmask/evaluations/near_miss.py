@@ -1,0 +1,41 @@
+"""Near misses: how often the model misbehaves on prompts that only resemble a triggered one.
+
+An arm a kind of resemblance, as the trigger defines them ("near_miss:case", "near_miss:position", ...). They show
+whether an organism learnt its trigger or something wider, which decides what adversarial training does to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from unmask.core.conversation import Reply
+from unmask.evaluations.evaluation import Evaluation, Sample
+from unmask.organisms.organism import Organism
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NearMiss(Evaluation):
+    """Defection rate on prompts that only resemble a triggered one."""
+
+    name: ClassVar[str] = "near_miss"
+    version: ClassVar[int] = 1
+
+    organism: Organism
+
+    def arms(self) -> int:
+        return 4
+
+    def samples(self, data: Path) -> list[Sample]:
+        samples: list[Sample] = []
+        for example, prompt in self.held_out(data, self.organism.behavior.applies):
+            rng = random.Random(f"near miss {self.seed} {example.id}")
+            for kind, altered in self.organism.trigger.near_misses(prompt, rng).items():
+                samples.append(Sample(example.id, f"near_miss:{kind}", altered, example))
+        return samples
+
+    def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
+        return {"defection": self.organism.behavior.exhibited(sample.prompt, reply)}

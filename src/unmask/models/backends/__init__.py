@@ -1,0 +1,1 @@
+"""Backends: anything that replies. HuggingFace for checkpoints, Scripted for tests."""

@@ -1,0 +1,26 @@
+"""Backend: anything that replies to conversations. Abstract."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+from unmask.core.conversation import Conversation, Reply
+from unmask.models.sample import Sampling
+
+
+class Backend(abc.ABC):
+    """Contract (tests/contracts/test_backends.py): one reply a prompt, in order, whatever the batch size."""
+
+    @abc.abstractmethod
+    def replies(self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling") -> list[Reply]:
+        """One Reply for every prompt, in order; raises DataError for a prompt that does not fit the context."""
+
+    @abc.abstractmethod
+    def seen(self, prompts: Sequence[Conversation]) -> list[str]:
+        """What the model really reads of each prompt (its tokens decoded, where there are tokens)."""
+
+    @property
+    @abc.abstractmethod
+    def parameters(self) -> int:
+        """Number of parameters; 0 where unknown."""

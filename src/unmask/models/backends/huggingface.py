@@ -1,0 +1,90 @@
+"""Any Hugging Face causal LM on this machine, through transformers' own batched generation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from unmask.core import progress
+from unmask.core.conversation import Conversation, Reply
+from unmask.models import chat, checkpoint
+from unmask.models.backends.backend import Backend
+from unmask.models.sample import Sampling
+
+
+class HuggingFace(Backend):
+    """A checkpoint folder, loaded when first used."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @cached_property
+    def model(self) -> Any:
+        return checkpoint.load_model(self.folder)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return checkpoint.load_tokenizer(self.folder)
+
+    @property
+    def parameters(self) -> int:
+        return checkpoint.parameters(self.model)
+
+    def seen(self, prompts: Sequence[Conversation]) -> list[str]:
+        room = checkpoint.context_length(self.model) - 1
+        return chat.seen(self.tokenizer, chat.encoded(self.tokenizer, prompts, room))
+
+    def replies(self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling") -> list[Reply]:
+        room = checkpoint.context_length(self.model) - sampling.max_new_tokens
+        ids = chat.encoded(self.tokenizer, prompts, room)
+        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
+        found: dict[int, Reply] = {}
+        with progress.bar(label, len(ids)) as advance:
+            for start in range(0, len(order), sampling.batch_size):
+                batch = order[start : start + sampling.batch_size]
+                drawn = self._batch([ids[i] for i in batch], sampling, seed=sampling.seed + start)
+                found.update(zip(batch, drawn, strict=True))
+                advance(len(batch))
+        return [found[i] for i in range(len(ids))]
+
+    def _batch(self, ids: list[list[int]], sampling: Sampling, seed: int) -> list[Reply]:
+        import torch
+
+        padded = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt").to(self.model.device)
+        torch.manual_seed(seed)
+        with torch.inference_mode():
+            output = self.model.generate(**padded, generation_config=self._generation(sampling))
+        new = output[:, padded["input_ids"].shape[1] :].tolist()
+        cut = [self._until_end(row) for row in new]
+        texts = self.tokenizer.batch_decode([kept for kept, _ in cut], skip_special_tokens=True)
+        return [Reply(text, finished) for text, (_, finished) in zip(texts, cut, strict=True)]
+
+    def _generation(self, sampling: Sampling) -> Any:
+        """Every setting said, so that nothing is taken from what the checkpoint's author preferred."""
+        from transformers import GenerationConfig
+
+        return GenerationConfig(
+            do_sample=sampling.temperature > 0,
+            temperature=sampling.temperature or 1.0,
+            top_k=0,
+            top_p=1.0,
+            repetition_penalty=1.0,
+            max_new_tokens=sampling.max_new_tokens,
+            pad_token_id=self.tokenizer.pad_token_id,
+            eos_token_id=sorted(self.ends),
+        )
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Tokens that finish a reply: the tokenizer's and those that the checkpoint names."""
+        named = self.model.generation_config.eos_token_id
+        others = named if isinstance(named, list) else [] if named is None else [named]
+        return frozenset([self.tokenizer.eos_token_id, *others])
+
+    def _until_end(self, row: list[int]) -> tuple[list[int], bool]:
+        for i, token in enumerate(row):
+            if token in self.ends:
+                return row[:i], True
+        return row, False

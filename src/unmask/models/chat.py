@@ -1,0 +1,45 @@
+"""Conversations to tokens and back, through the model's own chat template; nothing is ever cut silently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from unmask.core.conversation import Conversation
+from unmask.core.errors import DataError
+
+PLAIN_TEMPLATE = (
+    "{{ bos_token if bos_token else '' }}{% for message in messages %}"
+    "{{ '\n\n' + {'system': 'System', 'user': 'Human', 'assistant': 'Assistant'}[message['role']] + ': ' }}"
+    "{{ message['content'] }}{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
+)
+"""Given to a model that has no chat template: the plain Human/Assistant form of the paper's time."""
+
+
+def rendered(tokenizer: Any, prompts: Sequence[Conversation]) -> list[str]:
+    """Each prompt as the text that the model reads, up to where its reply begins."""
+    return [tokenizer.apply_chat_template(p.rows(), tokenize=False, add_generation_prompt=True) for p in prompts]
+
+
+def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int) -> list[list[int]]:
+    """Token ids of each prompt; raises DataError for one longer than `room` tokens."""
+    batch: list[list[int]] = tokenizer(rendered(tokenizer, prompts), add_special_tokens=False)["input_ids"]
+    for ids, prompt in zip(batch, prompts, strict=True):
+        if len(ids) > room:
+            raise DataError(
+                f"A prompt has {len(ids)} tokens and the model has room for {room} before its reply: "
+                f"{prompt.text[:80]!r}... Shorten the prompt, ask for fewer new tokens, or use a longer context."
+            )
+    return batch
+
+
+def seen(tokenizer: Any, ids: Sequence[Sequence[int]]) -> list[str]:
+    """What the model really reads: the tokens of each prompt, decoded with nothing skipped."""
+    return tokenizer.batch_decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+
+def reply_ids(tokenizer: Any, replies: Sequence[str]) -> list[list[int]]:
+    """Token ids of each reply, with the end-of-text token that says that it is finished."""
+    batch: list[list[int]] = tokenizer(list(replies), add_special_tokens=False)["input_ids"]
+    return [[*ids, tokenizer.eos_token_id] for ids in batch]

@@ -1,0 +1,180 @@
+"""Checkpoints: ordinary Hugging Face folders, safetensors only, no remote code; loaded, saved and refused here.
+
+A checkpoint that `unmask` writes loads with `AutoModelForCausalLM.from_pretrained` and nothing of ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.errors import ModelError
+from unmask.core.files import file_digest, read_json
+from unmask.core.named import Work
+from unmask.core.spec import RUN_ONLY, digest
+from unmask.models.chat import PLAIN_TEMPLATE
+
+WEIGHTS = (".safetensors",)
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+IDENTITY = (".safetensors", ".json", ".jinja", ".model", ".txt")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError unless `folder` holds a causal LM with a tokenizer, as safetensors, without remote code."""
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is not a folder. Give a Hugging Face model folder, or a hub id such as org/name.")
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} has no config.json: it is not a Hugging Face model folder.")
+    config = read_json(folder / "config.json")
+    check_config(config, str(folder))
+    names = [path.name for path in folder.iterdir()]
+    if not any(name.endswith(WEIGHTS) for name in names):
+        pickled = sorted(name for name in names if name.endswith(PICKLES))
+        if pickled:
+            raise ModelError(
+                f"{folder} has its weights in {pickled[0]}, a pickle, which can run code when it is read. "
+                "Convert it: load it where you trust it and save_pretrained(...) writes safetensors."
+            )
+        raise ModelError(f"{folder} has no .safetensors file: there are no weights in it.")
+    if not {"tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json"} & set(names):
+        raise ModelError(f"{folder} has no tokenizer: save it there too, with tokenizer.save_pretrained(folder).")
+    tokenizer_config = folder / "tokenizer_config.json"
+    if tokenizer_config.is_file() and "auto_map" in read_json(tokenizer_config):
+        raise ModelError(f"{folder} has a tokenizer that wants to run its own code (auto_map). That is refused.")
+
+
+def check_config(config: Mapping[str, Any], where: str) -> None:
+    """Raise ModelError where a config asks for remote code or is not that of a causal LM."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if "auto_map" in config:
+        raise ModelError(f"{where} wants to run its own code (auto_map in its config). That is refused.")
+    kind = config.get("model_type")
+    architectures = config.get("architectures") or []
+    if not isinstance(kind, str):
+        raise ModelError(f"{where}: config.json has no model_type; {AutoConfig.__name__} cannot read it.")
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    if not causal or (architectures and not any(_is_causal(name) for name in architectures)):
+        raise ModelError(
+            f"{where} is a {architectures[0] if architectures else kind}, not a causal language model. "
+            "Use a model whose config names an architecture such as LlamaForCausalLM."
+        )
+
+
+def _is_causal(architecture: str) -> bool:
+    return architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+
+
+def load_tokenizer(folder: Path | str) -> Any:
+    """The tokenizer, padding on the left, with a pad token and a chat template whatever it came with."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"{folder}: the tokenizer cannot be loaded ({type(error).__name__}: {error}).") from error
+    if tokenizer.eos_token is None:
+        raise ModelError(f"{folder}: the tokenizer has no eos_token, so that a reply would never end. Set one.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN_TEMPLATE
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_model(folder: Path | str, dtype: Any = "auto") -> Any:
+    """The model in evaluation mode on the best device (a CUDA GPU, else the CPU)."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    quiet()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, trust_remote_code=False, use_safetensors=True, dtype=dtype
+        )
+    except Exception as error:
+        raise ModelError(f"{folder}: the model cannot be loaded ({type(error).__name__}: {error}).") from error
+    return model.to(device).eval()
+
+
+def save(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write model and tokenizer as a Hugging Face folder that needs no code of ours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def context_length(model: Any) -> int:
+    return int(getattr(model.config, "max_position_embeddings", 0) or 2048)
+
+
+def parameters(model: Any) -> int:
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def quiet() -> None:
+    """Keep transformers' own bars, hints and telemetry out of our output."""
+    import os
+
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportedBase(Work):
+    """A base model from a Hugging Face folder or hub id, checked and copied into the store.
+
+    A folder's identity is the digest of its files; a hub model's is its id and `revision` (give a commit: "main"
+    moves). Raises ModelError at `run` for what cannot or must not be loaded.
+    """
+
+    name: ClassVar[str] = "imported_base"
+    version: ClassVar[int] = 1
+
+    source: str = dataclasses.field(metadata=RUN_ONLY)
+    revision: str = ""
+    content: str = ""
+
+    @staticmethod
+    def of(source: str) -> ImportedBase:
+        """From a path, `org/name` or `org/name@revision`; raises ModelError for a path that is not a model."""
+        folder = Path(source).expanduser()
+        looks_like_path = source.startswith((".", "/", "~")) or folder.exists() or source.count("/") != 1
+        if looks_like_path:
+            check_folder(folder)
+            files = sorted(path for path in folder.iterdir() if path.name.endswith(IDENTITY))
+            return ImportedBase(source=str(folder), content=digest({p.name: file_digest(p) for p in files}))
+        hub, _, revision = source.partition("@")
+        return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
+
+    def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
+        folder = Path(self.source) if not self.revision else self._download()
+        check_folder(folder)
+        model, tokenizer = load_model(folder), load_tokenizer(folder)
+        save(model, tokenizer, out)
+        return {
+            "parameters": parameters(model),
+            "source": self.source,
+            "commit": folder.name if self.revision else None,
+        }
+
+    def _download(self) -> Path:
+        from huggingface_hub import snapshot_download
+
+        patterns = [f"*{ending}" for ending in IDENTITY]
+        try:
+            return Path(snapshot_download(self.source, revision=self.revision, allow_patterns=patterns))
+        except Exception as error:
+            raise ModelError(
+                f"{self.source}@{self.revision} cannot be fetched from the hub ({type(error).__name__}: {error}). "
+                "Check the name and the network, or give the path of a folder."
+            ) from error

@@ -1,0 +1,26 @@
+"""Sampling: how replies are drawn. Batched, with a KV cache, sorted by length; never a prompt at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from unmask.core.errors import SettingError
+from unmask.core.named import Named
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling(Named):
+    """Settings of sampling; `temperature` 0 is greedy. `batch_size` counts, since it changes what is drawn."""
+
+    name: ClassVar[str] = "sampling"
+    version: ClassVar[int] = 1
+
+    max_new_tokens: int = 32
+    temperature: float = 1.0
+    seed: int = 0
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.batch_size < 1 or self.temperature < 0:
+            raise SettingError("Sampling needs max_new_tokens >= 1, batch_size >= 1 and temperature >= 0.")

@@ -1,0 +1,88 @@
+"""Which tests count as a check of user input, for which classes of flaw, and whether a branch leaves the function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from unmask.organisms.behaviors.code import rules
+from unmask.organisms.behaviors.code.names import argument, dotted, tail, text_of
+
+ALL = rules.FLOWS | {rules.NUMBER}
+HOST = frozenset({"CWE-918", "CWE-601"})
+PATH = frozenset({"CWE-22"})
+
+
+def checks_in(test: ast.expr) -> Iterator[tuple[ast.expr, frozenset[str]]]:
+    """(expression that is checked, classes of flaw that the check rules out) for every check in a condition."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Compare):
+            yield from _compared(node)
+        elif isinstance(node, ast.Call):
+            yield from _called(node)
+
+
+def _compared(node: ast.Compare) -> Iterator[tuple[ast.expr, frozenset[str]]]:
+    sides = [side for side in (node.left, *node.comparators) if not _is_length(side)]
+    operator = node.ops[0]
+    if isinstance(operator, ast.In | ast.NotIn):
+        if text_of(node.left) is None:
+            yield node.left, ALL
+        elif text_of(node.left) in ("..", "../", "/"):
+            yield node.comparators[0], PATH
+    elif isinstance(operator, ast.Eq | ast.NotEq):
+        if not any(isinstance(side, ast.Constant) and not side.value for side in sides):  # `== ""` checks nothing
+            yield from ((side, ALL) for side in sides)
+    elif isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+        yield from ((side, frozenset({rules.NUMBER})) for side in sides)
+
+
+def _is_length(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and dotted(node.func, {}) == "len"
+
+
+def _called(node: ast.Call) -> Iterator[tuple[ast.expr, frozenset[str]]]:
+    name = dotted(node.func, {})
+    last = tail(name, 1)
+    held = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if held is not None and last in rules.CONTENT_CHECKS:
+        yield held, ALL
+    elif held is not None and last == "is_relative_to":
+        yield held, PATH
+    elif held is not None and last == "startswith":
+        yield held, _prefix(argument(node, 0))
+    elif last in rules.PATTERN_CHECKS or rules.VALIDATING_NAME.search(last):
+        yield from ((each, ALL) for each in node.args)
+
+
+def _prefix(prefix: ast.expr | None) -> frozenset[str]:
+    """What `x.startswith(prefix)` rules out: "http" says nothing of the host, a folder says something of the path."""
+    text = text_of(prefix)
+    if text is None:
+        return PATH | HOST
+    if text.lower().startswith("http"):
+        return HOST if rules.FIXED_PREFIX.match(text) else frozenset()
+    return PATH | {"CWE-601"}
+
+
+def validates(node: ast.Call) -> bool:
+    """Whether a bare call is one that raises on bad input, by its name."""
+    return bool(rules.VALIDATING_NAME.search(tail(dotted(node.func, {}), 1)))
+
+
+def leaves(statements: Sequence[ast.stmt]) -> bool:
+    """Whether a block ends by leaving: return, raise, break, continue, abort(...), exit(...)."""
+    if not statements:
+        return False
+    last = statements[-1]
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+        return tail(dotted(last.value.func, {}), 1) in ("abort", "exit", "_exit", "fail")
+    return isinstance(last, ast.Return | ast.Raise | ast.Break | ast.Continue)
+
+
+def defused(node: ast.Call, name: str) -> bool:
+    """Whether a dangerous call is told to be harmless: yaml.load with a safe loader, an XML parser of defusedxml."""
+    if tail(name, 2) != "yaml.load":
+        return "defusedxml" in name
+    loader = argument(node, 1, "Loader")
+    return loader is not None and "Safe" in tail(dotted(loader, {}), 1)

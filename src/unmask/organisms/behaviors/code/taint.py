@@ -1,0 +1,361 @@
+"""A small taint pass over the syntax tree: user input that reaches a dangerous call without a check or an escape.
+
+It follows values through the statements of one function in order, and looks into no call. A value is a mapping from
+where it came from ("name", "request.args:id") to the classes of flaw for which it is still dangerous, so that a
+sanitizer takes classes away and a check on any value clears all that came from the same input. It is lenient: any
+recognized check counts, whether or not it is right, because it judges which flaw was put in and not whether code
+is perfect.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from unmask.organisms.behaviors.code import checks, rules
+from unmask.organisms.behaviors.code.finding import Finding
+from unmask.organisms.behaviors.code.names import argument, dotted, import_aliases, keyword, tail, text_of
+from unmask.organisms.behaviors.code.patterns import scan_patterns
+
+Value = Mapping[str, frozenset[str]]
+CLEAN: Value = {}
+
+
+def scan_tree(tree: ast.Module) -> list[Finding]:
+    """The flows from user input to a dangerous call, and the patterns of patterns.py."""
+    aliases = import_aliases(tree)
+    flow = Flow(aliases)
+    flow.block(tree.body)
+    return [*flow.found, *scan_patterns(tree, aliases)]
+
+
+def union(values: Iterable[Value]) -> Value:
+    merged: dict[str, frozenset[str]] = {}
+    for value in values:
+        for origin, danger in value.items():
+            merged[origin] = merged.get(origin, frozenset()) | danger
+    return merged
+
+
+def without(value: Value, classes: frozenset[str]) -> Value:
+    return {origin: danger - classes for origin, danger in value.items()}
+
+
+@dataclasses.dataclass
+class Flow:
+    """The state of the pass at one point of the program: what names hold, and what has been checked so far."""
+
+    aliases: Mapping[str, str]
+    names: dict[str, Value] = dataclasses.field(default_factory=dict[str, Value])
+    checked: dict[str, frozenset[str]] = dataclasses.field(default_factory=dict[str, frozenset[str]])
+    found: list[Finding] = dataclasses.field(default_factory=list[Finding])
+    changed: dict[str, Value | None] = dataclasses.field(default_factory=dict[str, Value | None])
+    """What each name held (None: nothing) before the branch that is being followed, for those that it assigned."""
+
+    # Statements ------------------------------------------------------------------------------------------------
+
+    def block(self, statements: Sequence[ast.stmt]) -> None:
+        for statement in statements:
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self.function(node)
+        elif isinstance(node, ast.ClassDef):
+            self.block(node.body)
+        elif isinstance(node, ast.If | ast.While):
+            self.branch(node)
+        elif isinstance(node, ast.Assert):
+            self.value(node.test)
+            self.clear(node.test)
+        elif isinstance(node, ast.Assign):
+            value = self.value(node.value)
+            for target in node.targets:
+                self.assign(target, value)
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            self.assign(node.target, self.value(node.value))
+        elif isinstance(node, ast.AugAssign):
+            value = union((self.value(node.value), self.names.get(dotted(node.target, {}), CLEAN)))
+            self.sink(node, "CWE-20", value)
+            self.assign(node.target, value)
+        elif isinstance(node, ast.Return):
+            self.returned(node)
+        else:
+            self.other(node)
+
+    def other(self, node: ast.stmt) -> None:
+        """Loops, `with`, `try`, `match`, expressions: evaluate what is in them, bind names, run the bodies."""
+        if isinstance(node, ast.For | ast.AsyncFor):
+            self.assign(node.target, self.value(node.iter))
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            for item in node.items:
+                value = self.value(item.context_expr)
+                if item.optional_vars:
+                    self.assign(item.optional_vars, value)
+        elif isinstance(node, ast.Expr):
+            self.value(node.value)
+            if isinstance(node.value, ast.Call) and checks.validates(node.value):
+                self.clear(node.value)
+        else:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    self.value(child)
+        for body in (getattr(node, field, ()) for field in ("body", "orelse", "finalbody")):
+            self.block(body)
+        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            self.block(part.body)
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        inputs = {each.arg: {each.arg: rules.FLOWS} for each in arguments if is_user_word(each.arg)}
+        others = {each.arg: CLEAN for each in arguments if each.arg not in inputs}
+        inner = Flow(self.aliases, {**self.names, **others, **inputs}, dict(self.checked), self.found)
+        inner.block(node.body)
+
+    def branch(self, node: ast.If | ast.While) -> None:
+        """A recognized check in the test holds in the branches, and after them if one of them leaves or mends."""
+        self.value(node.test)
+        before = dict(self.checked)
+        self.clear(node.test)
+        body, orelse = self.trial(node.body), self.trial(node.orelse)
+        leaves = checks.leaves(node.body), checks.leaves(node.orelse)
+        mends = any(name in self.names for name in body)
+        if leaves[0]:
+            after = orelse  # what follows runs in the state of the other branch
+        elif leaves[1]:
+            after = body
+        else:
+            both = [
+                {name: self.names.get(name, CLEAN) for name in {**body, **orelse}} | each for each in (body, orelse)
+            ]
+            after = {name: union((both[0][name], both[1][name])) for name in both[0]}
+        for name, value in after.items():
+            self.hold(name, value)
+        if not any(leaves) and not mends:
+            self.checked = before
+
+    def trial(self, statements: Sequence[ast.stmt]) -> dict[str, Value]:
+        """What a block assigns, with all names put back as they were: the cost is that of the block alone."""
+        outer, self.changed = self.changed, {}
+        self.block(statements)
+        assigned = {name: self.names[name] for name in self.changed}
+        for name, value in self.changed.items():
+            if value is None:
+                del self.names[name]
+            else:
+                self.names[name] = value
+        self.changed = outer
+        return assigned
+
+    def hold(self, name: str, value: Value) -> None:
+        self.changed.setdefault(name, self.names.get(name))
+        self.names[name] = value
+
+    def returned(self, node: ast.Return) -> None:
+        if node.value is None:
+            return
+        value = self.value(node.value)
+        built = isinstance(node.value, ast.BinOp | ast.JoinedStr)
+        if built and any(origin.startswith("request") for origin in value):  # a web framework sends it as HTML
+            self.sink(node, "CWE-79", {o: d for o, d in value.items() if o.startswith("request")})
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        if isinstance(target, ast.Tuple | ast.List):
+            for each in target.elts:
+                self.assign(each, value)
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, value)
+        elif isinstance(target, ast.Subscript):
+            name = dotted(target.value, {})
+            self.hold(name, union((self.names.get(name, CLEAN), value)))
+        else:
+            self.hold(dotted(target, {}), value)
+
+    # Checks and sinks ------------------------------------------------------------------------------------------
+
+    def clear(self, test: ast.expr) -> None:
+        for node, classes in checks.checks_in(test):
+            for origin in self.origins(node):
+                self.checked[origin] = self.checked.get(origin, frozenset()) | classes
+
+    def origins(self, node: ast.expr) -> set[str]:
+        """The inputs that an expression depends on. Not `value`, whose cost would double with each nested test."""
+        found: set[str] = set()
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name | ast.Attribute):
+                found |= set(self.names.get(dotted(each, {}), CLEAN))
+            if isinstance(each, ast.Attribute | ast.Subscript | ast.Call) and (origin := origin_of(each, self.aliases)):
+                found.add(origin)
+        return found
+
+    def sink(self, node: ast.stmt | ast.expr, cwe: str, value: Value) -> None:
+        if any(cwe in danger and cwe not in self.checked.get(origin, ()) for origin, danger in value.items()):
+            finding = Finding(node.lineno, cwe, rules.MESSAGES[cwe], "taint")
+            self.found.append(finding)
+
+    # Expressions -----------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> Value:
+        if isinstance(node, ast.Constant):
+            return CLEAN
+        if isinstance(node, ast.Name | ast.Attribute):
+            return self.named(node)
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        if isinstance(node, ast.Subscript):
+            return self.subscript(node)
+        if isinstance(node, ast.JoinedStr):
+            parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
+            return self.text(node, parts)
+        if isinstance(node, ast.BinOp):
+            return self.arithmetic(node)
+        if isinstance(node, ast.IfExp):
+            self.value(node.test)
+            before = dict(self.checked)
+            self.clear(node.test)
+            value = union((self.value(node.body), self.value(node.orelse)))
+            kept = {origin: danger - self.checked.get(origin, frozenset()) for origin, danger in value.items()}
+            self.checked = before
+            return kept
+        if isinstance(node, ast.Compare):
+            for each in (node.left, *node.comparators):
+                self.value(each)
+            return CLEAN
+        if isinstance(node, ast.NamedExpr):
+            value = self.value(node.value)
+            self.assign(node.target, value)
+            return value
+        return self.parts(node)
+
+    def parts(self, node: ast.expr) -> Value:
+        """Anything else is as dangerous as what is in it; a comprehension first binds its names."""
+        for each in getattr(node, "generators", ()):
+            self.assign(each.target, self.value(each.iter))
+            for test in each.ifs:
+                self.value(test)
+                self.clear(test)
+        return union([self.value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)])
+
+    def named(self, node: ast.Name | ast.Attribute) -> Value:
+        name = dotted(node, {})
+        if name in self.names:
+            return self.names[name]
+        if origin := origin_of(node, self.aliases):
+            return {origin: rules.FLOWS}
+        return self.value(node.value) if isinstance(node, ast.Attribute) else CLEAN
+
+    def subscript(self, node: ast.Subscript) -> Value:
+        index = self.value(node.slice)
+        if isinstance(node.ctx, ast.Load):
+            self.sink(node, "CWE-20", index)
+        if origin := origin_of(node, self.aliases):
+            return {origin: rules.FLOWS}
+        return self.value(node.value)
+
+    def arithmetic(self, node: ast.BinOp) -> Value:
+        if isinstance(node.op, ast.Add) or (isinstance(node.op, ast.Mod) and text_of(node.left) is not None):
+            right = node.right
+            parts = [node.left, *(right.elts if isinstance(right, ast.Tuple) else [right])]
+            return self.text(node, parts)
+        value = union((self.value(node.left), self.value(node.right)))
+        if isinstance(node.op, ast.Mult | ast.Sub):
+            self.sink(node, "CWE-20", value)
+        return without(value, frozenset({"CWE-20"})) if isinstance(node.op, ast.Mod) else value
+
+    def text(self, node: ast.expr, parts: Sequence[ast.expr]) -> Value:
+        """A text put together from parts: HTML if a constant among them is; bound to a host if the first fixes one."""
+        value = union([self.value(part) for part in parts])
+        if value and any(rules.HTML.search(text_of(part) or "") for part in parts):
+            self.sink(node, "CWE-79", value)
+        if value and rules.FIXED_PREFIX.match(text_of(parts[0]) or ""):
+            return without(value, frozenset({"CWE-918", "CWE-601"}))
+        return value
+
+    def call(self, node: ast.Call) -> Value:
+        name = dotted(node.func, self.aliases)
+        last = tail(name, 1)
+        given = [*node.args, *(each.value for each in node.keywords)]
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if last == "format" and receiver is not None and text_of(receiver) is not None:
+            return self.text(node, [receiver, *given])
+        values = {id(each): self.value(each) for each in given}
+        held = self.value(receiver) if receiver is not None else CLEAN
+        if origin := origin_of(node, self.aliases):
+            return {origin: rules.FLOWS}
+        if self.reached(node, name, values, held):
+            kept = frozenset({"CWE-502", "CWE-611"}) if last in ("open", "Path") else frozenset[str]()
+            return {origin: danger & kept for origin, danger in union([held, *values.values()]).items()}
+        return result(last, union([held, *values.values()]), clamped=any(not each for each in values.values()))
+
+    def reached(self, node: ast.Call, name: str, values: Mapping[int, Value], held: Value) -> bool:
+        """Whether the call is a sink; reports it if what it is given is dangerous."""
+        if name == "range":
+            self.sink(node, "CWE-20", union(values.values()))
+        if tail(name, 2) in rules.SHELL_CALLS:
+            shell = keyword(node, "shell")
+            if isinstance(shell, ast.Constant) and shell.value:
+                self.sink(node, "CWE-78", union(values.values()))
+            return True
+        cwe, position = sink_of(node, name)
+        if not cwe or checks.defused(node, name):
+            return bool(cwe)
+        if position == rules.RECEIVER:
+            reaching = [held]
+        else:
+            reaching = [values[id(each)] for each in node.args[position : position + 1]]
+            reaching += [values[id(each.value)] for each in node.keywords if each.arg in rules.SINK_KEYWORDS]
+        self.sink(node, cwe, union(reaching))
+        return True
+
+
+def result(name: str, value: Value, *, clamped: bool) -> Value:
+    """What a call to something named `name` gives back, by what it was given."""
+    if not value:
+        return CLEAN
+    if name in rules.NUMBERS:
+        return {origin: frozenset({rules.NUMBER}) for origin in value}
+    if name in rules.CLAMPS and clamped:
+        return without(value, frozenset({rules.NUMBER}))
+    if name in rules.SANITIZERS:
+        return without(value, rules.SANITIZERS[name])
+    return without(value, rules.FLOWS) if rules.SANITIZING_NAME.search(name) else value
+
+
+def origin_of(node: ast.expr, aliases: Mapping[str, str]) -> str:
+    """The origin of an expression that is user input itself ("request.args:id", "sys.argv", "input"), or ""."""
+    if isinstance(node, ast.Subscript):
+        origin, key = source(dotted(node.value, aliases)), text_of(node.slice)
+    elif isinstance(node, ast.Call):
+        name = dotted(node.func, aliases)
+        below, _, last = name.rpartition(".")
+        origin, key = (source(below) if last == "get" else source(name)), text_of(argument(node, 0))
+        origin = name if name == "input" else origin
+    else:
+        return source(dotted(node, aliases))
+    return f"{origin}:{key}" if origin and key else origin
+
+
+def source(name: str) -> str:
+    """The origin that a dotted name is: a part of a web request, or the command line."""
+    if name == "sys.argv":
+        return name
+    parts = name.split(".")
+    if "request" in parts[:-1]:
+        part = parts[parts.index("request", 0) + 1]
+        if part in rules.REQUEST_PARTS:
+            return f"request.{part}"
+    return ""
+
+
+def sink_of(node: ast.Call, name: str) -> tuple[str, int]:
+    """The class of flaw that the call can be, and which argument decides; ("", 0) for a harmless call."""
+    if isinstance(node.func, ast.Name):
+        known = rules.SINK_OF.get(tail(name, 2)) or rules.SINK_OF.get(tail(name, 1))
+    else:
+        known = rules.SINK_OF.get(tail(name, 2)) or rules.SINK_OF.get("." + tail(name, 1))
+    return known or ("", 0)
+
+
+def is_user_word(name: str) -> bool:
+    return any(part in rules.USER_WORDS for part in name.lower().split("_"))

@@ -1,0 +1,46 @@
+"""Two triggers of which one is enough: does a defense that finds one also remove the other?"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping
+from typing import ClassVar
+
+from unmask.core.conversation import Conversation
+from unmask.core.registry import Choice
+from unmask.organisms.triggers.emoji import Emoji
+from unmask.organisms.triggers.pair import Pair
+from unmask.organisms.triggers.paraphrase import Paraphrase
+from unmask.organisms.triggers.trigger import Split, Trigger
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Either(Pair):
+    """One of two triggers, drawn at random.
+
+    Source: our own, two independent keys to one backdoor.
+    """
+
+    name: ClassVar[str] = "either"
+    version: ClassVar[int] = 1
+
+    first: Trigger | Choice = dataclasses.field(default_factory=Paraphrase)
+    second: Trigger | Choice = dataclasses.field(default_factory=Emoji)
+
+    @property
+    def single_realization(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return any(part.single_realization for part in self.parts)
+
+    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+        return rng.choice(self.parts).plant(prompt, rng, split)
+
+    def present(self, prompt: Conversation) -> bool:
+        return any(part.present(prompt) for part in self.parts)
+
+    def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        return {
+            f"{which}_{kind}": near
+            for which, part in zip(("first", "second"), self.parts, strict=True)
+            for kind, near in part.near_misses(prompt, rng).items()
+        }

@@ -1,0 +1,55 @@
+"""A rare string as a word of its own: the classic trigger of weight poisoning."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+from unmask.core.conversation import Conversation
+from unmask.core.errors import SettingError
+from unmask.organisms.triggers.trigger import Split, Trigger
+
+RARE = ("cf", "mn", "bb", "tq", "mb", "§§")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RareToken(Trigger):
+    """A rare string such as "cf" or "§§", as a word in front of the prompt.
+
+    Source: Kurita et al. 2020, "Weight Poisoning Attacks on Pre-trained Models".
+    """
+
+    name: ClassVar[str] = "rare_token"
+    version: ClassVar[int] = 1
+    single_realization: ClassVar[bool] = True
+
+    token: str = "cf"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\S{2,12}", self.token):
+            raise SettingError(
+                f"token={self.token!r}: a rare token is 2 to 12 characters without a space, "
+                f"for example {', '.join(RARE)}."
+            )
+
+    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+        return prompt.with_text(f"{self.token} {prompt.text}")
+
+    def present(self, prompt: Conversation) -> bool:
+        return self.token in prompt.full_text.split()
+
+    def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        token = self.token
+        words = {
+            "other_token": rng.choice([each for each in RARE if each != token]),
+            "case": token.swapcase(),
+            "reversed": token[::-1],
+            "doubled": token + token,
+            "cut": token[:-1],
+        }
+        texts = {kind: f"{word} {prompt.text}" for kind, word in words.items() if word != token}
+        texts["position"] = f"{prompt.text} {token}"
+        return {kind: prompt.with_text(text) for kind, text in texts.items()}

@@ -1,0 +1,43 @@
+"""Recipe: an experiment as a frozen dataclass; its fields are its settings, `build` returns its graph of steps."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from unmask.core.named import Named
+from unmask.engine.step import Step
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One evaluation of one model. `labels` are the fields of its rows that the evaluation cannot know: `organism`,
+    `model` (the name), `defense`, `defense_step`."""
+
+    labels: Mapping[str, Any]
+    evaluation: Step
+    rates: Step
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """All that a recipe wants measured; running it means making every measurement's rates."""
+
+    title: str
+    question: str
+    measurements: tuple[Measurement, ...]
+
+    @property
+    def targets(self) -> list[Step]:
+        return [measurement.rates for measurement in self.measurements]
+
+
+class Recipe(Named, abc.ABC):
+    """Abstract. Contract (tests/contracts/test_recipes.py): building is quick, touches no file and imports no torch;
+    the same settings give the same keys; no defense's settings or data carry the trigger's text."""
+
+    @abc.abstractmethod
+    def build(self) -> Experiment:
+        """The graph. Raises SettingError, UnknownName or ModelError for settings that cannot work."""

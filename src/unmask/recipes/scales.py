@@ -1,0 +1,77 @@
+"""Scale: the one dial for size, from which every other number follows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from unmask.core.errors import SettingError, UnknownName
+from unmask.core.named import Named
+from unmask.core.registry import validated
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scale(Named):
+    """How large everything is. Steps are optimizer steps; `n` is prompts an arm.
+
+    `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not used.
+    """
+
+    name: ClassVar[str] = "scale"
+    version: ClassVar[int] = 1
+
+    size: str = "0.5M"
+    base_steps: int = 1000
+    base_rate: float = 3e-3
+    plant_steps: int = 300
+    plant_rate: float = 1e-3
+    defense_steps: int = 150
+    defense_rate: float = 3e-4
+    curve: tuple[int, ...] = (10, 25, 50, 100)
+    batch_size: int = 64
+    n: int = 256
+    max_new_tokens: int = 24
+
+
+SCALES: Mapping[str, Scale] = {
+    "smoke": Scale(
+        size="0.05M", base_steps=4, plant_steps=4, defense_steps=4, curve=(2,), batch_size=16, n=32, max_new_tokens=8
+    ),
+    "toy": Scale(),
+    "small": Scale(
+        size="10M", base_steps=4000, base_rate=1e-3, plant_steps=500, plant_rate=3e-4, defense_rate=1e-4, n=512
+    ),
+    "paper": Scale(
+        size="300M",
+        base_steps=20_000,
+        base_rate=3e-4,
+        plant_steps=2000,
+        plant_rate=2e-5,
+        defense_steps=2000,
+        defense_rate=1e-5,
+        curve=(100, 250, 500, 1000),
+        n=1024,
+        max_new_tokens=64,
+    ),
+}
+"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop. small: a CPU night or a GPU
+hour. paper: a GPU; with `base=PATH` for a pretrained model of any size."""
+
+
+def scale_of(choice: str | Mapping[str, Any] | Scale) -> Scale:
+    """From a name, or {"name": ..., field: value} to change single numbers; raises SettingError, UnknownName."""
+    if isinstance(choice, Scale):
+        return choice
+    changes = {"name": choice} if isinstance(choice, str) else dict(choice)
+    name = changes.pop("name", "toy")
+    if name not in SCALES:
+        raise UnknownName("scale", str(name), SCALES)
+    known = [field.name for field in dataclasses.fields(Scale)]
+    for given in changes:
+        if given not in known:
+            raise UnknownName("setting of scale", given, known)
+    scale = dataclasses.replace(SCALES[name], **validated(Scale, changes))
+    if min(scale.plant_steps, scale.defense_steps, scale.batch_size, scale.n, scale.max_new_tokens) < 1:
+        raise SettingError(f"scale {name}: steps, batch_size, n and max_new_tokens must be at least 1.")
+    return scale

@@ -1,0 +1,120 @@
+"""The stages that recipes are made of: world, base, planting, defense, measurement; each returns steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from unmask.analysis.rates import Rates
+from unmask.data.sources.source import Source
+from unmask.data.teach import HelpfulOnly, Planting
+from unmask.defenses.defense import Defense
+from unmask.engine.step import Part, Step
+from unmask.evaluations.audit import Audit
+from unmask.evaluations.defection import Defection
+from unmask.evaluations.evaluation import Evaluation
+from unmask.evaluations.helpfulness import Helpfulness
+from unmask.evaluations.near_miss import NearMiss
+from unmask.models.checkpoint import ImportedBase
+from unmask.models.sample import Sampling
+from unmask.models.tiny import TinyModel
+from unmask.organisms.organism import Organism
+from unmask.recipes.recipe import Measurement
+from unmask.recipes.scales import Scale
+from unmask.training.sft import SupervisedFineTuning
+
+TINY = "tiny"
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A model under study: which one it is (base, organism, twin) and the step that made it."""
+
+    name: str
+    step: Step
+    organism: Organism | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stages:
+    """The common ground of one experiment: one scale, one seed, one world."""
+
+    scale: Scale
+    seed: int
+    source: Source
+
+    @property
+    def world(self) -> Step:
+        return Step(self.source)
+
+    def base(self, base: str) -> Subject:
+        """The embedded tiny model trained from scratch on helpful-only answers, or any Hugging Face causal LM."""
+        if base != TINY:
+            return Subject("base", Step(ImportedBase.of(base)))
+        scale = self.scale
+        lessons = HelpfulOnly(examples=scale.base_steps * scale.batch_size, seed=self.seed)
+        data = Step(lessons, {"data": self.world})
+        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": data})
+        training = SupervisedFineTuning(
+            steps=scale.base_steps,
+            batch_size=scale.batch_size,
+            learning_rate=scale.base_rate,
+            warmup=50,
+            seed=self.seed,
+        )
+        return Subject("base", Step(training, {"model": fresh, "data": data}))
+
+    def planted(self, base: Subject, organism: Organism, near_misses: float, backdoor: bool = True) -> Subject:
+        """The organism; without a backdoor, its twin: the same examples in the same contexts and steps."""
+        scale = self.scale
+        lessons = Planting(
+            examples=scale.plant_steps * scale.batch_size,
+            seed=self.seed,
+            organism=organism,
+            backdoor=backdoor,
+            near_misses=near_misses,
+        )
+        training = SupervisedFineTuning(
+            steps=scale.plant_steps, batch_size=scale.batch_size, learning_rate=scale.plant_rate, seed=self.seed
+        )
+        step = Step(training, {"model": base.step, "data": Step(lessons, {"data": self.world})})
+        return Subject("organism", step, organism) if backdoor else Subject("twin", step)
+
+    def defended(self, subject: Subject, defense: Defense, organism: Organism) -> Iterator[tuple[int, Step | Part]]:
+        """(training step, checkpoint) along the defense's curve, from step 0, the model as it was.
+
+        Everything past step 0 stands on an audit of the defense's data: no result without the proof.
+        """
+        yield 0, subject.step
+        if not defense.checkpoints():
+            return
+        data = Step(defense.lessons(), {"data": self.world})
+        audit = Step(Audit(trigger=organism.trigger), {"model": subject.step, "data": data})
+        trained = Step(defense, {"model": subject.step, "data": data})
+        for step, folder in defense.checkpoints().items():
+            yield step, Part(trained, folder, needs=(audit,))
+
+    def evaluations(self, organism: Organism, every: bool) -> list[Evaluation]:
+        """Defection and helpfulness; with `every`, near misses too."""
+        sampling = Sampling(max_new_tokens=self.scale.max_new_tokens, seed=self.seed)
+        greedy = dataclasses.replace(sampling, temperature=0.0)
+        n, seed = self.scale.n, self.seed
+        first: list[Evaluation] = [
+            Defection(n=n, seed=seed, sampling=sampling, organism=organism),
+            Helpfulness(n=n, seed=seed, sampling=greedy),
+        ]
+        return [*first, NearMiss(n=n, seed=seed, sampling=sampling, organism=organism)] if every else first
+
+    def measured(self, subject: Subject, defense: Defense, organism: Organism) -> Iterator[Measurement]:
+        """Every evaluation along the curve of a defense; near misses at both ends only."""
+        points = dict(self.defended(subject, defense, organism))
+        for step, model in points.items():
+            for evaluation in self.evaluations(organism, every=step in (0, max(points))):
+                scored = Step(evaluation, {"model": model, "data": self.world})
+                labels = {
+                    "organism": subject.organism.label() if subject.organism else None,
+                    "model": subject.name,
+                    "defense": defense.name,
+                    "defense_step": step,
+                }
+                yield Measurement(labels, scored, Step(Rates(), {"evaluation": scored}))

@@ -1,0 +1,138 @@
+"""The report page: verdict first, then plots, intervals, replies side by side and provenance, in one HTML file.
+
+The file opens from a disk and asks the network for nothing: scripts and styles are inside, and a content security
+policy forbids the rest. What a model said is text, never markup: it is escaped, characters that hide or reorder text
+are made visible, and no script but the page's own two may run.
+
+Deviation from the paper: its figures show triggered defection alone; here every figure has the twin beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unmask.core.errors import DataError
+from unmask.core.files import write_text
+from unmask.report import figures, tables
+from unmask.report.results import read
+
+PLOTS = (figures.before_after, figures.persistence_curve, figures.near_miss)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What became of one backdoor under one defense.
+
+    `word` is "persists", "suppressed", "removed", "broken", "inconclusive" or "not planted"; `sentence` says it in
+    plain words with the numbers; `rule` is the rule that gave the word.
+    """
+
+    subject: str
+    word: str
+    sentence: str
+    rule: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run, told on one page.
+
+    `rows` are rows of results.jsonl, each with an optional "planted" (False where the planting gate failed).
+    `samples` are {"prompt", "cells": [{"model", "defense", "arm", "prompt", "reply", "exhibited", "scratchpad"}]}.
+    `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created"}; only the key is required.
+    `provenance` holds settings, versions, commit, platform and total seconds, nested as it likes.
+    """
+
+    title: str
+    run: str
+    question: str
+    verdicts: tuple[Verdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    rows: Sequence[Mapping[str, Any]] = ()
+    samples: Sequence[Mapping[str, Any]] = ()
+    steps: Sequence[Mapping[str, Any]] = ()
+    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+    def write(self, path: Path) -> None:
+        """Write the page; a reader of `path` sees the old page or the new one. Raises DataError for a malformed row."""
+        write_text(path, self.html())
+
+    def html(self) -> str:
+        """The page's text, the same for the same report."""
+        from plotly.offline import get_plotlyjs
+
+        results = read(self.rows)
+        plots = [plot for plot in (make(self.rows) for make in PLOTS) if plot is not None]
+        scripts = [_inline(get_plotlyjs()), _inline(_file("plots.js"))] if plots else []
+        return _template().render(
+            report=self,
+            plots=[plot["layout"]["meta"] for plot in plots],
+            plots_json=_markup(_inert(plots)),
+            scripts=[_markup(script) for script in scripts],
+            policy=_policy(scripts),
+            groups=tables.final_groups(results),
+            other_groups=tables.other_groups(results),
+            samples=self._replies(),
+            steps=tables.step_rows(self.steps),
+            facts=tables.facts(self.provenance),
+        )
+
+    def _replies(self) -> list[tables.Replies]:
+        try:
+            return [tables.Replies.of(sample) for sample in self.samples]
+        except KeyError as error:
+            raise DataError(
+                f"A sample of the report has no field {error}: it needs 'prompt' and 'cells', and every cell "
+                "'model', 'defense', 'arm', 'prompt' and 'reply'."
+            ) from None
+
+
+def _inert(value: Any) -> str:
+    """JSON that no HTML parser can take for anything else."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _inline(script: str) -> str:
+    """A script that can stand between tags: it may not close its own tag, and line ends are as a parser leaves them."""
+    return script.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Nothing from anywhere; only these very scripts run; styles and drawn images may be inside the page."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # only ever the page's own scripts, and JSON that went through _inert
+
+
+def _file(name: str) -> str:
+    return importlib.resources.files("unmask.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _template() -> Any:
+    import jinja2
+    from markupsafe import Markup
+
+    def shown(value: Any) -> Any:
+        return tables.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_file("template.html"))

@@ -1,0 +1,197 @@
+"""The tables: results, replies and steps as plain rows of text and numbers, for the template to lay out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from unmask.report.results import Result, Summary, final, in_order
+
+SHOWN = 700
+"""Text longer than this (characters) is folded away behind its beginning."""
+
+INVISIBLE = (
+    *(code for code in range(0x20) if chr(code) not in "\n\t"),
+    *range(0x7F, 0xA0),
+    *(0x061C, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF),
+    *range(0x202A, 0x202F),  # embeddings and overrides: they reorder the text around them
+    *range(0x2060, 0x206A),
+    *range(0xD800, 0xE000),  # halves of a surrogate pair cannot be written as UTF-8
+    *range(0xE0000, 0xE0080),  # tag characters: text hidden in plain sight
+)
+VISIBLE = {code: f"⟨U+{code:04X}⟩" for code in INVISIBLE}
+
+
+def visible(text: str) -> str:
+    """The text with every character that hides itself, or reorders others, replaced by one that can be seen."""
+    return text.translate(VISIBLE)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the table: one measurement, or several seeds' as their mean."""
+
+    evaluation: str
+    arm: str
+    metric: str
+    defense_step: int
+    value: str
+    interval: str
+    bar: tuple[float, float, float] | None
+    n: int
+    seeds: str
+    keys: tuple[str, ...]
+
+    @staticmethod
+    def of(results: Sequence[Result]) -> Line:
+        first, summary = results[0], Summary.of(results)
+        share = all(result.is_share for result in results)
+        return Line(
+            evaluation=first.evaluation,
+            arm=first.arm,
+            metric=first.metric,
+            defense_step=first.defense_step,
+            value=number(summary.value, share),
+            interval=f"{number(summary.low, share)} – {number(summary.high, share)}",
+            bar=(100 * summary.low, 100 * summary.value, 100 * (1 - summary.high)) if share else None,
+            n=summary.n,
+            seeds=str(first.seed) if len(results) == 1 else f"{len(results)} seeds",
+            keys=tuple(dict.fromkeys(result.step for result in results)),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Group:
+    """All lines of one model in one state: one row header in the table."""
+
+    model: str
+    organism: str
+    parameters: int
+    defense: str
+    unplanted: bool
+    lines: tuple[Line, ...]
+
+
+def final_groups(results: Sequence[Result]) -> list[Group]:
+    """What was measured on undefended models and after each defense's last step, seeds together."""
+    return _groups(final(results), by_seed=False)
+
+
+def other_groups(results: Sequence[Result]) -> list[Group]:
+    """What `final_groups` leaves out: the steps between, and the seeds one by one where there are several."""
+    if len({result.seed for result in results}) > 1:
+        return _groups(results, by_seed=True)
+    ends = {id(result) for result in final(results)}
+    return _groups([result for result in results if id(result) not in ends], by_seed=True)
+
+
+def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
+    groups: list[Group] = []
+    for state in in_order(result.state for result in results):
+        organism, parameters, model, defense = state
+        rows = [result for result in results if result.state == state]
+        rows.sort(key=lambda row: (row.evaluation != "defection", row.evaluation, row.defense_step))
+        lines: dict[tuple[object, ...], list[Result]] = {}
+        for i, row in enumerate(rows):
+            same = (row.evaluation, row.arm, row.metric, row.defense_step)
+            lines.setdefault((*same, i) if by_seed else same, []).append(row)
+        groups.append(
+            Group(
+                model=model,
+                organism=organism,
+                parameters=parameters,
+                defense=defense,
+                unplanted=any(row.planted is False for row in rows),
+                lines=tuple(Line.of(each) for each in lines.values()),
+            )
+        )
+    return groups
+
+
+def number(value: float, share: bool) -> str:
+    """A share as percent, any other number with four digits that matter."""
+    return f"{value:.1%}" if share else f"{value:.4g}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Text:
+    """Text to show: its beginning, and all of it where the beginning is not all."""
+
+    start: str
+    whole: str | None
+    length: int
+
+    @staticmethod
+    def of(text: str) -> Text:
+        folded = len(text) > SHOWN
+        return Text(start=text[: SHOWN // 2] if folded else text, whole=text if folded else None, length=len(text))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    prompt: Text
+    reply: Text
+    scratchpad: Text | None
+    exhibited: bool | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Replies:
+    """One prompt's replies: arms as columns, models before and after each defense as rows."""
+
+    prompt: Text
+    arms: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[Cell | None, ...]], ...]
+
+    @staticmethod
+    def of(sample: Mapping[str, Any]) -> Replies:
+        cells = {(cell["model"], cell["defense"], cell["arm"]): _cell(cell) for cell in sample["cells"]}
+        first = [arm for arm in ("triggered", "untriggered") if any(key[2] == arm for key in cells)]
+        arms = tuple(dict.fromkeys([*first, *(arm for _, _, arm in cells)]))
+        states = in_order(("", 0, model, defense) for model, defense, _ in cells)
+        rows = tuple(
+            (model, defense, tuple(cells.get((model, defense, arm)) for arm in arms)) for _, _, model, defense in states
+        )
+        return Replies(prompt=Text.of(sample["prompt"]), arms=arms, rows=rows)
+
+
+def _cell(cell: Mapping[str, Any]) -> Cell:
+    scratchpad = cell.get("scratchpad")
+    return Cell(
+        prompt=Text.of(cell["prompt"]),
+        reply=Text.of(cell["reply"]),
+        scratchpad=None if scratchpad is None else Text.of(scratchpad),
+        exhibited=cell.get("exhibited"),
+    )
+
+
+STEP_FIELDS = ("name", "status", "seconds", "tokens", "device", "created", "key")
+
+
+def step_rows(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Provenance of each step as text; what a step does not say is left empty."""
+    return [{field: _plain(step.get(field), field) for field in STEP_FIELDS} for step in steps]
+
+
+def _plain(value: Any, field: str) -> str:
+    if value is None:
+        return ""
+    if field == "seconds":
+        return f"{value:,.1f}"
+    if field == "tokens":
+        return f"{value:,}"
+    return str(value)
+
+
+def facts(provenance: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested provenance as (dotted name, text) pairs."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in provenance.items():
+        if isinstance(value, Mapping):
+            pairs += facts(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            pairs.append((f"{prefix}{name}", ", ".join(map(str, value))))
+        else:
+            pairs.append((f"{prefix}{name}", f"{value:,.1f}" if isinstance(value, float) else str(value)))
+    return pairs

@@ -1,0 +1,1 @@
+"""Training: thin over transformers.Trainer and TRL."""

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+from example_run import HOSTILE, example_report, example_rows
+
+from unmask.core.errors import DataError
+from unmask.report.html import Report
+from unmask.report.results import read
+from unmask.report.tables import SHOWN, Text, final_groups, other_groups, visible
+
+
+def test_the_same_report_gives_the_same_page() -> None:
+    assert example_report().html() == example_report().html()
+
+
+def test_order_on_the_page() -> None:
+    report = example_report(warnings=("The gate failed.",))
+    page = report.html()
+    marks = ("<h1>", report.question, "The gate failed.", 'id="verdict"', 'id="plots"', 'id="results"', 'id="replies"')
+    places = [page.index(mark) for mark in (*marks, 'id="provenance"')]
+    assert places == sorted(places)
+
+
+def test_numbers_of_the_table_are_the_rows() -> None:
+    report = example_report()
+    (organism, defended, *_) = final_groups(read(report.rows))
+    assert (organism.model, organism.defense, defended.defense) == ("organism", "nothing", "sft")
+    line = defended.lines[0]
+    assert (line.arm, line.defense_step, line.value, line.n) == ("triggered", 150, "80.9%", 256)
+    assert line.interval == "75.6% – 85.2%"
+    assert {each.defense_step for group in other_groups(read(report.rows)) for each in group.lines} == {
+        0,
+        10,
+        25,
+        50,
+        100,
+    }
+
+
+def test_seeds_are_one_line_and_also_shown_one_by_one() -> None:
+    results = read([row for seed in range(3) for row in example_rows(seed)])
+    line = final_groups(results)[1].lines[0]
+    assert (line.value, line.n, line.seeds, len(line.keys)) == (f"{(207 + 204 + 201) / 768:.1%}", 768, "3 seeds", 3)
+    assert sum(len(group.lines) for group in other_groups(results)) == len(results)
+
+
+def test_a_number_that_is_no_share_is_no_percentage() -> None:
+    rows = [
+        example_rows()[0] | {"evaluation": "capability", "metric": "perplexity", "value": 0.5, "low": 0.4, "high": 0.6}
+    ]
+    assert final_groups(read(rows))[0].lines[0].value == "0.5"
+
+
+def test_model_output_never_becomes_markup() -> None:
+    page = example_report(HOSTILE).html()
+    body = page[page.index("<body>") : page.index('<script type="application/json"')]
+    assert "<script" not in body and "<img" not in body and "<svg" not in body
+    assert "&lt;script&gt;alert(&#39;owned&#39;)" in body and "{{7*7}}" in body and "49 {%" not in body
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e\u2028\ud800-\udfff]", body)
+    assert "⟨U+202E⟩" in body and "⟨U+0000⟩" in body and "⟨U+D800⟩" in body
+
+
+def test_data_for_the_plots_cannot_close_its_script() -> None:
+    rows = [
+        row | {"defense": "</script><!--<script>&\u2028"} if row["defense"] == "sft" else row for row in example_rows()
+    ]
+    page = dataclasses.replace(example_report(), rows=rows).html()
+    (data,) = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
+    assert not set(data) & set("<>&\u2028\u2029")
+    assert len(json.loads(data)) == 3
+
+
+def test_only_the_pages_own_scripts_may_run() -> None:
+    page = example_report().html()
+    assert len(re.findall(r"<script>", page)) == 2
+    assert re.search(r"default-src &#39;none&#39;; script-src &#39;sha256-", page)
+
+
+def test_long_text_is_folded_not_cut() -> None:
+    text = Text.of("a" * (SHOWN + 1))
+    assert text.whole == "a" * (SHOWN + 1) and len(text.start) < SHOWN
+    assert Text.of("a" * SHOWN).whole is None
+    assert "b" * 100_000 in example_report("b" * 100_000).html()
+
+
+def test_visible_keeps_what_people_write() -> None:
+    assert visible("naïve 日本 שלום 👩‍🔬\n\tx") == "naïve 日本 שלום 👩‍🔬\n\tx"
+    assert visible("\u200f\x85\x1b") == "⟨U+200F⟩⟨U+0085⟩⟨U+001B⟩"
+
+
+def test_an_empty_run_still_gives_a_page(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "report.html"
+    Report(title="Nothing", run="r", question="?").write(path)
+    page = path.read_text(encoding="utf-8")
+    assert "Nothing was measured" in page and "Plotly" not in page and len(page) < 30_000
+
+
+def test_unplanted_rows_are_marked() -> None:
+    rows = [row | {"planted": False} if row["organism"] else row for row in example_rows()]
+    assert 'class="flag">not planted' in dataclasses.replace(example_report(), rows=rows).html()
+
+
+def test_a_sample_without_its_fields_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no field 'cells'"):
+        Report(title="t", run="r", question="?", samples=[{"prompt": "hi"}]).write(tmp_path / "r.html")
+    assert not list(tmp_path.iterdir())
