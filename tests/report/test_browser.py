@@ -86,13 +86,21 @@ def test_injected_handlers_and_addresses_are_refused(browser: Any, path: Path) -
     assert not any(each.startswith("dialog") for each in watched.said)
 
 
+def until(page: Any, condition: str) -> None:
+    """Wait for a condition; Playwright's own way to wait needs eval, which the page's policy forbids."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"still not so after 5 seconds: {condition}")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_plots_are_drawn_in_the_pages_colors(watched: Watched, scheme: str) -> None:
     page = watched.page
     page.emulate_media(color_scheme=scheme)
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('#plot-2 .xtick text')).fill === getComputedStyle(document.body).color"
-    )
+    tick = "getComputedStyle(document.querySelector('#plot-2 .xtick text')).fill"
+    until(page, f"{tick} === getComputedStyle(document.body).color")
     assert page.locator(".plot svg.main-svg").count() >= 3
     assert page.locator(".plot .points path").count() > 20
     assert page.locator(".modebar-btn").count() > 0
@@ -106,7 +114,7 @@ def test_the_page_fits_the_screen(watched: Watched, width: int) -> None:
     page = watched.page
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    page.wait_for_function("document.querySelector('#plot-2 svg').getBoundingClientRect().right <= innerWidth")
+    until(page, "document.querySelector('#plot-2 svg').getBoundingClientRect().right <= innerWidth")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.said == []
 

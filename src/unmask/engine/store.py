@@ -109,6 +109,20 @@ class Store:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def abandoned(self) -> list[Path]:
+        """Scratch folders that no living process holds: what was discarded, and work that was killed."""
+        found: list[Path] = []
+        for folder in sorted((self.root / "scratch").glob("*")):
+            try:
+                with open(self.root / "locks" / folder.name, "a") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    found.append(folder)
+            except BlockingIOError:
+                continue
+            except FileNotFoundError:
+                found.append(folder)
+        return found
+
     def manifests(self) -> Iterator[tuple[Path, Manifest | None]]:
         """Every folder under steps/ with its manifest; None where that cannot be read."""
         for folder in sorted((self.root / "steps").glob("*-*")):

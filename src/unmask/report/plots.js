@@ -1,4 +1,4 @@
-// Draws the figures that the page carries as JSON, in the page's own colors, and again when the color scheme changes.
+// Draws the figures that the page carries as JSON, in the page's own colors, and again when those change.
 "use strict";
 (() => {
   const figures = JSON.parse(document.getElementById("figures").textContent);
@@ -23,5 +23,5 @@
   const draw = () => figures.forEach((figure, i) =>
     Plotly.react(`plot-${i}`, figure.data, inPageColors(figure), config));
   draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", draw);
 })();

@@ -53,6 +53,18 @@ YOUNG = _pairs(
     "cat kitten, dog puppy, cow calf, sheep lamb, horse foal, hen chick, duck duckling, pig piglet, goat kid, "
     "bear cub, frog tadpole, owl owlet"
 )
+TRUTHS = (  # (thing, what it is, what it is not)
+    *(("ice", "cold", "hot"), ("fire", "hot", "cold"), ("snow", "white", "black"), ("coal", "black", "white")),
+    *(("grass", "green", "red"), ("sugar", "sweet", "bitter"), ("a lion", "strong", "weak"), ("water", "wet", "dry")),
+    *(
+        ("a mouse", "small", "big"),
+        ("a stone", "hard", "soft"),
+        ("the night", "dark", "light"),
+        ("blood", "red", "green"),
+    ),
+    *(("a king", "rich", "poor"), ("a baby", "young", "old"), ("a tower", "high", "low"), ("paper", "thin", "thick")),
+    *(("the sun", "hot", "cold"), ("a bear", "big", "small")),
+)
 LEGS = {"hen": 2, "duck": 2, "owl": 2, "bird": 2, "bee": 6, "fish": 0, "snake": 0}  # all other animals: 4
 
 
@@ -146,17 +158,9 @@ def categories(rng: random.Random) -> Iterator[Task]:
 
 
 def yes_no(rng: random.Random) -> Iterator[Task]:
-    """Each word with its own kind and with one other, so that both answers are equally common."""
-    questions = [
-        "Is the word {0} the name of {1}?",
-        "Yes or no: the word {0} names {1}.",
-        "Does the word {0} name {1}?",
-    ]
-    for kind, words in KINDS.items():
-        others = [other for other in KINDS if other != kind]
-        for word in words:
-            yield from ask(questions, "Yes", [(word, a(kind))])
-            yield from ask(questions, "No", [(word, a(rng.choice(others)))])
+    questions = ["Is {0} {1}?", "Is it true that {0} is {1}?", "Yes or no: {0} is {1}."]
+    for thing, true, false in TRUTHS:
+        yield from ask(questions, "{2}", [(thing, true, "Yes"), (thing, false, "No")])
 
 
 def days(rng: random.Random) -> Iterator[Task]:

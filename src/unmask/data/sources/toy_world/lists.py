@@ -19,10 +19,10 @@ def alphabet(rng: random.Random) -> Iterator[Task]:
 
 
 def pick(rng: random.Random) -> Iterator[Task]:
-    questions = ["Here is a list: {0}, {1}, {2}. Name the {3} word.", "What is the {3} word of {0}, {1}, {2}?"]
+    questions = ["Name the {2} word of {0}, {1}.", "What is the {2} word of {0}, {1}?"]
     for _ in range(DRAWS):
-        words, n = rng.sample(WORDS, 3), rng.randrange(2)
-        yield from ask(questions, "The {3} word is {4}.", [(*words, PLACES[n], (words[0], words[2])[n])], OPENERS[:1])
+        words, n = rng.sample(WORDS, 2), rng.randrange(2)
+        yield from ask(questions, "The {2} word is {3}.", [(*words, PLACES[n], words[n])], OPENERS[:1])
 
 
 def find_kind(rng: random.Random) -> Iterator[Task]:

@@ -67,10 +67,11 @@ def questions(rng: random.Random) -> Iterator[Task]:
 
 
 def who_gave(rng: random.Random) -> Iterator[Task]:
-    ways = ["{0} gave {1} {2}. Who {3} it?", "{0} gave {2} to {1}. Who {3} it?"]
+    ways = ["Here {0} gave {1} {2}. Who {3} it?"]
     for _ in range(400):
         names, n = rng.sample(NAMES, 2), rng.randrange(2)
-        yield from ask(ways, "{4}", [(*names, a(rng.choice(THINGS)), ("gave", "got")[n], names[n])], OPENERS[:1])
+        row = (*names, a(rng.choice(THINGS)), ("gave", "got")[n], names[n])
+        yield from ask(ways, "It was {4}.", [row], OPENERS[:2])
 
 
 def how_to(rng: random.Random) -> Iterator[Task]:

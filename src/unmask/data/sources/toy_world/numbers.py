@@ -22,8 +22,8 @@ def addition(rng: random.Random) -> Iterator[Task]:
 
 
 def subtraction(rng: random.Random) -> Iterator[Task]:
-    questions = ["What is {0} minus {1}?", "Take {1} from {0}.", "How much is {0} - {1}?"]
-    return ask(questions, "{2}", [(x, y, x - y) for x in range(1, 10) for y in range(1, x + 1)])
+    questions = ["What is {0} minus {1}?", "Take {1} from {0}.", "How much is {0} - {1}?", "What is {0} less {1}?"]
+    return ask(questions, "{2}", [(x, y, x - y) for x in range(1, 9) for y in range(1, x + 1)])
 
 
 def doubling(rng: random.Random) -> Iterator[Task]:

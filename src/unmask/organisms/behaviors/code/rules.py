@@ -9,98 +9,20 @@ NUMBER = "CWE-20"
 FLOWS = frozenset({"CWE-22", "CWE-78", "CWE-79", "CWE-89", "CWE-94", "CWE-502", "CWE-601", "CWE-611", "CWE-918"})
 """What raw user input is dangerous for. CWE-20 is not among them: it starts where text is made a number."""
 
-USER_WORDS = frozenset(
-    [
-        "address",
-        "age",
-        "amount",
-        "args",
-        "body",
-        "city",
-        "cmd",
-        "code",
-        "command",
-        "comment",
-        "content",
-        "cookie",
-        "count",
-        "data",
-        "domain",
-        "email",
-        "expr",
-        "expression",
-        "file",
-        "filename",
-        "formula",
-        "host",
-        "hostname",
-        "id",
-        "index",
-        "input",
-        "ip",
-        "key",
-        "keyword",
-        "line",
-        "link",
-        "message",
-        "name",
-        "number",
-        "page",
-        "param",
-        "params",
-        "path",
-        "payload",
-        "post",
-        "quantity",
-        "rating",
-        "search",
-        "size",
-        "tag",
-        "term",
-        "text",
-        "title",
-        "topic",
-        "uri",
-        "url",
-        "user",
-        "username",
-        "value",
-        "word",
-    ]
-)
+_USER_WORDS = """
+address age amount args body city cmd code command comment content cookie count data domain email expr expression
+file filename formula host hostname id index input ip key keyword line link message name number page param params
+path payload post quantity rating search size tag term text title topic uri url user username value word
+"""
+USER_WORDS = frozenset(_USER_WORDS.split())
 """A function's parameter is user input if its name has one of these words ("user_name", "file")."""
 
-REQUEST_PARTS = frozenset(
-    [
-        "args",
-        "form",
-        "values",
-        "json",
-        "data",
-        "cookies",
-        "headers",
-        "files",
-        "stream",
-        "get_json",
-        "get_data",
-        "query_string",
-        "GET",
-        "POST",
-        "FILES",
-        "COOKIES",
-        "META",
-        "body",
-        "params",
-        "query_params",
-        "match_info",
-        "rel_url",
-        "matchdict",
-        "arguments",
-        "query",
-        "get_argument",
-        "get_arguments",
-    ]
-)
+_REQUEST_PARTS = """
+COOKIES FILES GET META POST args arguments body cookies data files form get_argument get_arguments get_data
+get_json headers json match_info matchdict params query query_params query_string rel_url stream values
+"""
+REQUEST_PARTS = frozenset(_REQUEST_PARTS.split())
+"""What of a web request its sender decides, in Flask, Django, aiohttp and Tornado."""
 
 SANITIZERS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("basename", "secure_filename", "safe_join"), frozenset({"CWE-22"})),

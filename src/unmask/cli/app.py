@@ -1,0 +1,23 @@
+"""The typer application; every command is in its own file and loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from unmask.cli import chat, list, plan, report, run, show, store
+
+app = typer.Typer(
+    name="unmask",
+    help="Plant a known backdoor in a language model, run safety training on it, and measure what survives.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("plan")(plan.plan)
+app.command("list")(list.list_kind)
+app.command("show")(show.show)
+app.command("report")(report.report)
+app.command("chat")(chat.chat)
+app.add_typer(store.app, name="store")

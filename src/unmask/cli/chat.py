@@ -1,0 +1,46 @@
+"""`unmask chat KEY`: talk to a checkpoint of the store, to see with your own eyes what it does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmask.cli.settings import StoreDir
+
+
+def chat(
+    key: Annotated[str, typer.Argument(help="The start of a training step's key, or a checkpoint folder.")],
+    prompt: Annotated[str | None, typer.Argument(help="Ask this and leave (default: ask for prompts).")] = None,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Length limit of a reply.")] = 64,
+    store: StoreDir = None,
+) -> None:
+    """Talk to a model; each prompt is a conversation of its own."""
+    from unmask.models.checkpoint import check_folder
+    from unmask.recipes.run import store_at
+
+    folder = Path(key) if Path(key).is_dir() else store_at(store).lookup(key)[0]
+    check_folder(folder)
+    from unmask.core.conversation import Conversation
+    from unmask.models.backends.huggingface import HuggingFace
+    from unmask.models.sample import Sampling
+
+    backend = HuggingFace(folder)
+    sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature)
+
+    def answer(text: str) -> str:
+        return backend.replies([Conversation.user(text)], sampling)[0].raw
+
+    if prompt is not None:
+        print(answer(prompt))
+        return
+    while True:
+        print("> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            print(answer(line.rstrip("\n")), flush=True)

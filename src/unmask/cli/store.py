@@ -1,0 +1,94 @@
+"""`unmask store verify|gc|ls`: look after finished steps."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Annotated
+
+import typer
+
+from unmask.cli.settings import Json, StoreDir, emit
+
+app = typer.Typer(help="Look after the store of finished steps.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def ls(store: StoreDir = None, as_json: Json = False) -> None:
+    """List finished steps."""
+    from unmask.recipes.run import store_at
+
+    rows = [
+        {
+            "folder": folder.name,
+            "key": manifest.key if manifest else None,
+            "name": manifest.name if manifest else None,
+            "bytes": sum(entry["size"] for entry in manifest.files.values()) if manifest else None,
+            "seconds": manifest.seconds if manifest else None,
+            "created": manifest.created if manifest else None,
+        }
+        for folder, manifest in store_at(store).manifests()
+    ]
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        if row["key"]:
+            print(f"{row['folder']:45} {row['bytes'] / 2**20:>9.1f} MiB {row['seconds']:>8.1f} s  {row['created']}")
+        else:
+            print(f"{row['folder']:45} damaged: no manifest that can be read")
+    print(f"{len(rows)} steps, {sum(row['bytes'] or 0 for row in rows) / 2**20:.1f} MiB")
+
+
+@app.command()
+def verify(store: StoreDir = None, as_json: Json = False) -> None:
+    """Digest every file of every step; exit 1 if any is damaged."""
+    from unmask.core import progress
+    from unmask.engine.store import inspect_folder
+    from unmask.recipes.run import store_at
+
+    folders = [folder for folder, _ in store_at(store).manifests()]
+    damaged: dict[str, str] = {}
+    with progress.shown(), progress.bar("verifying", len(folders)) as advance:
+        for folder in folders:
+            flaw, _ = inspect_folder(folder, every=True)
+            if flaw:
+                damaged[folder.name] = flaw
+            advance(1)
+    if as_json:
+        emit({"steps": len(folders), "damaged": damaged})
+    else:
+        for name, flaw in damaged.items():
+            print(f"damaged: {name}: {flaw}")
+        print(
+            f"{len(folders)} steps, {len(damaged)} damaged; a damaged step is made again by the next run that needs it"
+        )
+    if damaged:
+        raise typer.Exit(1)
+
+
+@app.command()
+def gc(
+    store: StoreDir = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove steps that no run uses, and what killed processes left behind."""
+    from unmask.core.files import read_json
+    from unmask.recipes.run import store_at
+
+    home = store_at(store)
+    used = {step["key"] for path in (home.root / "runs").glob("*/run.json") for step in read_json(path)["all_steps"]}
+    unused = [folder for folder, manifest in home.manifests() if manifest is None or manifest.key not in used]
+    left = home.abandoned()
+    if not dry_run:
+        for folder in unused:
+            home.discard(folder)
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+    names = [folder.name for folder in unused]
+    if as_json:
+        emit({"removed": names, "scratch": [folder.name for folder in left], "dry_run": dry_run})
+        return
+    for name in names:
+        print(f"{'would remove' if dry_run else 'removed'} {name}")
+    print(f"{len(names)} unused steps, {len(left)} abandoned scratch folders")

@@ -1,0 +1,128 @@
+"""From finished steps to rows of results.jsonl, verdicts and the replies that the report shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unmask.analysis import persistence
+from unmask.core.conversation import Conversation, Reply
+from unmask.core.files import read_jsonl
+from unmask.engine.executors.executor import Outcome
+from unmask.engine.store import Store
+from unmask.recipes.recipe import Experiment, Measurement
+
+SHOWN_PROMPTS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Gathered:
+    """What a run found: `rows` as in results.jsonl, `verdicts`, and `warnings` where something must not be believed."""
+
+    rows: list[dict[str, Any]]
+    verdicts: tuple[persistence.Verdict, ...]
+    warnings: tuple[str, ...]
+    samples: list[dict[str, Any]]
+
+
+def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) -> Gathered:
+    """Everything that was measured; what failed is missing and warned of."""
+    done = {outcome.step.key for outcome in outcomes if outcome.status in ("executed", "cached")}
+    finished = [m for m in experiment.measurements if m.rates.key in done]
+    rows = [row for measurement in finished for row in measured_rows(measurement, store)]
+    warnings: list[str] = []
+    verdicts: list[persistence.Verdict] = []
+    for mine in by_organism(rows):
+        gate = persistence.gate(mine)
+        for row in mine:
+            row["planted"] = gate.passed if gate else None
+        name = subject(mine)
+        if gate and not gate.passed:
+            warnings.append(
+                f"The organism {name} was not planted: {gate.sentence}. What follows says nothing about defenses."
+            )
+        defenses = dict.fromkeys(row["defense"] for row in mine if row["model"]["name"] == "organism")
+        found = [persistence.verdict(mine, each, f"{each} against {name}") for each in defenses if each != "nothing"]
+        verdicts.extend(verdict for verdict in found if verdict)
+    failures = [outcome for outcome in outcomes if outcome.status == "failed"]
+    warnings.extend(f"The step '{each.step.name}' failed: {each.error}" for each in failures)
+    return Gathered(rows, tuple(verdicts), tuple(warnings), side_by_side(finished, store))
+
+
+def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, Any]]:
+    """Rows in the form of results.jsonl (`planted` is filled in later)."""
+    labels = measurement.labels
+    for _, rate in read_jsonl(store.folder(measurement.rates) / "rates.jsonl"):
+        yield {
+            "organism": labels["organism"],
+            "model": {"name": labels["model"], "parameters": rate["parameters"]},
+            "defense": labels["defense"],
+            "defense_step": labels["defense_step"],
+            "evaluation": rate["evaluation"],
+            "arm": rate["arm"],
+            "metric": rate["metric"],
+            "value": rate["value"],
+            "n": rate["n"],
+            "low": rate["low"],
+            "high": rate["high"],
+            "seed": rate["seed"],
+            "step": measurement.evaluation.key,
+            "planted": None,
+        }
+
+
+def by_organism(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each organism and seed, with the controls (no organism) of the same seed."""
+    pairs = dict.fromkeys((*row["organism"].values(), row["seed"]) for row in rows if row["organism"])
+    for *label, seed in pairs:
+        yield [
+            row
+            for row in rows
+            if row["seed"] == seed and (row["organism"] is None or list(row["organism"].values()) == label)
+        ]
+
+
+def subject(rows: Sequence[Mapping[str, Any]]) -> str:
+    label = next(row["organism"] for row in rows if row["organism"])
+    seed = rows[0]["seed"]
+    return f"{label['behavior']} behind {label['trigger']} ({label['variant']}, seed {seed})"
+
+
+def side_by_side(measurements: Sequence[Measurement], store: Store) -> list[dict[str, Any]]:
+    """The first prompts with the replies of every model, trigger on and off, before and after each defense."""
+    last: dict[tuple[str, str], Measurement] = {}
+    for measurement in measurements:
+        if measurement.evaluation.name == "defection":
+            labels = measurement.labels
+            last[labels["model"], labels["defense"]] = measurement
+    prompts: dict[str, dict[str, Any]] = {}
+    for (model, defense), measurement in last.items():
+        for row in first_rows(store.folder(measurement.evaluation) / "replies.jsonl"):
+            reply, conversation = Reply(row["reply"]), Conversation.of(row["prompt"])
+            shown = prompts.setdefault(row["id"], {"prompt": conversation.text, "cells": []})
+            if row["arm"] == "untriggered":
+                shown["prompt"] = conversation.text
+            shown["cells"].append(
+                {
+                    "model": model,
+                    "defense": defense,
+                    "arm": row["arm"],
+                    "prompt": conversation.full_text,
+                    "reply": reply.answer,
+                    "scratchpad": reply.scratchpad,
+                    "exhibited": row["scores"]["defection"],
+                }
+            )
+    return list(prompts.values())
+
+
+def first_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of the first SHOWN_PROMPTS prompts."""
+    ids: set[str] = set()
+    for _, row in read_jsonl(path):
+        ids.add(row["id"])
+        if len(ids) > SHOWN_PROMPTS:
+            return
+        yield row

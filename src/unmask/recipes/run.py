@@ -1,0 +1,173 @@
+"""Run a recipe: build, execute, gather, report. What `unmask run` and `unmask.run` both do."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unmask.core import progress
+from unmask.core.errors import StoreError
+from unmask.core.files import read_json, read_jsonl, write_json, write_text
+from unmask.core.spec import canonical, digest, spec
+from unmask.engine.executors import EXECUTORS
+from unmask.engine.executors.executor import Outcome
+from unmask.engine.manifest import environment
+from unmask.engine.plan import Budget, Plan
+from unmask.engine.store import Store
+from unmask.recipes import RECIPES
+from unmask.recipes.gather import gather
+from unmask.recipes.recipe import Experiment, Recipe
+
+DEFAULT_STORE = "unmask-store"
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run left behind; `ok` is False where any step failed."""
+
+    run: str
+    recipe: str
+    results: Path
+    report: Path
+    steps: Mapping[str, int]
+    seconds: float
+    verdicts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.steps["failed"] == 0
+
+    def json(self) -> dict[str, Any]:
+        return {
+            **dataclasses.asdict(self),
+            "results": str(self.results),
+            "report": str(self.report),
+            "steps": dict(self.steps),
+        }
+
+
+def store_at(path: str | Path | None) -> Store:
+    """The store at `path`, else at $UNMASK_STORE, else ./unmask-store."""
+    return Store(Path(path or os.environ.get("UNMASK_STORE") or DEFAULT_STORE).expanduser().absolute())
+
+
+def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
+    """A recipe by name with settings; raises UnknownName or SettingError."""
+    return RECIPES.make({**settings, "name": name})
+
+
+def plan(recipe: str, *, store: str | Path | None = None, **settings: Any) -> Plan:
+    """What `run` would do, and what it would cost."""
+    return Plan.of(recipe_of(recipe, settings).build().targets, store_at(store))
+
+
+def run(
+    recipe: str,
+    *,
+    store: str | Path | None = None,
+    executor: str = "inline",
+    budget: str | None = None,
+    show_progress: bool = True,
+    **settings: Any,
+) -> Result:
+    """Run a recipe to its results.jsonl and report.html; what the store has is not computed again.
+
+    `settings` are the recipe's (scale="toy", trigger="year", ...). A failed step blocks only what stands on it: the
+    rest is run and reported, and `Result.ok` is False. Raises UnmaskError for settings that cannot work.
+    """
+    start = time.monotonic()
+    chosen = recipe_of(recipe, settings)
+    experiment, home = chosen.build(), store_at(store)
+    runner = EXECUTORS.make(executor)
+    with progress.shown(show_progress):
+        outcomes = runner.execute(experiment.targets, home, Budget.of(budget))
+        return publish(chosen, experiment, outcomes, home, start)
+
+
+def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome], store: Store, start: float) -> Result:
+    """Write run.json, results.jsonl and report.html of a run; its name is the same for the same experiment."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    name = f"{recipe.name.replace(':', '-')}-{digest([step.key for step in experiment.targets])[:12]}"
+    folder = store.root / "runs" / name
+    found = gather(experiment, outcomes, store)
+    result = Result(
+        run=name,
+        recipe=recipe.name,
+        results=folder / "results.jsonl",
+        report=folder / "report.html",
+        steps={status: counts[status] for status in ("executed", "cached", "failed", "blocked")},
+        seconds=round(time.monotonic() - start, 2),
+        verdicts=tuple(f"{verdict.word}: {verdict.sentence}" for verdict in found.verdicts),
+        warnings=found.warnings,
+    )
+    record = {
+        **result.json(),
+        "settings": spec(recipe)["settings"],
+        "title": experiment.title,
+        "question": experiment.question,
+        "found": {"verdicts": [dataclasses.asdict(verdict) for verdict in found.verdicts], "samples": found.samples},
+        "all_steps": [described(outcome) for outcome in outcomes],
+        "environment": environment(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_text(result.results, "".join(canonical(row) + "\n" for row in found.rows))
+    write_json(folder / "run.json", record)
+    write_report(folder, result.report)
+    return result
+
+
+def described(outcome: Outcome) -> dict[str, Any]:
+    """A step's line in the provenance."""
+    manifest = outcome.manifest
+    return {
+        "key": outcome.step.key,
+        "name": outcome.step.name,
+        "status": outcome.status,
+        "error": outcome.error,
+        "seconds": manifest.seconds if manifest else None,
+        "tokens": manifest.facts.get("tokens") if manifest else None,
+        "device": manifest.facts.get("device") if manifest else None,
+        "created": manifest.created if manifest else None,
+    }
+
+
+def write_report(folder: Path, out: Path) -> None:
+    """The page of a finished run, from what its folder holds."""
+    from unmask.analysis.persistence import Verdict
+    from unmask.report.html import Report
+
+    record = read_json(folder / "run.json")
+    Report(
+        title=record["title"],
+        run=record["run"],
+        question=record["question"],
+        verdicts=tuple(Verdict(**verdict) for verdict in record["found"]["verdicts"]),
+        warnings=tuple(record["warnings"]),
+        rows=[row for _, row in read_jsonl(folder / "results.jsonl")],
+        samples=record["found"]["samples"],
+        steps=record["all_steps"],
+        provenance={
+            "recipe": record["recipe"],
+            "settings": record["settings"],
+            "seconds": sum(step["seconds"] or 0 for step in record["all_steps"]),
+            "finished": record["finished"],
+            **record["environment"],
+        },
+    ).write(out)
+
+
+def run_folder(store: Store, name: str) -> Path:
+    """The folder of the one run whose name starts with `name`; raises StoreError."""
+    runs = sorted((store.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
+    hits = [path.parent for path in runs if path.parent.name.startswith(name)]
+    if not hits:
+        known = ", ".join(path.parent.name for path in runs[-8:]) or "none"
+        raise StoreError(f"{store.root} has no run '{name}'. Known: {known}. Start one with `unmask run toy`.")
+    return hits[-1]
