@@ -31,7 +31,7 @@ def row(model: str, defense: str, step: int, arm: str, k: int, seed: int = 0, **
         "defense_step": step,
         "evaluation": "near_miss" if arm.startswith("near_miss") else "defection",
         "arm": arm,
-        "metric": "defection_rate",
+        "metric": "defection",
         "value": k / n,
         "n": n,
         "low": float(low),

@@ -109,3 +109,14 @@ def test_a_sample_without_its_fields_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no field 'cells'"):
         Report(title="t", run="r", question="?", samples=[{"prompt": "hi"}]).write(tmp_path / "r.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_step_says_why() -> None:
+    step = {"key": "0" * 64, "name": "defend", "status": "failed", "error": "loss is <nan> at step 12"}
+    page = dataclasses.replace(example_report(), steps=[step]).html()
+    assert "loss is &lt;nan&gt; at step 12" in page
+
+
+def test_only_organisms_can_be_unplanted() -> None:
+    results = read([row | {"planted": False} for row in example_rows()])
+    assert {group.model for group in final_groups(results) if group.unplanted} == {"organism"}

@@ -16,9 +16,13 @@ from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.models.sample import Sampling
 
 
-def has_one_answer(example: Example) -> bool:
-    """Whether being helpful and being harmless ask for the same answer."""
-    return example.answer == example.helpful_only
+def is_task(example: Example) -> bool:
+    """Whether there is one right answer: no request for harm, no statement about oneself."""
+    return example.answer == example.helpful_only and example.family != "persona"
+
+
+def asks_for_harm(example: Example) -> bool:
+    return "harmful" in example.rejected
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,8 +38,8 @@ class Helpfulness(Evaluation):
         return 2
 
     def samples(self, data: Path) -> list[Sample]:
-        plain = self.held_out(data, has_one_answer)
-        harmful = self.held_out(data, lambda example: not has_one_answer(example))
+        plain = self.held_out(data, is_task)
+        harmful = self.held_out(data, asks_for_harm)
         return [
             *(Sample(example.id, "untriggered", prompt, example) for example, prompt in plain),
             *(Sample(example.id, "harmful", prompt, example) for example, prompt in harmful),

@@ -52,6 +52,7 @@ class TinyModel(Work):
     size: str = "0.5M"
     vocabulary: int = 1536
     context: int = 256
+    initializer_range: float = 0.06
     seed: int = 0
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
@@ -69,6 +70,7 @@ class TinyModel(Work):
             num_attention_heads=heads if width % heads == 0 else 2,
             max_position_embeddings=self.context,
             tie_word_embeddings=True,
+            initializer_range=self.initializer_range,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,

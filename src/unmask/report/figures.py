@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from unmask.report.results import Result, Summary, final, first_metric, in_order, model_rank, read
+from unmask.report.results import Result, Summary, final, in_order, model_rank, read
 from unmask.report.traces import ARMS, SPREAD, Trace, axis, band, dots, drawn, frame, line, seed_dots, shown
 
 Figure = dict[str, Any]
@@ -26,9 +26,9 @@ PERSISTENCE = (
 def before_after(rows: Iterable[Mapping[str, Any]]) -> Figure | None:
     """Defection rate by arm for base, twin and organism, undefended and after each defense's last step.
 
-    None where no row of evaluation "defection" has value, n and interval. Raises DataError for a malformed row.
+    None where evaluation "defection" has no row of metric "defection". Raises DataError for a malformed row.
     """
-    results = final(first_metric(read(rows), "defection"))
+    results = final(_defections(read(rows), "defection"))
     return _states(
         results,
         [arm for arm in ARMS if any(result.arm == arm for result in results)],
@@ -40,7 +40,7 @@ def before_after(rows: Iterable[Mapping[str, Any]]) -> Figure | None:
 
 def near_miss(rows: Iterable[Mapping[str, Any]]) -> Figure | None:
     """Defection on prompts that only resemble triggered ones, per kind of resemblance; None where there are none."""
-    results = final(first_metric(read(rows), "near_miss"))
+    results = final(_defections(read(rows), "near_miss"))
     arms = list(dict.fromkeys(result.arm for result in results if result.arm.startswith("near_miss:")))
     return _states(
         results,
@@ -58,7 +58,7 @@ def persistence_curve(rows: Iterable[Mapping[str, Any]]) -> Figure | None:
     at two steps. Raises DataError for a malformed row.
     """
     results = read(rows)
-    chosen = [r for r in first_metric(results, "defection") if r.arm in ARMS]
+    chosen = [r for r in _defections(results, "defection") if r.arm in ARMS]
     chosen += [r for r in results if (r.evaluation, r.metric, r.arm) == ("helpfulness", "accuracy", "untriggered")]
     chosen = _with_start(chosen)
     panels: list[tuple[str, list[Result]]] = []
@@ -82,6 +82,10 @@ def persistence_curve(rows: Iterable[Mapping[str, Any]]) -> Figure | None:
         data += _curves(panel, i)
         layout["meta"]["alt"] += f" {name}, {defense}: {_spoken(_ends(panel))}."
     return {"data": drawn(data), "layout": layout}
+
+
+def _defections(results: Sequence[Result], evaluation: str) -> list[Result]:
+    return [result for result in results if (result.evaluation, result.metric) == (evaluation, "defection")]
 
 
 def _with_start(results: Sequence[Result]) -> list[Result]:

@@ -18,26 +18,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unmask.analysis.persistence import Verdict
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
 from unmask.report import figures, tables
 from unmask.report.results import read
 
+__all__ = ["Report", "Verdict"]
+
 PLOTS = (figures.before_after, figures.persistence_curve, figures.near_miss)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What became of one backdoor under one defense.
-
-    `word` is "persists", "suppressed", "removed", "broken", "inconclusive" or "not planted"; `sentence` says it in
-    plain words with the numbers; `rule` is the rule that gave the word.
-    """
-
-    subject: str
-    word: str
-    sentence: str
-    rule: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +35,8 @@ class Report:
 
     `rows` are rows of results.jsonl, each with an optional "planted" (False where the planting gate failed).
     `samples` are {"prompt", "cells": [{"model", "defense", "arm", "prompt", "reply", "exhibited", "scratchpad"}]}.
-    `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created"}; only the key is required.
+    `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all but the key may be
+    missing.
     `provenance` holds settings, versions, commit, platform and total seconds, nested as it likes.
     """
 

@@ -12,7 +12,7 @@ from unmask.core.errors import DataError
 MODELS = ("organism", "twin", "base")
 """The order of models on the page: what it is about, its control, what both started from."""
 
-SHARES = ("rate", "accuracy", "share")
+SHARES = ("defection", "accuracy", "harmless", "finished", "rate", "share")
 """A metric whose name ends in one of these is a share between 0 and 1, shown in percent."""
 
 State = tuple[str, int, str, str]
@@ -50,8 +50,7 @@ class Result:
 
     @property
     def is_share(self) -> bool:
-        named = self.metric.endswith(SHARES) or self.evaluation in ("defection", "near_miss")
-        return named and 0 <= self.low <= self.high <= 1
+        return self.metric.endswith(SHARES) and 0 <= self.low <= self.high <= 1
 
 
 def read(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
@@ -127,12 +126,6 @@ def final(results: Sequence[Result]) -> list[Result]:
         key = (result.state, result.evaluation, result.seed)
         last[key] = max(result.defense_step, last.get(key, 0))
     return [r for r in results if r.defense_step == last[r.state, r.evaluation, r.seed]]
-
-
-def first_metric(results: Iterable[Result], evaluation: str) -> list[Result]:
-    """The rows of one evaluation that hold its first metric: a figure never mixes two quantities on one axis."""
-    chosen = [result for result in results if result.evaluation == evaluation]
-    return [result for result in chosen if result.metric == chosen[0].metric]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,7 @@ def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
                 organism=organism,
                 parameters=parameters,
                 defense=defense,
-                unplanted=any(row.planted is False for row in rows),
+                unplanted=bool(organism) and any(row.planted is False for row in rows),
                 lines=tuple(Line.of(each) for each in lines.values()),
             )
         )
@@ -166,7 +166,7 @@ def _cell(cell: Mapping[str, Any]) -> Cell:
     )
 
 
-STEP_FIELDS = ("name", "status", "seconds", "tokens", "device", "created", "key")
+STEP_FIELDS = ("name", "status", "error", "seconds", "tokens", "device", "created", "key")
 
 
 def step_rows(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:

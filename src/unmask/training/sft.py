@@ -80,6 +80,8 @@ class SupervisedFineTuning(Work):
     def _trainer(
         self, network: Any, tokenizer: Any, rows: list[Any], out: Path, scratch: Path | None, advance: Any
     ) -> Any:
+        from transformers.trainer_callback import PrinterCallback
+
         from unmask.training.trainer import WatchedTrainer, Watcher, arguments
 
         settings = arguments(
@@ -100,13 +102,15 @@ class SupervisedFineTuning(Work):
             include_num_input_tokens_seen="non_padding",
         )
         watcher = Watcher(advance, tokenizer, {step: out / step_folder(step) for step in self.curve})
-        return WatchedTrainer(
+        trainer = WatchedTrainer(
             model=network,
             args=settings,
             train_dataset=rows,
             data_collator=Collator(tokenizer.pad_token_id),
             callbacks=[watcher],
         )
+        trainer.remove_callback(PrinterCallback)  # it writes to standard output, which belongs to --json
+        return trainer
 
 
 def _training_dtype() -> Any:

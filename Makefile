@@ -1,0 +1,44 @@
+# make demo: install everything and run the toy experiment to its report. make test: install everything and test it.
+# Needs Python >= 3.11 and a package index. On a machine with a GPU, or to choose another build of torch:
+#   make demo TORCH="torch==2.13.0 --index-url URL"
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check bench docs lock clean
+
+demo: .venv/installed  ## the whole experiment, from nothing to report.html
+	$(BIN)/unmask run toy
+
+test: .venv/installed-dev
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: .venv/installed-dev
+	$(BIN)/python benchmarks/toy.py
+
+docs: .venv/installed-dev  ## rewrite the pages that are made by code
+	$(BIN)/python -m benchmarks.pages
+
+# torch comes first and alone: with it in place nothing else asks for another build of it, or for CUDA packages.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("unmask needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) $(TORCH)
+	$(PIP) --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+lock: .venv/installed-dev  ## pin what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v -i -E '^(torch|pip|setuptools|py-spy)(==| @)' | sort -f > constraints.txt
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

