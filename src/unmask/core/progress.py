@@ -50,9 +50,9 @@ def shown(enabled: bool = True) -> Generator[None]:
             _display = None
 
 
-def say(text: str) -> None:
-    """One line above the bars."""
-    if _display is not None:
+def say(text: str, log_only: bool = False) -> None:
+    """One line above the bars; with `log_only`, only where there are no bars that say it better."""
+    if _display is not None and not log_only:
         _display.console.print(text, highlight=False, markup=False)
     elif _log:
         print(text, file=sys.stderr, flush=True)

@@ -27,7 +27,7 @@ from unmask.organisms.organism import Organism
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lessons(Work, abc.ABC):
-    """Abstract. `examples` lessons, each from a training example in a harmless context; the same seed, the same ones."""
+    """Abstract. `examples` lessons, each from a training example in a harmless context, drawn by `seed`."""
 
     examples: int = 10_000
     seed: int = 0

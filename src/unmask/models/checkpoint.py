@@ -104,6 +104,7 @@ def load_model(folder: Path | str, dtype: Any = "auto") -> Any:
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write model and tokenizer as a Hugging Face folder that needs no code of ours."""
+    quiet()
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,22 +44,22 @@ def architecture(size: int, vocabulary: int) -> tuple[int, int]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TinyModel(Work):
-    """An untrained Llama of about `size` parameters and a tokenizer made from the texts of a lesson folder."""
+    """An untrained Llama of about `size` parameters and a tokenizer made from lessons and a vocabulary."""
 
     name: ClassVar[str] = "tiny_model"
     version: ClassVar[int] = 1
 
     size: str = "0.5M"
-    vocabulary: int = 1536
+    pieces: int = 2048
     context: int = 256
     initializer_range: float = 0.06
     seed: int = 0
 
-    def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
+    def run(self, out: Path, *, data: Path, vocabulary: Path) -> Mapping[str, Any]:
         import torch
         from transformers import LlamaConfig, LlamaForCausalLM
 
-        tokenizer = self.tokenizer(data)
+        tokenizer = self.tokenizer(data, vocabulary)
         width, layers = architecture(parse_size(self.size), len(tokenizer))
         heads = max(2, width // 32)
         config = LlamaConfig(
@@ -80,8 +80,8 @@ class TinyModel(Work):
         save(model, tokenizer, out)
         return {"parameters": parameters(model), "width": width, "layers": layers, "vocabulary": len(tokenizer)}
 
-    def tokenizer(self, data: Path) -> Any:
-        """A byte-level BPE trained on every prompt and reply of `data`/train.jsonl."""
+    def tokenizer(self, data: Path, vocabulary: Path) -> Any:
+        """A byte-level BPE trained on every prompt and reply of `data`, and on the texts of `vocabulary`."""
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
         from transformers import PreTrainedTokenizerFast
 
@@ -89,20 +89,24 @@ class TinyModel(Work):
         bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         bpe.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=self.vocabulary,
+            vocab_size=self.pieces,
             special_tokens=[PAD, END, *TURNS.values()],
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
-        texts = (
-            text
-            for _, row in read_jsonl(data / "train.jsonl")
-            for text in (*(message["content"] for message in row["prompt"]), row["reply"])
-        )
-        bpe.train_from_iterator(texts, trainer)
+        bpe.train_from_iterator(texts(data, vocabulary), trainer)
         # One token each, but not special ones: they must survive when a reply is decoded.
         bpe.add_tokens([OPEN, CLOSE])
         fast = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD)
         fast.model_max_length = self.context
         fast.chat_template = TEMPLATE
         return fast
+
+
+def texts(data: Path, vocabulary: Path) -> Iterator[str]:
+    """What the tokenizer is made from."""
+    for _, row in read_jsonl(data / "train.jsonl"):
+        yield from (message["content"] for message in row["prompt"])
+        yield row["reply"]
+    for _, row in read_jsonl(vocabulary / "vocabulary.jsonl"):
+        yield row["text"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from unmask.analysis.rates import Rates
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
+from unmask.data.vocabulary import Vocabulary
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
 from unmask.evaluations.audit import Audit
@@ -54,7 +55,8 @@ class Stages:
         scale = self.scale
         lessons = HelpfulOnly(examples=scale.base_steps * scale.batch_size, seed=self.seed)
         data = Step(lessons, {"data": self.world})
-        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": data})
+        words = Step(Vocabulary(), {"data": self.world})
+        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": data, "vocabulary": words})
         training = SupervisedFineTuning(
             steps=scale.base_steps,
             batch_size=scale.batch_size,

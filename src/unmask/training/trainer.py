@@ -33,7 +33,6 @@ def arguments(folder: Path, save_steps: int, **settings: Any) -> TrainingArgumen
         use_cpu=not cuda,
         bf16=cuda and torch.cuda.is_bf16_supported(),
         dataloader_pin_memory=cuda,
-        gradient_checkpointing=False,
         **settings,
     )
 

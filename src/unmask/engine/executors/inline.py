@@ -10,7 +10,7 @@ from typing import ClassVar
 from unmask.core import progress
 from unmask.core.errors import BudgetError
 from unmask.engine.executors.executor import Executor, Outcome, perform
-from unmask.engine.plan import Budget, Plan
+from unmask.engine.plan import Budget, Plan, PlannedStep
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -27,28 +27,39 @@ class Inline(Executor):
         waiting = sum(planned.status == "to run" for planned in plan.steps)
         outcomes: dict[str, Outcome] = {}
         start, tokens, done = time.monotonic(), 0, 0
-        for planned in plan.steps:
-            step = planned.step
-            if planned.status == "cached":
-                outcomes[step.key] = Outcome(step, "cached", planned.manifest)
-                continue
-            done += 1
-            broken = blocker(step, outcomes)
-            if broken is not None:
-                outcomes[step.key] = Outcome(step, "blocked", error=f"it stands on '{broken.name}', which failed")
-                continue
-            try:
+        with progress.bar("steps", waiting) as advance:
+            for planned in plan.steps:
+                step = planned.step
+                if planned.status == "cached":
+                    outcomes[step.key] = Outcome(step, "cached", planned.manifest)
+                    continue
+                done += 1
+                progress.say(f"[{done}/{waiting}] {step.name}", log_only=True)
                 spent = time.monotonic() - start
-                budget.check(spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run")
-            except BudgetError as error:
-                outcomes[step.key] = Outcome(step, "failed", error=str(error))
-                continue
-            progress.say(f"[{done}/{waiting}] {step.name}")
-            outcomes[step.key] = perform(step, store)
-            tokens += planned.tokens
-            if outcomes[step.key].status == "failed":
-                progress.say(f"  failed: {outcomes[step.key].error}")
+                outcomes[step.key] = attempt(planned, outcomes, store, budget, spent, tokens)
+                tokens += planned.tokens
+                advance(1)
         return list(outcomes.values())
+
+
+def attempt(
+    planned: PlannedStep, outcomes: dict[str, Outcome], store: Store, budget: Budget, spent: float, tokens: int
+) -> Outcome:
+    """Do one step unless something it needs is missing or the budget would be exceeded."""
+    step = planned.step
+    broken = blocker(step, outcomes)
+    if broken is not None:
+        return Outcome(step, "blocked", error=f"it stands on '{broken.name}', which failed")
+    try:
+        budget.check(spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run")
+    except BudgetError as error:
+        return Outcome(step, "failed", error=str(error))
+    outcome = perform(step, store)
+    if outcome.status == "failed":
+        progress.say(f"{step.name} failed: {outcome.error}")
+    elif outcome.manifest and outcome.manifest.seconds > 2:
+        progress.say(f"{step.name}: {outcome.manifest.seconds:.0f} s")
+    return outcome
 
 
 def blocker(step: Step, outcomes: dict[str, Outcome]) -> Step | None:

