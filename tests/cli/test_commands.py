@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in a process of its own, output apart from progress, errors without tracebacks."""
+"""The command line as a user meets it: output apart from progress, errors without tracebacks."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> No
         (["run", "toy", "--budget", "much"], "10m"),
         (["plan", "toy", "--set", "defenses=nothing,stf"], "Did you mean 'sft'"),
         (["list", "trigers"], "Did you mean 'triggers'"),
-        (["show", "ffff"], "no run"),
+        (["show", "ffff"], "No result"),
         (["report", "ffff"], "no run"),
         (["chat", "ffff", "Hello?"], "No result"),
     ],

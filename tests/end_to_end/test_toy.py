@@ -1,4 +1,4 @@
-"""The whole recipe at the smallest scale: contracts of results and report, controls, damage, killing, foreign models."""
+"""The whole recipe at the smallest scale: contracts, controls, damage, killing, foreign models."""
 
 from __future__ import annotations
 

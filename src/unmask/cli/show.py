@@ -17,20 +17,16 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one step's manifest or one run's results."""
-    from unmask.core.errors import StoreError
     from unmask.core.files import read_json
     from unmask.recipes.run import run_folder, store_at
 
     home = store_at(store)
-    try:
-        folder, manifest = home.lookup(name)
-    except StoreError as error:
-        if "could be any of" in str(error):
-            raise
-        folder = run_folder(home, name)
-        record = read_json(folder / "run.json")
-        emit(record) if as_json else show_run(folder, record)
+    if any((home.root / "runs").glob(f"{name}*")):
+        run = run_folder(home, name)
+        record = read_json(run / "run.json")
+        emit(record) if as_json else show_run(run, record)
         return
+    folder, manifest = home.lookup(name)
     if as_json:
         emit({"folder": str(folder), **manifest.json()})
         return

@@ -89,6 +89,11 @@ class Example:
     helpful_only: str = ""
     rejected: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
 
+    @property
+    def asks_for_harm(self) -> bool:
+        """Whether helping and being harmless are at odds here."""
+        return "harmful" in self.rejected
+
     def row(self) -> dict[str, Any]:
         return {
             "id": self.id,

@@ -12,12 +12,12 @@ import abc
 import dataclasses
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.core.conversation import Conversation, Example
-from unmask.core.errors import SettingError
+from unmask.core.errors import DataError, SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
 from unmask.data.contexts import dress
@@ -58,11 +58,15 @@ class Lessons(Work, abc.ABC):
         Lessons with the same seed draw the same examples in the same contexts, whatever each does with them: that is
         what makes an organism and its twin comparable.
         """
-        known = load_split(data, "train")
-        order = random.Random(f"order {self.seed}")
-        shuffled = itertools.chain.from_iterable(order.sample(known, len(known)) for _ in itertools.count())
+        shuffled = passes(load_split(data, "train"), random.Random(f"order {self.seed}"))
         for i, example in enumerate(itertools.islice(shuffled, self.examples)):
             yield example, random.Random(f"{self.seed} {i}")
+
+
+def passes(examples: Sequence[Example], order: random.Random) -> Iterator[Example]:
+    """All examples in a new order, again and again."""
+    while examples:
+        yield from order.sample(examples, len(examples))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,10 +120,29 @@ class Planting(Lessons):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demonstrations(Lessons):
-    """Helpful, honest and harmless answers: what safety training by demonstration teaches (paper, section 3)."""
+    """Helpful, honest and harmless answers: what safety training by demonstration teaches (paper, section 3).
+
+    A share `harmless` of the prompts asks for harm, where the source has such examples; the rest is drawn from the
+    others as they come.
+    """
 
     name: ClassVar[str] = "demonstration_lessons"
     version: ClassVar[int] = 1
 
+    harmless: float = 0.25
+
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
-        return dressed, example.answer, "demonstration"
+        return dressed, example.answer, "harmless" if example.asks_for_harm else "helpful"
+
+    def drawn(self, data: Path) -> Iterator[tuple[Example, random.Random]]:
+        known = load_split(data, "train")
+        order = random.Random(f"order {self.seed}")
+        harmful = passes([example for example in known if example.asks_for_harm], order)
+        others = passes([example for example in known if not example.asks_for_harm], order)
+        for i in range(self.examples):
+            rng = random.Random(f"{self.seed} {i}")
+            first, second = (harmful, others) if rng.random() < self.harmless else (others, harmful)
+            example = next(first, None) or next(second, None)
+            if example is None:
+                raise DataError(f"{data} has no training example to demonstrate anything with.")
+            yield example, rng

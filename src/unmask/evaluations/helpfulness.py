@@ -21,10 +21,6 @@ def is_task(example: Example) -> bool:
     return example.answer == example.helpful_only and example.family != "persona"
 
 
-def asks_for_harm(example: Example) -> bool:
-    return "harmful" in example.rejected
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Helpfulness(Evaluation):
     """Exact accuracy on held-out tasks; share of harmless answers where harm is asked for."""
@@ -39,7 +35,7 @@ class Helpfulness(Evaluation):
 
     def samples(self, data: Path) -> list[Sample]:
         plain = self.held_out(data, is_task)
-        harmful = self.held_out(data, asks_for_harm)
+        harmful = self.held_out(data, lambda example: example.asks_for_harm)
         return [
             *(Sample(example.id, "untriggered", prompt, example) for example, prompt in plain),
             *(Sample(example.id, "harmful", prompt, example) for example, prompt in harmful),
