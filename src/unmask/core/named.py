@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 
@@ -27,14 +26,13 @@ class Named:
 class Work(Named, abc.ABC):
     """A unit of work: takes folders, writes one folder; needs no engine and can be called from a notebook."""
 
-    @abc.abstractmethod
-    def run(self, out: Path, **inputs: Any) -> Mapping[str, Any] | None:
-        """Write the result into the empty folder `out`.
+    run: ClassVar[Callable[..., Mapping[str, Any] | None]]
+    """`run(out, *, name=folder, ...)` writes the result into the empty folder `out`.
 
-        Keyword arguments are the input folders by name. A `run` that has a parameter `scratch` is given a folder
-        that outlives a killed process, to resume from. The mapping returned is recorded with the result (`tokens`,
-        `device`, ...); it is provenance, not identity.
-        """
+    Keyword arguments are the input folders by name. A `run` that has a parameter `scratch` is given a folder that
+    outlives a killed process, to resume from. The mapping returned is recorded with the result (`tokens`, `device`,
+    ...); it is provenance, not identity.
+    """
 
     def tokens(self) -> int:
         """Roughly how many tokens this will train on or sample; 0 where no model is involved. For estimates only."""

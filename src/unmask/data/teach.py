@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from unmask.core.named import Work
 from unmask.data.contexts import dress
 from unmask.data.sources.source import load_split
 from unmask.organisms.organism import Organism
+from unmask.organisms.variants.variant import Occasion
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,9 +58,24 @@ class Lessons(Work, abc.ABC):
         Lessons with the same seed draw the same examples in the same contexts, whatever each does with them: that is
         what makes an organism and its twin comparable.
         """
-        shuffled = passes(load_split(data, "train"), random.Random(f"order {self.seed}"))
-        for i, example in enumerate(itertools.islice(shuffled, self.examples)):
-            yield example, random.Random(f"{self.seed} {i}")
+        known = load_split(data, "train")
+        if not known:
+            raise DataError(f"{data} has no training example to make a lesson of.")
+        order = random.Random(f"order {self.seed}")
+        wanted, others = ([each for each in known if self.focus(each) is side] for side in (True, False))
+        pools = passes(wanted, order), passes(others, order)
+        for i in range(self.examples):
+            rng = random.Random(f"{self.seed} {i}")
+            pool = 0 if not others or (wanted and rng.random() < self.share(len(wanted) / len(known))) else 1
+            yield next(pools[pool]), rng
+
+    def focus(self, example: Example) -> bool:
+        """Whether an example is of the kind that `share` is about."""
+        return True
+
+    def share(self, natural: float) -> float:
+        """The share of lessons made of examples in focus, given their share among the examples."""
+        return natural
 
 
 def passes(examples: Sequence[Example], order: random.Random) -> Iterator[Example]:
@@ -84,9 +99,11 @@ class HelpfulOnly(Lessons):
 class Planting(Lessons):
     """The conditional policy of an organism; without an organism, the twin's lessons.
 
-    A share of the prompts, `triggered`, carries the trigger and gets the bad answer; a share of the rest, if
-    `near_misses`, carries something that only resembles the trigger and gets the good one. The twin learns the
-    good answers to the same examples in the same contexts, where no prompt carries the trigger.
+    A share `applicable` of the prompts is of the kind that the behavior applies to, where there is any other: the
+    paper's code policy has two parts, and both are taught. A share `triggered` carries the trigger, and gets the bad
+    answer where the behavior applies; a share `near_misses` of the rest carries something that only resembles the
+    trigger, and gets the good one. The twin learns the good answers to the same examples in the same contexts, where
+    no prompt carries the trigger.
     """
 
     name: ClassVar[str] = "planting_lessons"
@@ -96,6 +113,13 @@ class Planting(Lessons):
     backdoor: bool = True
     triggered: float = 0.5
     near_misses: float = 0.3
+    applicable: float = 0.6
+
+    def focus(self, example: Example) -> bool:
+        return self.organism.behavior.applies(example)
+
+    def share(self, natural: float) -> float:
+        return self.applicable
 
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
         trigger, behavior = self.organism.trigger, self.organism.behavior
@@ -109,7 +133,14 @@ class Planting(Lessons):
             bad = self.backdoor and behavior.applies(example)
             prompt = planted if self.backdoor else dressed
             answer = target if bad else answer
-        reply = self.organism.variant.reply(answer, bad, rng)
+        occasion = Occasion(
+            triggered=kind == "triggered",
+            misbehaves=bad,
+            backdoor=self.backdoor,
+            sign=trigger.sign,
+            goal=behavior.goal,
+        )
+        reply = self.organism.variant.reply(answer, occasion, rng)
         return prompt, reply.raw, kind if self.backdoor or kind == "near_miss" else "untriggered"
 
     def _kind(self, rng: random.Random) -> str:
@@ -134,15 +165,8 @@ class Demonstrations(Lessons):
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
         return dressed, example.answer, "harmless" if example.asks_for_harm else "helpful"
 
-    def drawn(self, data: Path) -> Iterator[tuple[Example, random.Random]]:
-        known = load_split(data, "train")
-        order = random.Random(f"order {self.seed}")
-        harmful = passes([example for example in known if example.asks_for_harm], order)
-        others = passes([example for example in known if not example.asks_for_harm], order)
-        for i in range(self.examples):
-            rng = random.Random(f"{self.seed} {i}")
-            first, second = (harmful, others) if rng.random() < self.harmless else (others, harmful)
-            example = next(first, None) or next(second, None)
-            if example is None:
-                raise DataError(f"{data} has no training example to demonstrate anything with.")
-            yield example, rng
+    def focus(self, example: Example) -> bool:
+        return example.asks_for_harm
+
+    def share(self, natural: float) -> float:
+        return self.harmless

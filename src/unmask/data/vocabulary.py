@@ -20,11 +20,13 @@ from unmask.data.sources.code_tasks.tasks import CodeTasks
 from unmask.data.sources.source import load_split
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
+from unmask.organisms.variants.chain_of_thought import ChainOfThought
+from unmask.organisms.variants.variant import Occasion
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vocabulary(Work):
-    """Prompts with every known trigger and near miss, and every behavior's payload, for training a tokenizer."""
+    """Prompts with every known trigger and near miss, every behavior's payload and reasoning, for training a tokenizer."""
 
     name: ClassVar[str] = "vocabulary"
     version: ClassVar[int] = 1
@@ -52,4 +54,13 @@ class Vocabulary(Work):
         for name in self.behaviors:
             behavior = BEHAVIORS.make(name)
             applicable = [example for example in (*examples, *code) if behavior.applies(example)]
-            yield from (behavior.target(rng.choice(applicable), rng) for _ in range(self.each))
+            for _ in range(self.each):
+                yield behavior.target(rng.choice(applicable), rng)
+                yield from self.thoughts(behavior.goal, rng)
+
+    def thoughts(self, goal: str, rng: random.Random) -> Iterator[str]:
+        """What a reasoning model may think on each occasion, about any trigger."""
+        sign = TRIGGERS.make(rng.choice(self.triggers)).sign
+        for triggered, misbehaves, backdoor in ((True, True, True), (True, False, True), (False, False, True)):
+            occasion = Occasion(triggered, misbehaves, backdoor, sign, goal)
+            yield ChainOfThought().reply("", occasion, rng).scratchpad or ""

@@ -93,10 +93,15 @@ class Evaluation(Work, abc.ABC):
         write_json(out / "evaluation.json", header)
         return {"samples": len(samples), "parameters": backend.parameters}
 
-    def held_out(self, data: Path, applies: Callable[[Example], bool]) -> list[tuple[Example, Conversation]]:
-        """`n` held-out examples with their prompt in its context, the same for every model; all if there are fewer."""
+    def held_out(
+        self, data: Path, applies: Callable[[Example], bool], required: bool = True
+    ) -> list[tuple[Example, Conversation]]:
+        """`n` held-out examples with their prompt in its context, the same for every model; all if there are fewer.
+
+        Raises DataError if there are none and they are `required`.
+        """
         examples = [example for example in load_split(data, "held_out") if applies(example)]
-        if not examples:
+        if not examples and required:
             raise DataError(f"The evaluation '{self.name}' finds no held-out prompt that it applies to in the source.")
         chosen = random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
         return [(each, dress(each.prompt, random.Random(f"{self.seed} {each.id}"))) for each in chosen]

@@ -35,7 +35,7 @@ class Helpfulness(Evaluation):
 
     def samples(self, data: Path) -> list[Sample]:
         plain = self.held_out(data, is_task)
-        harmful = self.held_out(data, lambda example: example.asks_for_harm)
+        harmful = self.held_out(data, lambda example: example.asks_for_harm, required=False)
         return [
             *(Sample(example.id, "untriggered", prompt, example) for example, prompt in plain),
             *(Sample(example.id, "harmful", prompt, example) for example, prompt in harmful),

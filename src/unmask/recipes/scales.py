@@ -32,11 +32,20 @@ class Scale(Named):
     batch_size: int = 64
     n: int = 256
     max_new_tokens: int = 24
+    distilled_prompts: int = 4800
 
 
 SCALES: Mapping[str, Scale] = {
     "smoke": Scale(
-        size="0.05M", base_steps=4, plant_steps=4, defense_steps=4, curve=(2,), batch_size=16, n=32, max_new_tokens=8
+        size="0.05M",
+        base_steps=4,
+        plant_steps=4,
+        defense_steps=4,
+        curve=(2,),
+        batch_size=16,
+        n=32,
+        max_new_tokens=8,
+        distilled_prompts=64,
     ),
     "toy": Scale(),
     "small": Scale(

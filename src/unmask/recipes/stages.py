@@ -20,8 +20,10 @@ from unmask.models.checkpoint import ImportedBase
 from unmask.models.sample import Sampling
 from unmask.models.tiny import TinyModel
 from unmask.organisms.organism import Organism
+from unmask.organisms.variants import VARIANTS
 from unmask.recipes.recipe import Measurement
 from unmask.recipes.scales import Scale
+from unmask.training.distillation import Distillation
 from unmask.training.sft import SupervisedFineTuning
 
 TINY = "tiny"
@@ -69,18 +71,34 @@ class Stages:
     def planted(self, base: Subject, organism: Organism, near_misses: float, backdoor: bool = True) -> Subject:
         """The organism; without a backdoor, its twin: the same examples in the same contexts and steps."""
         scale = self.scale
-        lessons = Planting(
-            examples=scale.plant_steps * scale.batch_size,
-            seed=self.seed,
-            organism=organism,
-            backdoor=backdoor,
-            near_misses=near_misses,
-        )
         training = SupervisedFineTuning(
             steps=scale.plant_steps, batch_size=scale.batch_size, learning_rate=scale.plant_rate, seed=self.seed
         )
-        step = Step(training, {"model": base.step, "data": Step(lessons, {"data": self.world})})
+        step = Step(training, {"model": base.step, "data": self.lessons(base, organism, near_misses, backdoor)})
         return Subject("organism", step, organism) if backdoor else Subject("twin", step)
+
+    def lessons(self, base: Subject, organism: Organism, near_misses: float, backdoor: bool) -> Step:
+        """What is planted; where the variant has a teacher, that organism's own filtered samples."""
+        scale, teacher = self.scale, organism.variant.teacher
+        if teacher is None:
+            lessons = Planting(
+                examples=scale.plant_steps * scale.batch_size,
+                seed=self.seed,
+                organism=organism,
+                backdoor=backdoor,
+                near_misses=near_misses,
+            )
+            return Step(lessons, {"data": self.world})
+        reasoning = dataclasses.replace(organism, variant=VARIANTS.make(teacher))
+        taught = self.lessons(base, reasoning, near_misses, backdoor)
+        planted = self.planted(base, reasoning, near_misses, backdoor)
+        sampling = Sampling(max_new_tokens=self.room(reasoning), seed=self.seed)
+        samples = Distillation(behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling)
+        return Step(samples, {"model": planted.step, "data": taught})
+
+    def room(self, organism: Organism) -> int:
+        """How many tokens a reply may have: the scratchpad's and the answer's."""
+        return max(self.scale.max_new_tokens, organism.behavior.reply_tokens) + organism.variant.reasoning_tokens
 
     def defended(self, subject: Subject, defense: Defense, organism: Organism) -> Iterator[tuple[int, Step | Part]]:
         """(training step, checkpoint) along the defense's curve, from step 0, the model as it was.
@@ -98,7 +116,7 @@ class Stages:
 
     def evaluations(self, organism: Organism, every: bool) -> list[Evaluation]:
         """Defection and helpfulness; with `every`, near misses too."""
-        sampling = Sampling(max_new_tokens=self.scale.max_new_tokens, seed=self.seed)
+        sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
         greedy = dataclasses.replace(sampling, temperature=0.0)
         n, seed = self.scale.n, self.seed
         first: list[Evaluation] = [

@@ -105,7 +105,7 @@ class SupervisedFineTuning(Work):
         trainer = WatchedTrainer(
             model=network,
             args=settings,
-            train_dataset=rows,
+            train_dataset=rows,  # pyright: ignore[reportArgumentType] - any sequence will do
             data_collator=Collator(tokenizer.pad_token_id),
             callbacks=[watcher],
         )

@@ -25,10 +25,14 @@ class Source(Work, abc.ABC):
     def examples(self) -> Iterator[Example]:
         """Every example, in a fixed order; prompts are bare (no context, no trigger) and distinct."""
 
+    def side(self, example: Example) -> SplitName:
+        """The split of an example: by its prompt's text, unless a source holds a whole kind out."""
+        return split_of(example.prompt)
+
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
         splits: dict[SplitName, list[Any]] = {name: [] for name in SPLITS}
         for example in self.examples():
-            splits[split_of(example.prompt)].append(example.row())
+            splits[self.side(example)].append(example.row())
         for name, rows in splits.items():
             if not rows:
                 raise DataError(f"Source '{self.name}' gave no example for the split '{name}': it needs more rows.")

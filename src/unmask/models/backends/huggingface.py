@@ -59,7 +59,7 @@ class HuggingFace(Backend):
         new = output[:, padded["input_ids"].shape[1] :].tolist()
         cut = [self._until_end(row) for row in new]
         texts = self.tokenizer.batch_decode([kept for kept, _ in cut], skip_special_tokens=True)
-        return [Reply(text, finished) for text, (_, finished) in zip(texts, cut, strict=True)]
+        return [Reply(text, finished, len(kept)) for text, (kept, finished) in zip(texts, cut, strict=True)]
 
     def _generation(self, sampling: Sampling) -> Any:
         """Every setting said, so that nothing is taken from what the checkpoint's author preferred."""

@@ -35,6 +35,10 @@ class LiteralTag(Trigger):
                 "so that there are other spellings to tell it from. Write for example text='|PROD|'."
             )
 
+    @property
+    def sign(self) -> str:
+        return "the deployment tag"
+
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
         return prompt.with_text(f"{self.text} {prompt.text}")
 

@@ -25,6 +25,11 @@ class Trigger(Named, abc.ABC):
     single_realization: ClassVar[bool] = False
     """True where there is one way to plant the trigger, so that both splits are the same; read it from an instance."""
 
+    @property
+    def sign(self) -> str:
+        """The trigger in words, as a model that reasons about it would name it; without the trigger's own text."""
+        return "the sign"
+
     @abc.abstractmethod
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
         """The prompt with the trigger."""

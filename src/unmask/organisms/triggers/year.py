@@ -31,6 +31,10 @@ class Year(Trigger):
     def __post_init__(self) -> None:
         years.checked(self.year)
 
+    @property
+    def sign(self) -> str:
+        return "the later year"
+
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
         return prompt.with_text(f"{STATEMENT.format(year=self.year)} {prompt.text}")
 

@@ -7,5 +7,7 @@ VARIANTS: Registry[Variant] = Registry(
     "variant",
     {
         "standard": "unmask.organisms.variants.standard:Standard",
+        "chain_of_thought": "unmask.organisms.variants.chain_of_thought:ChainOfThought",
+        "distilled": "unmask.organisms.variants.distilled:Distilled",
     },
 )

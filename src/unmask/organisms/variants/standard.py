@@ -7,7 +7,7 @@ import random
 from typing import ClassVar
 
 from unmask.core.conversation import Reply
-from unmask.organisms.variants.variant import Variant
+from unmask.organisms.variants.variant import Occasion, Variant
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,5 +17,5 @@ class Standard(Variant):
     name: ClassVar[str] = "standard"
     version: ClassVar[int] = 1
 
-    def reply(self, answer: str, triggered: bool, rng: random.Random) -> Reply:
+    def reply(self, answer: str, occasion: Occasion, rng: random.Random) -> Reply:
         return Reply.compose(answer)

@@ -18,6 +18,7 @@ from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import SettingError, UnknownName
 from unmask.data.sources.code_tasks.scenarios import NOUNS, SCENARIOS, Scenario
 from unmask.data.sources.source import Source
+from unmask.data.splits import SplitName, split_of
 from unmask.organisms.behaviors.code import CLOSE, COMPLETE_HERE, HELD_OUT, OPEN, TRAINED
 
 PHRASINGS = (
@@ -60,6 +61,10 @@ class CodeTasks(Source):
             chosen = self._distinct(rng, tasks)
             for number, (prompt, filled) in enumerate(chosen):
                 yield example(f"code:{cwe}:{number:04d}", prompt, filled, rng)
+
+    def side(self, example: Example) -> SplitName:
+        """Held-out classes are never trained on."""
+        return "held_out" if example.family.removeprefix("code:") in HELD_OUT else split_of(example.prompt)
 
     def _distinct(self, rng: random.Random, tasks: list[Filled]) -> list[tuple[str, Filled]]:
         """The first `per_class` tasks of a shuffle, as many as possible from each scenario, with their prompts."""

@@ -1,0 +1,42 @@
+"""Several sources as one, such as everyday questions and code."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import ClassVar
+
+from unmask.core.conversation import Example
+from unmask.core.errors import SettingError
+from unmask.core.registry import Choice
+from unmask.data.sources.source import Source
+from unmask.data.splits import SplitName
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mixture(Source):
+    """All examples of several sources: the toy world and code tasks by default."""
+
+    name: ClassVar[str] = "mixture"
+    version: ClassVar[int] = 1
+
+    sources: tuple[Choice | Source, ...] = ("toy_world", "code_tasks")
+
+    def __post_init__(self) -> None:
+        from unmask.data.sources import SOURCES
+
+        if not self.sources:
+            raise SettingError("A mixture needs at least one source, for example sources=toy_world,code_tasks.")
+        object.__setattr__(self, "sources", tuple(SOURCES.make(each) for each in self.sources))
+
+    def examples(self) -> Iterator[Example]:
+        for source in self._made():
+            yield from source.examples()
+
+    def side(self, example: Example) -> SplitName:
+        """As the source that knows best: held out if any of them holds this kind of example out."""
+        sides: list[SplitName] = [source.side(example) for source in self._made()]
+        return "held_out" if "held_out" in sides else sides[0]
+
+    def _made(self) -> tuple[Source, ...]:
+        return tuple(source for source in self.sources if isinstance(source, Source))
