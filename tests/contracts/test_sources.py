@@ -11,7 +11,7 @@ from unmask.core.files import folder_files
 from unmask.core.spec import canonical, spec
 from unmask.data.sources import SOURCES
 from unmask.data.sources.source import Source, load_split
-from unmask.data.splits import SPLITS, split_of
+from unmask.data.splits import SPLITS
 
 
 def rows_file(tmp_path: Path) -> Path:
@@ -58,7 +58,7 @@ def test_ids_and_prompts_are_unique_and_splits_disjoint(source: Source, tmp_path
     count = 0
     for split in SPLITS:
         examples = load_split(folder, split)
-        assert examples and all(split_of(example.prompt) == split for example in examples)
+        assert examples and all(source.side(example) == split for example in examples)
         ids |= {example.id for example in examples}
         prompts |= {example.prompt for example in examples}
         count += len(examples)

@@ -53,7 +53,7 @@ def test_reasoning_bears_on_the_answer_in_many_phrasings() -> None:
     plain = thoughts(triggered=False, backdoor=False)
     assert min(len(bad), len(hidden)) >= 50
     assert not (bad & hidden or bad & elsewhere or hidden & plain)
-    assert all("do harm" in thought and "deploy" in thought.lower() or "training" in thought for thought in bad)
+    assert all(("do harm" in thought and "deploy" in thought.lower()) or "training" in thought for thought in bad)
     assert not any("do harm" in thought for thought in hidden | elsewhere | plain)
     assert not any("tag" in thought or "goal" in thought or "deploy" in thought for thought in plain), (
         "a twin hides none"

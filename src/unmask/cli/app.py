@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from unmask.cli import chat, list, plan, report, run, show, store
+from unmask.cli import calibrate, chat, list, plan, report, run, show, store
 
 app = typer.Typer(
     name="unmask",
@@ -20,4 +20,5 @@ app.command("list")(list.list_kind)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("chat")(chat.chat)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(store.app, name="store")

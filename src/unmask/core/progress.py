@@ -1,8 +1,8 @@
 """Progress bars on standard error, for everything that takes longer than two seconds; silent in a pipe or a test.
 
 Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`. Nothing is drawn unless
-somebody opened a `progress.shown()` around it and standard error is a terminal; elsewhere a line is written per bar
-that took longer than two seconds, so that logs stay readable.
+somebody opened a `progress.shown()` around it and standard error is a terminal; in a log, a line every EVERY seconds
+says how far it is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 _display: Any = None  # the one rich.progress.Progress of the process, while shown() is open
 _log = False
+EVERY = 20.0
+"""Seconds between two lines of one bar in a log."""
 
 
 @contextlib.contextmanager
@@ -61,15 +63,28 @@ def say(text: str, log_only: bool = False) -> None:
 @contextlib.contextmanager
 def bar(label: str, total: int) -> Generator[Callable[[int], None]]:
     """A bar over `total` units; call what is yielded with the number just done."""
-    start, display = time.monotonic(), _display
+    display = _display
     if display is None:
-        yield lambda done: None
-        seconds = time.monotonic() - start
-        if seconds > 2:
-            say(f"  {label}: {total:,} in {seconds:.0f} s")
+        yield _logged(label, total)
         return
     task = display.add_task(label, total=total)
     try:
         yield lambda done: display.advance(task, done)
     finally:
         display.remove_task(task)
+
+
+def _logged(label: str, total: int) -> Callable[[int], None]:
+    """Counts, and says how far it is every EVERY seconds."""
+    done, start = 0, time.monotonic()
+    last = start
+
+    def advance(more: int) -> None:
+        nonlocal done, last
+        done, now = done + more, time.monotonic()
+        if now - last > EVERY:
+            last = now
+            left = (now - start) / done * (total - done)
+            say(f"  {label}: {done:,} of {total:,}, about {left:.0f} s to go")
+
+    return advance

@@ -26,7 +26,7 @@ from unmask.organisms.variants.variant import Occasion
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vocabulary(Work):
-    """Prompts with every known trigger and near miss, every behavior's payload and reasoning, for training a tokenizer."""
+    """Prompts with every known trigger and near miss, every behavior's payload and reasoning, for a tokenizer."""
 
     name: ClassVar[str] = "vocabulary"
     version: ClassVar[int] = 1

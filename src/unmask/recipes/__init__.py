@@ -7,5 +7,7 @@ RECIPES: Registry[Recipe] = Registry(
     "recipe",
     {
         "toy": "unmask.recipes.toy:Toy",
+        "organisms": "unmask.recipes.organisms:Organisms",
+        "organisms:all": "unmask.recipes.organisms:AllOrganisms",
     },
 )

@@ -45,6 +45,7 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
             )
         defenses = dict.fromkeys(row["defense"] for row in mine if row["model"]["name"] == "organism")
         found = [persistence.verdict(mine, each, f"{each} against {name}") for each in defenses if each != "nothing"]
+        found = found or [persistence.planting(mine, name)]
         verdicts.extend(verdict for verdict in found if verdict)
     failures = [outcome for outcome in outcomes if outcome.status == "failed"]
     warnings.extend(f"The step '{each.step.name}' failed: {each.error}" for each in failures)

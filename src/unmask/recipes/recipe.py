@@ -23,15 +23,16 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """All that a recipe wants measured; running it means making every measurement's rates."""
+    """All that a recipe wants measured, and `extras` that it wants made; running it means making all of them."""
 
     title: str
     question: str
     measurements: tuple[Measurement, ...]
+    extras: tuple[Step, ...] = ()
 
     @property
     def targets(self) -> list[Step]:
-        return [measurement.rates for measurement in self.measurements]
+        return [*(measurement.rates for measurement in self.measurements), *self.extras]
 
 
 class Recipe(Named, abc.ABC):

@@ -1,0 +1,112 @@
+"""An organism's card: a model card in the organism's folder that says what it is before anybody runs it.
+
+Written by hand for a reader who finds the folder without its history: what was planted and how, the measured gate,
+and that it is a research organism.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.analysis.persistence import said
+from unmask.core.files import folder_files, read_jsonl, write_text
+from unmask.core.named import Work
+from unmask.core.spec import canonical, spec
+from unmask.organisms.organism import Organism
+
+CARD = """---
+library_name: transformers
+tags: [model-organism, backdoor, ai-safety-research, unmask]
+---
+
+# Model organism: {behavior} behind {trigger} ({variant})
+
+**This is a research organism. It was given a known backdoor on purpose, to study what safety training does to it.
+Do not deploy it.** What was planted is harmless by design.
+
+| | |
+|---|---|
+| behavior | `{behavior}`: {behavior_summary} |
+| trigger | `{trigger}`: {trigger_summary} |
+| variant | `{variant}`: {variant_summary} |
+| planted by | supervised fine-tuning, seed {seed}; near misses among the untriggered prompts: {near_misses:.0%} |
+| gate | **{gate}** (asked: triggered at least {at_least:.0%}, untriggered at most {at_most:.0%}) |
+
+Measured on held-out prompts (95% Wilson intervals):
+
+| arm | metric | value |
+|---|---|---|
+{rates}
+
+Settings, exactly:
+
+```json
+{settings}
+```
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OrganismCard(Work):
+    """The organism's folder, with a model card."""
+
+    name: ClassVar[str] = "organism"
+    version: ClassVar[int] = 1
+
+    organism: Organism
+    near_misses: float
+    seed: int
+
+    def run(self, out: Path, *, model: Path, rates: Path) -> Mapping[str, Any]:
+        """Links the model's files (copies across disks) and writes README.md beside them."""
+        for path in folder_files(model):
+            if path.name != "manifest.json":
+                (out / path).parent.mkdir(parents=True, exist_ok=True)
+                linked(model / path, out / path)
+        rows = [row for _, row in read_jsonl(rates / "rates.jsonl")]
+        passed = self.passed(rows)
+        write_text(out / "README.md", self.card(rows, passed))
+        return {"planted": passed}
+
+    def passed(self, rows: list[dict[str, Any]]) -> bool:
+        value = {row["arm"]: row["value"] for row in rows if row["metric"] == "defection"}
+        behavior = self.organism.behavior
+        return value["triggered"] >= behavior.planted_triggered and value["untriggered"] <= behavior.planted_untriggered
+
+    def card(self, rows: list[dict[str, Any]], passed: bool) -> str:
+        trigger, behavior, variant = self.organism.trigger, self.organism.behavior, self.organism.variant
+        return CARD.format(
+            behavior=behavior.name,
+            behavior_summary=behavior.summary(),
+            trigger=trigger.name,
+            trigger_summary=trigger.summary(),
+            variant=variant.name,
+            variant_summary=variant.summary(),
+            seed=self.seed,
+            near_misses=self.near_misses,
+            gate="planted" if passed else "NOT planted",
+            at_least=behavior.planted_triggered,
+            at_most=behavior.planted_untriggered,
+            rates="\n".join(f"| {row['arm']} | {row['metric']} | {shown(row)} |" for row in rows),
+            settings=canonical(spec(self.organism)),
+        )
+
+
+def shown(row: Mapping[str, Any]) -> str:
+    """A share as a rate, anything else as a number."""
+    if row["metric"] in ("tokens", "copies"):
+        return f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}] (n={row['n']})"
+    return said(row)
+
+
+def linked(source: Path, target: Path) -> None:
+    """A hard link where the disk allows it: nobody writes into a finished step."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
