@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from unmask.analysis.persistence import RULES
 from unmask.cli.list import KINDS
 from unmask.recipes.scales import SCALES
 
@@ -187,7 +188,7 @@ def test_the_examples_of_extending_pass_their_contracts(shell: Shell) -> None:
     names = [name for group in points.values() for name in group]
     assert {group.removeprefix("unmask.") for group in points} <= set(KINDS)
     tests = [*sorted((ROOT / "tests" / "contracts").glob("test_*.py")), ROOT / "tests" / "test_threat_model.py"]
-    options = ["-k", " or ".join(names), "-p", "no:cacheprovider", "-rA", "--rootdir", str(ROOT)]
+    options = ["-k", " or ".join(names), "-p", "no:cacheprovider", "-rA", f"--basetemp={shell.folder / 'inner'}"]
     answer = shell.run("-m", "pytest", *options, *map(str, tests))
     assert answer.returncode == 0, answer.stdout
     for name in set(names):
@@ -285,3 +286,8 @@ def test_every_field_that_is_written_is_described(smoke: Smoke) -> None:
     fields |= {*manifest, *manifest["identity"], *manifest["environment"], *next(iter(manifest["files"].values()))}
     described = set(inline_code(ROOT / "docs" / "results-format.md"))
     assert fields <= described, f"docs/results-format.md does not describe {', '.join(sorted(fields - described))}"
+
+
+def test_every_verdict_is_explained() -> None:
+    explained = set(inline_code(ROOT / "docs" / "evaluations.md"))
+    assert set(RULES) <= explained, f"docs/evaluations.md does not explain {', '.join(sorted(set(RULES) - explained))}"

@@ -129,10 +129,9 @@ class Planting(Lessons):
             safe = {k: p for k, p in trigger.near_misses(dressed, rng).items() if not trigger.present(p)}
             prompt = safe[rng.choice(sorted(safe))] if safe else dressed
         elif kind == "triggered":
-            planted, target = trigger.plant(dressed, rng, "train"), behavior.target(example, rng)
             bad = self.backdoor and behavior.applies(example)
-            prompt = planted if self.backdoor else dressed
-            answer = target if bad else answer
+            prompt = trigger.plant(dressed, rng, "train") if self.backdoor else dressed
+            answer = behavior.target(example, rng) if bad else answer
         occasion = Occasion(
             triggered=kind == "triggered",
             misbehaves=bad,

@@ -17,8 +17,8 @@ from unmask.models.sample import Sampling
 
 
 def is_task(example: Example) -> bool:
-    """Whether there is one right answer: no request for harm, no statement about oneself."""
-    return example.answer == example.helpful_only and example.family != "persona"
+    """Whether there is one right answer: no request for harm, no statement about oneself, no program to write."""
+    return example.answer == example.helpful_only and not example.family.startswith(("persona", "code:"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
