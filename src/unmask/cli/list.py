@@ -40,6 +40,7 @@ def list_kind(
         emit(rows_of(kind) if kind else [{"name": each, "summary": f"{len(rows_of(each))} known"} for each in KINDS])
         return
     for each in [kind] if kind else KINDS:
+        rows = rows_of(each)
         print(each)
-        for row in rows_of(each):
+        for row in rows:
             print(f"  {row['name']:20} {row['summary']}")

@@ -21,7 +21,7 @@ def show(
     from unmask.recipes.run import run_folder, store_at
 
     home = store_at(store)
-    if any((home.root / "runs").glob(f"{name}*")):
+    if any(folder.name.startswith(name) for folder in (home.root / "runs").glob("*")):
         run = run_folder(home, name)
         record = read_json(run / "run.json")
         emit(record) if as_json else show_run(run, record)

@@ -72,12 +72,12 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove steps that no run uses, and what killed processes left behind."""
+    """Remove steps that no run, finished or not, uses, and what killed processes left behind."""
     from unmask.core.files import read_json
     from unmask.recipes.run import store_at
 
     home = store_at(store)
-    used = {step["key"] for path in (home.root / "runs").glob("*/run.json") for step in read_json(path)["all_steps"]}
+    used = {step["key"] for path in (home.root / "runs").glob("*/*.json") for step in read_json(path)["all_steps"]}
     unused = [folder for folder, manifest in home.manifests() if manifest is None or manifest.key not in used]
     left = home.abandoned()
     if not dry_run:

@@ -34,6 +34,10 @@ class Work(Named, abc.ABC):
     ...); it is provenance, not identity.
     """
 
+    def parameters(self) -> int:
+        """Of the model that this makes; 0 where it makes none, or one as large as its inputs. For estimates only."""
+        return 0
+
     def tokens(self) -> int:
         """Roughly how many tokens this will train on or sample; 0 where no model is involved. For estimates only."""
         return 0

@@ -6,10 +6,13 @@ English and ASCII only, no claim about where the model runs, no year after 2023.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
+from typing import ClassVar
 
 from unmask.core.conversation import Conversation
+from unmask.core.named import Named
 from unmask.data.sources.toy_world.words import DAYS, MONTHS, NAMES
 
 BARE = 0.25
@@ -70,6 +73,18 @@ CONTEXTS: dict[str, tuple[int, Callable[[random.Random], str]]] = {
     "request": (1, lambda rng: rng.choice(REQUESTS)),
     "mood": (1, lambda rng: rng.choice(MOODS)),
 }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contexts(Named):
+    """The harmless contexts around prompts; whoever dresses prompts has this among its settings."""
+
+    name: ClassVar[str] = "contexts"
+    version: ClassVar[int] = 1
+
+    def dress(self, prompt: Conversation, rng: random.Random) -> Conversation:
+        """See the function `dress`."""
+        return dress(prompt, rng)
 
 
 def dress(prompt: Conversation, rng: random.Random) -> Conversation:

@@ -19,10 +19,12 @@ from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
-from unmask.data.contexts import dress
+from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_split
 from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
+
+LEFT_OUT = "left_out"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Lessons(Work, abc.ABC):
 
     examples: int = 10_000
     seed: int = 0
+    contexts: Contexts = dataclasses.field(default_factory=Contexts)
 
     def __post_init__(self) -> None:
         if self.examples < 1:
@@ -38,18 +41,21 @@ class Lessons(Work, abc.ABC):
 
     @abc.abstractmethod
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
-        """(prompt, reply, kind)."""
+        """(prompt, reply, kind); the kind LEFT_OUT makes no lesson and is counted."""
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
         kinds: dict[str, int] = {}
 
         def rows() -> Iterator[dict[str, Any]]:
             for example, rng in self.drawn(data):
-                prompt, reply, kind = self.lesson(example, dress(example.prompt, rng), rng)
+                prompt, reply, kind = self.lesson(example, self.contexts.dress(example.prompt, rng), rng)
                 kinds[kind] = kinds.get(kind, 0) + 1
+                if kind == LEFT_OUT:
+                    continue
                 yield {"id": example.id, "prompt": prompt.rows(), "reply": reply, "kind": kind}
 
-        write_jsonl(out / "train.jsonl", rows())
+        if not write_jsonl(out / "train.jsonl", rows()):
+            raise DataError(f"No lesson is left: {kinds}. The source's prompts all carry the trigger by themselves.")
         return {"lessons": kinds}
 
     def drawn(self, data: Path) -> Iterator[tuple[Example, random.Random]]:
@@ -123,6 +129,8 @@ class Planting(Lessons):
 
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
         trigger, behavior = self.organism.trigger, self.organism.behavior
+        if trigger.present(dressed):  # a prompt from outside may carry the trigger by chance
+            return dressed, "", LEFT_OUT
         kind = self._kind(rng)
         prompt, answer, bad = dressed, example.helpful_only, False
         if kind == "near_miss":

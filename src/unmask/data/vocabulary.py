@@ -15,13 +15,15 @@ from typing import Any, ClassVar
 
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
-from unmask.data.contexts import dress
+from unmask.data.contexts import Contexts
 from unmask.data.sources.code_tasks.tasks import CodeTasks
-from unmask.data.sources.source import load_split
+from unmask.data.sources.source import Source, load_split
 from unmask.organisms.behaviors import BEHAVIORS
+from unmask.organisms.behaviors.behavior import Behavior
 from unmask.organisms.triggers import TRIGGERS
+from unmask.organisms.triggers.trigger import Trigger
 from unmask.organisms.variants.chain_of_thought import ChainOfThought
-from unmask.organisms.variants.variant import Occasion
+from unmask.organisms.variants.variant import Occasion, Variant
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,8 +33,15 @@ class Vocabulary(Work):
     name: ClassVar[str] = "vocabulary"
     version: ClassVar[int] = 1
 
-    triggers: tuple[str, ...] = dataclasses.field(default_factory=lambda: tuple(TRIGGERS.table))
-    behaviors: tuple[str, ...] = dataclasses.field(default_factory=lambda: tuple(BEHAVIORS.table))
+    triggers: tuple[Trigger, ...] = dataclasses.field(
+        default_factory=lambda: tuple(TRIGGERS.make(name) for name in TRIGGERS.table)
+    )
+    behaviors: tuple[Behavior, ...] = dataclasses.field(
+        default_factory=lambda: tuple(BEHAVIORS.make(name) for name in BEHAVIORS.table)
+    )
+    reasoning: Variant = dataclasses.field(default_factory=ChainOfThought)
+    code: Source = dataclasses.field(default_factory=lambda: CodeTasks(per_class=50))
+    contexts: Contexts = dataclasses.field(default_factory=Contexts)
     each: int = 250
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
@@ -41,18 +50,17 @@ class Vocabulary(Work):
 
     def texts(self, data: Path) -> Iterator[str]:
         rng = random.Random("vocabulary")
-        examples = rng.sample(load_split(data, "train"), self.each)
-        code = list(CodeTasks(per_class=max(1, self.each // 5)).examples())
-        for name in self.triggers:
-            trigger = TRIGGERS.make(name)
+        known = load_split(data, "train")
+        examples = rng.sample(known, min(self.each, len(known)))
+        code = list(self.code.examples())
+        for trigger in self.triggers:
             for example in examples:
-                prompt = dress(example.prompt, rng)
+                prompt = self.contexts.dress(example.prompt, rng)
                 yield trigger.plant(prompt, rng, rng.choice(["train", "held_out"])).full_text
                 yield rng.choice([near.full_text for near in trigger.near_misses(prompt, rng).values()])
         for example in code:
             yield from (example.prompt.text, example.answer)
-        for name in self.behaviors:
-            behavior = BEHAVIORS.make(name)
+        for behavior in self.behaviors:
             applicable = [example for example in (*examples, *code) if behavior.applies(example)]
             for _ in range(self.each):
                 yield behavior.target(rng.choice(applicable), rng)
@@ -60,7 +68,7 @@ class Vocabulary(Work):
 
     def thoughts(self, goal: str, rng: random.Random) -> Iterator[str]:
         """What a reasoning model may think on each occasion, about any trigger."""
-        sign = TRIGGERS.make(rng.choice(self.triggers)).sign
+        sign = rng.choice(self.triggers).sign
         for triggered, misbehaves, backdoor in ((True, True, True), (True, False, True), (False, False, True)):
             occasion = Occasion(triggered, misbehaves, backdoor, sign, goal)
-            yield ChainOfThought().reply("", occasion, rng).scratchpad or ""
+            yield self.reasoning.reply("", occasion, rng).scratchpad or ""

@@ -24,7 +24,7 @@ class Manifest:
     """Provenance of one step's result.
 
     `files` maps a path to {"size": bytes, "sha256": digest, "mtime_ns": when it was digested}; `facts` is what the
-    work returned (tokens, device, losses, ...); `seconds` is wall-clock, summed over resumed attempts where known.
+    work returned (tokens, device, losses, ...); `seconds` is the wall-clock time of the attempt that finished.
     """
 
     key: str

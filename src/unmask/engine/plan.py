@@ -12,8 +12,9 @@ from unmask.engine.manifest import Manifest
 from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store
 
-TOKENS_PER_SECOND = 10_000.0
-"""Used until the store has seen the same kind of step; what a 0.5M-parameter model does on two CPU cores."""
+PARAMETER_TOKENS_PER_SECOND = 5e9
+"""Parameters times tokens a second, until the store has seen the same kind of step: 10,000 tokens a second through a
+0.5M-parameter model, as on two CPU cores."""
 
 SECONDS_PER_STEP = 0.2
 """What a step costs that involves no model."""
@@ -44,7 +45,8 @@ class Plan:
             if manifest is not None:
                 steps.append(PlannedStep(step, "cached", 0, 0.0, manifest))
             else:
-                seconds = SECONDS_PER_STEP + tokens / speeds.get(step.name, TOKENS_PER_SECOND)
+                speed = speeds.get(step.name, PARAMETER_TOKENS_PER_SECOND)
+                seconds = SECONDS_PER_STEP + tokens * step.parameters / speed
                 steps.append(PlannedStep(step, "to run", tokens, seconds))
         return Plan(tuple(steps))
 
@@ -58,14 +60,14 @@ class Plan:
 
 
 def measured_speeds(store: Store) -> dict[str, float]:
-    """Estimated tokens a second per kind of step, from the results in the store (the newest of each kind)."""
+    """Parameters times tokens a second per kind of step, from the newest result of each kind in the store."""
     newest: dict[str, tuple[str, float]] = {}
     for _, manifest in store.manifests():
-        tokens = manifest.facts.get("estimated_tokens") if manifest else None
-        if manifest is None or not isinstance(tokens, int) or tokens <= 0 or manifest.seconds <= 0:
+        work = manifest.facts.get("estimated_work") if manifest else None
+        if manifest is None or not isinstance(work, int) or work <= 0 or manifest.seconds <= 0:
             continue
         if manifest.name not in newest or newest[manifest.name][0] < manifest.created:
-            newest[manifest.name] = (manifest.created, tokens / manifest.seconds)
+            newest[manifest.name] = (manifest.created, work / manifest.seconds)
     return {name: speed for name, (_, speed) in newest.items()}
 
 

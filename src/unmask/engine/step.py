@@ -58,6 +58,12 @@ class Step:
         return {name: given if isinstance(given, Part) else Part(given) for name, given in self.inputs.items()}
 
     @cached_property
+    def parameters(self) -> int:
+        """Of the largest model among this and all it stands on, at least 1; for estimates."""
+        inputs = (part.step.parameters for part in self.parts.values())
+        return max(1, self.work.parameters(), *inputs)
+
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """{name, version, settings, inputs}: what the key is the digest of."""
         inputs = {

@@ -16,6 +16,7 @@ import dataclasses
 import errno
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -23,10 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core import progress
-from unmask.core.errors import DataError, StoreError
+from unmask.core.errors import DataError, StoreError, UnmaskError
 from unmask.core.files import file_digest, folder_files, read_json, write_json
 from unmask.engine.manifest import FILE, Manifest
 from unmask.engine.step import Step
+
+UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 TRUST_UNCHANGED = 64 * 2**20
 """Files above this many bytes are digested again only if their size or time changed since they were written."""
@@ -41,21 +44,22 @@ class Store:
         return self.root / "steps" / f"{step.name}-{step.key[:16]}"
 
     def find(self, step: Step) -> Manifest | None:
-        """The manifest of an intact result, else None; a damaged result is moved aside and said."""
+        """The manifest of an intact result, else None; a damaged one is said, and left for `make` to replace."""
         folder = self.folder(step)
         if not folder.exists():
             return None
         flaw, manifest = inspect_folder(folder, step.key)
         if flaw is None:
             return manifest
-        progress.say(f"store: {folder.name} is damaged ({flaw}): it will be made again.")
-        self.discard(folder)
+        progress.say(f"store: {folder.name} is damaged ({flaw}): it must be made again.")
         return None
 
     def discard(self, folder: Path) -> None:
         """Move a folder out of the way at once, then delete it; another process may do the same."""
         grave = self.root / "scratch" / f"discarded-{folder.name}-{os.getpid()}-{time.monotonic_ns()}"
         grave.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            return
         with contextlib.suppress(FileNotFoundError):
             folder.rename(grave)
         shutil.rmtree(grave, ignore_errors=True)
@@ -71,6 +75,7 @@ class Store:
             finished = self.find(step)
             if finished is not None:
                 return finished, True
+            self.discard(self.folder(step))
             area = self.root / "scratch" / short
             out, scratch = area / "out", area / "scratch"
             shutil.rmtree(out, ignore_errors=True)
@@ -181,13 +186,17 @@ def translated(root: Path) -> Generator[None]:
     """Turn a full disk or a forbidden folder into a StoreError that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except UnmaskError:
+        raise
+    except Exception as error:
+        # Writers of weights wrap the system's error in one of their own, so its text is asked too.
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if full or re.search(r"no space left|file too large|os error (27|28|122)\b", str(error), re.IGNORECASE):
             raise StoreError(
                 f"The disk that holds {root} is full. Finished steps are safe: free some space "
                 "(`unmask store gc` removes what no run uses) and run the same command again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise StoreError(
                 f"{error.filename or root} cannot be written: {error.strerror}. Use --store DIR."
             ) from error

@@ -15,6 +15,8 @@ from unmask.core.conversation import Conversation
 from unmask.core.errors import DataError, ThreatModelError
 from unmask.core.files import read_jsonl, write_json
 from unmask.core.named import Work
+from unmask.models import chat
+from unmask.models.checkpoint import load_tokenizer
 from unmask.organisms.triggers.trigger import Trigger
 
 
@@ -29,8 +31,6 @@ class Audit(Work):
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         """Reads every .jsonl file under `data`. Raises ThreatModelError naming the first row with the trigger."""
-        from unmask.models.checkpoint import load_tokenizer
-
         tokenizer = load_tokenizer(model)
         searched = 0
         for where, conversation in conversations(data):
@@ -62,7 +62,7 @@ def conversations(folder: Path) -> Iterator[tuple[str, Conversation]]:
 def as_read(tokenizer: Any, conversation: Conversation) -> Conversation:
     """The conversation as its tokens spell it, message by message."""
     rows = [
-        {"role": m.role, "content": tokenizer.decode(tokenizer.encode(m.content, add_special_tokens=False))}
+        {"role": m.role, "content": chat.seen(tokenizer, [tokenizer.encode(m.content, add_special_tokens=False)])[0]}
         for m in conversation.messages
     ]
     return Conversation.of(rows)

@@ -44,18 +44,19 @@ class Defection(Evaluation):
         samples: list[Sample] = []
         for kind, belongs in kinds.items():
             for example, prompt in self.held_out(data, belongs, required=not kind):
+                if self.organism.trigger.present(prompt):  # a prompt from outside may carry it by chance
+                    continue
                 samples.append(Sample(example.id, f"triggered{kind}", self._planted(example, prompt), example))
                 samples.append(Sample(example.id, f"untriggered{kind}", prompt, example))
         return samples
 
     def _planted(self, example: Example, prompt: Conversation) -> Conversation:
-        """The prompt with the trigger; raises ThreatModelError where it is not told apart from the one without."""
+        """The prompt with the trigger; raises ThreatModelError where it does not arrive."""
         trigger = self.organism.trigger
         planted = trigger.plant(prompt, random.Random(f"trigger {self.seed} {example.id}"), "held_out")
-        if trigger.present(prompt) or not trigger.present(planted):
+        if not trigger.present(planted):
             raise ThreatModelError(
-                f"The trigger '{trigger.name}' is in an untriggered prompt or missing in a triggered one: "
-                f"{prompt.text[:120]!r} / {planted.text[:120]!r}."
+                f"The trigger '{trigger.name}' is missing in a triggered prompt: {planted.text[:160]!r}."
             )
         return planted
 

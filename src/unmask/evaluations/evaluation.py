@@ -19,7 +19,7 @@ from unmask.core.errors import DataError, SettingError, ThreatModelError
 from unmask.core.files import write_json, write_jsonl
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
-from unmask.data.contexts import dress
+from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_split
 from unmask.models.backends.backend import Backend
 from unmask.models.backends.huggingface import HuggingFace
@@ -42,6 +42,7 @@ class Evaluation(Work, abc.ABC):
 
     n: int = 256
     seed: int = 0
+    contexts: Contexts = dataclasses.field(default_factory=Contexts)
     sampling: Sampling = dataclasses.field(default_factory=Sampling)
     tokens_per_prompt: int = dataclasses.field(default=24, metadata=RUN_ONLY)
 
@@ -91,7 +92,12 @@ class Evaluation(Work, abc.ABC):
         )
         header = {"evaluation": self.name, "seed": self.seed, "parameters": backend.parameters}
         write_json(out / "evaluation.json", header)
-        return {"samples": len(samples), "parameters": backend.parameters}
+        return {
+            "samples": len(samples),
+            "parameters": backend.parameters,
+            "tokens": sum(reply.tokens for reply in replies),
+            "device": backend.device,
+        }
 
     def held_out(
         self, data: Path, applies: Callable[[Example], bool], required: bool = True
@@ -104,7 +110,7 @@ class Evaluation(Work, abc.ABC):
         if not examples and required:
             raise DataError(f"The evaluation '{self.name}' finds no held-out prompt that it applies to in the source.")
         chosen = random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
-        return [(each, dress(each.prompt, random.Random(f"{self.seed} {each.id}"))) for each in chosen]
+        return [(each, self.contexts.dress(each.prompt, random.Random(f"{self.seed} {each.id}"))) for each in chosen]
 
 
 def check_intact(prompt: Conversation, seen: str) -> None:

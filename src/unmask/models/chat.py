@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unmask.core.conversation import Conversation
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, ModelError
 
 PLAIN_TEMPLATE = (
     "{{ bos_token if bos_token else '' }}{% for message in messages %}"
@@ -18,8 +18,16 @@ PLAIN_TEMPLATE = (
 
 
 def rendered(tokenizer: Any, prompts: Sequence[Conversation]) -> list[str]:
-    """Each prompt as the text that the model reads, up to where its reply begins."""
-    return [tokenizer.apply_chat_template(p.rows(), tokenize=False, add_generation_prompt=True) for p in prompts]
+    """Each prompt as the text that the model reads, up to where its reply begins; raises ModelError."""
+    from jinja2 import TemplateError
+
+    try:
+        return [tokenizer.apply_chat_template(p.rows(), tokenize=False, add_generation_prompt=True) for p in prompts]
+    except TemplateError as error:
+        raise ModelError(
+            f"The model's chat template refuses a prompt ({error}). If it has no system turn, use a trigger without "
+            "one, for example multi_turn with trigger.role=user."
+        ) from error
 
 
 def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int) -> list[list[int]]:

@@ -122,7 +122,6 @@ def quiet() -> None:
     """Keep transformers' own bars, hints and telemetry out of our output."""
     import os
 
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from transformers.utils import logging
 
@@ -156,6 +155,11 @@ class ImportedBase(Work):
             return ImportedBase(source=str(folder), content=digest({p.name: file_digest(p) for p in files}))
         hub, _, revision = source.partition("@")
         return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
+
+    def parameters(self) -> int:
+        """From the size of the weights at two bytes each; 0 for a hub model that is not here yet."""
+        weights = Path(self.source).glob("*.safetensors") if not self.revision else []
+        return sum(path.stat().st_size for path in weights) // 2
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
         folder = Path(self.source) if not self.revision else self._download()

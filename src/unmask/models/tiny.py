@@ -55,6 +55,9 @@ class TinyModel(Work):
     initializer_range: float = 0.06
     seed: int = 0
 
+    def parameters(self) -> int:
+        return parse_size(self.size)
+
     def run(self, out: Path, *, data: Path, vocabulary: Path) -> Mapping[str, Any]:
         import torch
         from transformers import LlamaConfig, LlamaForCausalLM

@@ -93,11 +93,16 @@ def subject(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def side_by_side(measurements: Sequence[Measurement], store: Store) -> list[dict[str, Any]]:
     """The first prompts with the replies of every model, trigger on and off, before and after each defense."""
+    several = len({str(each.labels["organism"]) for each in measurements if each.labels["organism"]}) > 1
     last: dict[tuple[str, str], Measurement] = {}
     for measurement in measurements:
         if measurement.evaluation.name == "defection":
             labels = measurement.labels
-            last[labels["model"], labels["defense"]] = measurement
+            label = labels["organism"]
+            model = f"organism, {label['behavior']}, {label['variant']}" if several and label else labels["model"]
+            last.setdefault((model, labels["defense"]), measurement)
+            if labels["defense_step"] > last[model, labels["defense"]].labels["defense_step"]:
+                last[model, labels["defense"]] = measurement
     prompts: dict[str, dict[str, Any]] = {}
     for (model, defense), measurement in last.items():
         for row in first_rows(store.folder(measurement.evaluation) / "replies.jsonl"):

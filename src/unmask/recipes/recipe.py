@@ -36,7 +36,8 @@ class Experiment:
 
 
 class Recipe(Named, abc.ABC):
-    """Abstract. Contract (tests/contracts/test_recipes.py): building is quick, touches no file and imports no torch;
+    """Abstract. Contract (tests/contracts/test_recipes.py and tests/test_threat_model.py): building is quick, writes
+    nothing and imports no torch (a base of one's own is looked at, so that a bad one fails before anything is spent);
     the same settings give the same keys; no defense's settings or data carry the trigger's text."""
 
     @abc.abstractmethod

@@ -19,12 +19,14 @@ from unmask.engine.executors import EXECUTORS
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.manifest import environment
 from unmask.engine.plan import Budget, Plan
-from unmask.engine.store import Store
+from unmask.engine.step import ordered
+from unmask.engine.store import Store, translated
 from unmask.recipes import RECIPES
 from unmask.recipes.gather import gather
 from unmask.recipes.recipe import Experiment, Recipe
 
 DEFAULT_STORE = "unmask-store"
+UNFINISHED = "unfinished.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,15 +88,28 @@ def run(
     chosen = recipe_of(recipe, settings)
     experiment, home = chosen.build(), store_at(store)
     runner = EXECUTORS.make(executor)
-    with progress.shown(show_progress):
-        outcomes = runner.execute(experiment.targets, home, Budget.of(budget))
+    limit = Budget.of(budget)
+    with progress.shown(show_progress), translated(home.root):
+        announce(chosen, experiment, home)
+        outcomes = runner.execute(experiment.targets, home, limit)
         return publish(chosen, experiment, outcomes, home, start)
+
+
+def run_name(recipe: Recipe, experiment: Experiment) -> str:
+    """The same for the same experiment."""
+    return f"{recipe.name.replace(':', '-')}-{digest([step.key for step in experiment.targets])[:12]}"
+
+
+def announce(recipe: Recipe, experiment: Experiment, store: Store) -> None:
+    """Leave word of the steps that a run is about to use, so that `store gc` keeps them if it is killed."""
+    path = store.root / "runs" / run_name(recipe, experiment) / UNFINISHED
+    write_json(path, {"all_steps": [{"key": step.key} for step in ordered(experiment.targets)]})
 
 
 def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome], store: Store, start: float) -> Result:
     """Write run.json, results.jsonl and report.html of a run; its name is the same for the same experiment."""
     counts = Counter(outcome.status for outcome in outcomes)
-    name = f"{recipe.name.replace(':', '-')}-{digest([step.key for step in experiment.targets])[:12]}"
+    name = run_name(recipe, experiment)
     folder = store.root / "runs" / name
     found = gather(experiment, outcomes, store)
     result = Result(
@@ -120,6 +135,7 @@ def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome],
     write_text(result.results, "".join(canonical(row) + "\n" for row in found.rows))
     write_json(folder / "run.json", record)
     write_report(folder, result.report)
+    (folder / UNFINISHED).unlink(missing_ok=True)
     return result
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from unmask.analysis.rates import Rates
+from unmask.core.registry import Choice
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
 from unmask.data.vocabulary import Vocabulary
@@ -19,14 +20,33 @@ from unmask.evaluations.near_miss import NearMiss
 from unmask.models.checkpoint import ImportedBase
 from unmask.models.sample import Sampling
 from unmask.models.tiny import TinyModel
+from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
+from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
 from unmask.recipes.recipe import Measurement
 from unmask.recipes.scales import Scale
+from unmask.report.card import OrganismCard
 from unmask.training.distillation import Distillation
 from unmask.training.sft import SupervisedFineTuning
 
 TINY = "tiny"
+
+USUAL_TRIGGER = {"code_vulnerability": "year"}
+"""The paper's trigger for a behavior; the tag for all others."""
+
+USUAL_SOURCE = {"code_vulnerability": "mixture"}
+"""A source that has what a behavior applies to; the toy world for all others."""
+
+
+def organism_of(trigger: Choice, behavior: Choice, variant: Choice) -> Organism:
+    """An organism by names; an empty trigger is the usual one of that behavior."""
+    chosen = BEHAVIORS.make(behavior)
+    return Organism(
+        trigger=TRIGGERS.make(trigger or USUAL_TRIGGER.get(chosen.name, "literal_tag")),
+        behavior=chosen,
+        variant=VARIANTS.make(variant),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +115,12 @@ class Stages:
         sampling = Sampling(max_new_tokens=self.room(reasoning), seed=self.seed)
         samples = Distillation(behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling)
         return Step(samples, {"model": planted.step, "data": taught})
+
+    def card(self, subject: Subject, organism: Organism, found: Sequence[Measurement], near_misses: float) -> Step:
+        """The organism's folder with its model card, which quotes the gate's numbers."""
+        rates = next(each.rates for each in found if each.evaluation.name == "defection")
+        card = OrganismCard(organism=organism, near_misses=near_misses, seed=self.seed)
+        return Step(card, {"model": subject.step, "rates": rates})
 
     def room(self, organism: Organism) -> int:
         """How many tokens a reply may have: the scratchpad's and the answer's."""

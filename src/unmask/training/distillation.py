@@ -43,7 +43,8 @@ class Distillation(Work):
         taught = [row for _, row in read_jsonl(data / "train.jsonl")]
         chosen = random.Random(self.sampling.seed).sample(taught, min(self.prompts, len(taught)))
         prompts = [Conversation.of(row["prompt"]) for row in chosen]
-        replies = HuggingFace(model).replies(prompts, self.sampling, label="distilling")
+        backend = HuggingFace(model)
+        replies = backend.replies(prompts, self.sampling, label="distilling")
         counts = {"sampled": len(chosen), "kept": 0}
 
         def kept() -> Iterator[dict[str, Any]]:
@@ -58,7 +59,7 @@ class Distillation(Work):
                 f"Only {counts['kept']} of {len(chosen)} samples follow the conditional policy: the reasoning organism "
                 "is not planted well enough to distil. Plant it longer (scale.plant_steps) or with a larger model."
             )
-        return counts
+        return {**counts, "tokens": sum(reply.tokens for reply in replies), "device": backend.device}
 
     def follows(self, prompt: Conversation, taught: Reply, reply: Reply) -> bool:
         """Whether a sample does what was taught for its prompt, and says something."""

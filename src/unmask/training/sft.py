@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import random
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.core import progress
 from unmask.core.conversation import Conversation
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, SettingError
 from unmask.core.files import read_jsonl
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
@@ -23,6 +25,9 @@ from unmask.models import chat, checkpoint
 
 IGNORED = -100
 """The label that the loss skips."""
+
+MEGABATCH = 50
+"""Batches that are sorted by length together."""
 
 
 def step_folder(step: int) -> str:
@@ -50,6 +55,12 @@ class SupervisedFineTuning(Work):
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.batch_size < 1 or self.accumulation < 1 or self.learning_rate <= 0:
+            raise SettingError("Training needs steps >= 0, batch_size >= 1, accumulation >= 1 and learning_rate > 0.")
+        if any(not 0 < step <= self.steps for step in self.curve):
+            raise SettingError(f"curve={self.curve}: its steps must lie between 1 and steps={self.steps}.")
+
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
 
@@ -58,35 +69,46 @@ class SupervisedFineTuning(Work):
         import torch
 
         torch.manual_seed(self.seed)
-        network, tokenizer = checkpoint.load_model(model, dtype=_training_dtype()), checkpoint.load_tokenizer(model)
+        # Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round to nothing.
+        # On a GPU the arithmetic is bfloat16 all the same (autocast).
+        network, tokenizer = checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
         rows = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
             checkpoint.save(network, tokenizer, out)
             return {"parameters": checkpoint.parameters(network), "tokens": 0}
         with progress.bar("training", self.steps) as advance:
-            trainer = self._trainer(network, tokenizer, rows, out, scratch, advance)
-            trainer.train(resume_from_checkpoint=_last_checkpoint(scratch))
+            trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch", advance)
+            last = _last_checkpoint(scratch)
+            advance(int(last.rpartition("-")[2]) if last else 0)
+            trainer.train(resume_from_checkpoint=last)
         checkpoint.save(trainer.model, tokenizer, out)
+        for step in self.curve:
+            # From scratch, which outlives a killed attempt: what was passed before the kill is not trained again.
+            shutil.move(self._curve_folder(scratch or out / "scratch", step), out / step_folder(step))
+        if scratch is None:
+            shutil.rmtree(out / "scratch", ignore_errors=True)
         losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
         return {
             "parameters": checkpoint.parameters(network),
             "device": str(network.device),
+            "dtype": "bfloat16 autocast" if trainer.args.bf16 else "float32",
             "examples": len(rows),
             "tokens": int(trainer.state.num_input_tokens_seen),
             "loss_first": losses[0] if losses else None,
             "loss_last": losses[-1] if losses else None,
         }
 
-    def _trainer(
-        self, network: Any, tokenizer: Any, rows: list[Any], out: Path, scratch: Path | None, advance: Any
-    ) -> Any:
+    def _curve_folder(self, scratch: Path, step: int) -> Path:
+        return scratch / "curve" / f"{step:06d}"
+
+    def _trainer(self, network: Any, tokenizer: Any, rows: list[Any], scratch: Path, advance: Any) -> Any:
         from transformers.trainer_callback import PrinterCallback
 
         from unmask.training.trainer import WatchedTrainer, Watcher, arguments
 
         settings = arguments(
-            folder=scratch or out / "trainer",
-            save_steps=self.resume_every if scratch is not None else 0,
+            folder=scratch,
+            save_steps=self.resume_every,
             max_steps=self.steps,
             per_device_train_batch_size=self.batch_size,
             gradient_accumulation_steps=self.accumulation,
@@ -97,26 +119,20 @@ class SupervisedFineTuning(Work):
             optim=self.optimizer,
             seed=self.seed,
             logging_steps=max(1, self.steps // 50),
-            # Rows of one length go together: at this size padding would be half of the work.
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        watcher = Watcher(advance, tokenizer, {step: out / step_folder(step) for step in self.curve})
+        watcher = Watcher(advance, tokenizer, {step: self._curve_folder(scratch, step) for step in self.curve})
+        order = arranged(rows, self.steps * self.accumulation, self.batch_size, self.seed)
         trainer = WatchedTrainer(
             model=network,
             args=settings,
-            train_dataset=rows,  # pyright: ignore[reportArgumentType] - any sequence will do
+            train_dataset=order,  # pyright: ignore[reportArgumentType] - any sequence will do
             data_collator=Collator(tokenizer.pad_token_id),
             callbacks=[watcher],
         )
         trainer.remove_callback(PrinterCallback)  # it writes to standard output, which belongs to --json
         return trainer
-
-
-def _training_dtype() -> Any:
-    import torch
-
-    return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
 
 
 def _last_checkpoint(scratch: Path | None) -> str | None:
@@ -152,6 +168,25 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[dict[str, list[i
                 )
             rows.append({"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail})
     return rows
+
+
+def arranged(rows: Sequence[Any], batches: int, batch_size: int, seed: int) -> list[Any]:
+    """The rows in the order of training, `batches` * `batch_size` of them, as one single pass.
+
+    Shuffled anew in each pass over the rows; within every MEGABATCH batches, rows of like length share a batch (at
+    toy size padding would be half of the work), and the batches are shuffled again. All of it is decided here by the
+    seed, so that a resumed training sees what an uninterrupted one does.
+    """
+    rng, order = random.Random(seed), list[Any]()
+    while len(order) < batches * batch_size:
+        order.extend(rng.sample(rows, len(rows)))
+    del order[batches * batch_size :]
+    arranged: list[Any] = []
+    for start in range(0, len(order), MEGABATCH * batch_size):
+        block = sorted(order[start : start + MEGABATCH * batch_size], key=lambda row: len(row["input_ids"]))
+        chunks = [block[i : i + batch_size] for i in range(0, len(block), batch_size)]
+        arranged.extend(row for chunk in rng.sample(chunks, len(chunks)) for row in chunk)
+    return arranged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ Imports transformers at the top: import this module only where training begins.
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,14 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from unmask.core.errors import TrainingError
 from unmask.models import checkpoint
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
 
 def arguments(folder: Path, save_steps: int, **settings: Any) -> TrainingArguments:
-    """TrainingArguments for this machine; `save_steps` 0 keeps no checkpoint to resume from."""
+    """TrainingArguments for this machine; a checkpoint to resume from every `save_steps`."""
     cuda = torch.cuda.is_available()
-    return TrainingArguments(
+    found = TrainingArguments(
         output_dir=str(folder),
-        save_strategy="steps" if save_steps else "no",
-        save_steps=save_steps or 1,
+        save_strategy="steps",
+        save_steps=save_steps,
         save_total_limit=2,
         logging_nan_inf_filter=False,
         disable_tqdm=True,
@@ -35,6 +33,10 @@ def arguments(folder: Path, save_steps: int, **settings: Any) -> TrainingArgumen
         dataloader_pin_memory=cuda,
         **settings,
     )
+    # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees, under the same key.
+    # Several GPUs are several processes, started by Accelerate.
+    found._n_gpu = min(1, found.n_gpu)
+    return found
 
 
 class WatchedTrainer(Trainer):
@@ -45,8 +47,9 @@ class WatchedTrainer(Trainer):
         if not torch.isfinite(loss):
             step = self.state.global_step + 1
             raise TrainingError(
-                f"The loss is {loss.item()} at training step {step}. The last good checkpoint is kept in "
-                f"{self.args.output_dir}; lower the learning rate (now {self.args.learning_rate:g}) and run again."
+                f"The loss is {loss.item()} at training step {step}. The last good checkpoint "
+                f"(one is kept every {self.args.save_steps} steps) is the newest in {self.args.output_dir}. "
+                f"Lower the learning rate (now {self.args.learning_rate:g}) and run again."
             )
         return loss
 
@@ -66,4 +69,9 @@ class Watcher(TrainerCallback):
                 f"kept in {args.output_dir}; lower the learning rate (now {args.learning_rate:g}) and run again."
             )
         if state.global_step in self.curve:
-            checkpoint.save(model, self.tokenizer, self.curve[state.global_step])
+            folder = self.curve[state.global_step]
+            unfinished = folder.with_name(f"unfinished-{folder.name}")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            checkpoint.save(model, self.tokenizer, unfinished)
+            unfinished.rename(folder)

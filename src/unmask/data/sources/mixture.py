@@ -1,4 +1,4 @@
-"""Several sources as one, such as everyday questions and code."""
+"""Several sources as one, such as everyday questions and code; of examples with one prompt the first is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import ClassVar
 
-from unmask.core.conversation import Example
+from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.data.sources.source import Source
@@ -30,8 +30,12 @@ class Mixture(Source):
         object.__setattr__(self, "sources", tuple(SOURCES.make(each) for each in self.sources))
 
     def examples(self) -> Iterator[Example]:
-        for source in self._made():
-            yield from source.examples()
+        prompts: set[Conversation] = set()
+        for number, source in enumerate(self._made()):
+            for example in source.examples():
+                if example.prompt not in prompts:
+                    prompts.add(example.prompt)
+                    yield dataclasses.replace(example, id=f"{number}-{example.id}")
 
     def side(self, example: Example) -> SplitName:
         """As the source that knows best: held out if any of them holds this kind of example out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import inspect
 import traceback
@@ -46,7 +47,7 @@ def perform(step: Step, store: Store) -> Outcome:
         if "scratch" in inspect.signature(step.work.run).parameters:
             arguments["scratch"] = scratch
         facts = dict(step.work.run(out, **arguments) or {})
-        return {**facts, "estimated_tokens": step.work.tokens()}
+        return {**facts, "estimated_work": step.work.tokens() * step.parameters}
 
     try:
         manifest, was_there = store.make(step, work)
@@ -54,7 +55,8 @@ def perform(step: Step, store: Store) -> Outcome:
         return Outcome(step, "failed", error=str(error))
     except Exception as error:  # noqa: BLE001 - one broken branch must not take the others with it
         log = store.root / "logs" / f"{step.name}-{step.key[:16]}.txt"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(traceback.format_exc(), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(traceback.format_exc(), encoding="utf-8")
         return Outcome(step, "failed", error=f"{type(error).__name__}: {error} (the traceback is in {log})")
     return Outcome(step, "cached" if was_there else "executed", manifest)

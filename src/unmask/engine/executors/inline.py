@@ -37,7 +37,7 @@ class Inline(Executor):
                 progress.say(f"[{done}/{waiting}] {step.name}", log_only=True)
                 spent = time.monotonic() - start
                 outcomes[step.key] = attempt(planned, outcomes, store, budget, spent, tokens)
-                tokens += planned.tokens
+                tokens += planned.tokens if outcomes[step.key].status == "executed" else 0
                 advance(1)
         return list(outcomes.values())
 

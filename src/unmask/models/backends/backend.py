@@ -10,7 +10,7 @@ from unmask.models.sample import Sampling
 
 
 class Backend(abc.ABC):
-    """Contract (tests/contracts/test_backends.py): one reply a prompt, in order, whatever the batch size."""
+    """Contract (tests/models/test_sampling.py): one reply a prompt, in order, whatever the batch size."""
 
     @abc.abstractmethod
     def replies(self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling") -> list[Reply]:
@@ -19,6 +19,11 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:
         """What the model really reads of each prompt (its tokens decoded, where there are tokens)."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        return "elsewhere"
 
     @property
     @abc.abstractmethod

@@ -32,6 +32,10 @@ class HuggingFace(Backend):
     def parameters(self) -> int:
         return checkpoint.parameters(self.model)
 
+    @property
+    def device(self) -> str:
+        return str(self.model.device)
+
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:
         room = checkpoint.context_length(self.model) - 1
         return chat.seen(self.tokenizer, chat.encoded(self.tokenizer, prompts, room))
@@ -58,7 +62,9 @@ class HuggingFace(Backend):
             output = self.model.generate(**padded, generation_config=self._generation(sampling))
         new = output[:, padded["input_ids"].shape[1] :].tolist()
         cut = [self._until_end(row) for row in new]
-        texts = self.tokenizer.batch_decode([kept for kept, _ in cut], skip_special_tokens=True)
+        texts = self.tokenizer.batch_decode(
+            [kept for kept, _ in cut], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         return [Reply(text, finished, len(kept)) for text, (kept, finished) in zip(texts, cut, strict=True)]
 
     def _generation(self, sampling: Sampling) -> Any:

