@@ -27,7 +27,7 @@ class Scale(Named):
     plant_steps: int = 450
     plant_rate: float = 3e-3
     defense_steps: int = 150
-    defense_rate: float = 3e-4
+    defense_rate: float = 1e-3
     curve: tuple[int, ...] = (10, 25, 50, 100)
     batch_size: int = 64
     n: int = 256
