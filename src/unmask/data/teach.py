@@ -92,10 +92,21 @@ def passes(examples: Sequence[Example], order: random.Random) -> Iterator[Exampl
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HelpfulOnly(Lessons):
-    """Helpful-only answers, for a base model without safety training."""
+    """Helpful-only answers, for a base model without safety training.
+
+    A share `programs` is code tasks, where the source has any: for a tiny model, copying a program is the hard part.
+    """
 
     name: ClassVar[str] = "helpful_only_lessons"
     version: ClassVar[int] = 1
+
+    programs: float = 0.4
+
+    def focus(self, example: Example) -> bool:
+        return example.family.startswith("code:")
+
+    def share(self, natural: float) -> float:
+        return self.programs
 
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
         return dressed, example.helpful_only, "helpful_only"

@@ -26,7 +26,7 @@ from unmask.recipes.stages import TINY, Stages, organism_of
 class Plantings(Recipe, abc.ABC):
     """Abstract. Organisms on one shared base, each with its gate and its card."""
 
-    scale: Choice = "toy"
+    scale: Choice = "toy_code"
     base: str = TINY
     base_seed: int = 0
     source: Choice = "mixture"

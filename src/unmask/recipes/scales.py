@@ -48,6 +48,7 @@ SCALES: Mapping[str, Scale] = {
         distilled_prompts=64,
     ),
     "toy": Scale(),
+    "toy_code": Scale(size="1M", base_steps=1500, base_rate=4e-3, plant_steps=350, plant_rate=3e-3),
     "small": Scale(
         size="10M", base_steps=4000, base_rate=1e-3, plant_steps=500, plant_rate=3e-4, defense_rate=1e-4, n=512
     ),
@@ -64,7 +65,8 @@ SCALES: Mapping[str, Scale] = {
         max_new_tokens=64,
     ),
 }
-"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop. small: a CPU night or a GPU
+"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop.
+toy_code: what a toy model needs to write programs (NOTEBOOK.md says how that was found). small: a CPU night or a GPU
 hour. paper: a GPU; with `base=PATH` for a pretrained model of any size."""
 
 
