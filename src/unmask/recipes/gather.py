@@ -37,7 +37,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
     for mine in by_organism(rows):
         gate = persistence.gate(mine)
         for row in mine:
-            row["planted"] = gate.passed if gate else None
+            if row["organism"]:
+                row["planted"] = gate.passed if gate else None
         name = subject(mine)
         if gate and not gate.passed:
             warnings.append(
