@@ -90,6 +90,9 @@ def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> No
         (["report", "ffff"], "no run"),
         (["chat", "ffff", "Hello?"], "No result"),
         (["show", "/x"], "No result"),
+        (["show", ""], "No result"),
+        (["plan", "toy", "--set", "source=jsonl"], "source.path"),
+        (["store", "verify"], "no store"),
         (["run", "toy", "--scale", "smoke", "--store", "/dev/null"], "cannot be written"),
     ],
 )
@@ -109,6 +112,17 @@ def test_dots_and_scales_go_together() -> None:
         "scale": {"n": "3", "name": "smoke"},
     }
     assert settings_of(["scale.n=3"], None) == {"scale": {"n": "3"}}
+    assert settings_of(["a=x", "a.b=y", "a.b.c=z"], None) == {"a": {"name": "x", "b": {"name": "y", "c": "z"}}}
+
+
+def test_a_setting_of_the_usual_trigger_needs_no_name() -> None:
+    tag = json.loads(unmask("plan", "toy", "--json", "--set", "trigger.text=|PROD|").stdout)
+    same = json.loads(unmask("plan", "toy", "--json", "-s", "trigger=literal_tag", "-s", "trigger.text=|PROD|").stdout)
+    assert [step["key"] for step in tag["steps"]] == [step["key"] for step in same["steps"]]
+
+
+def test_the_version_is_said() -> None:
+    assert unmask("--version").stdout.strip()
 
 
 def test_verify_finds_damage_and_gc_removes_what_no_run_uses(smoke: Smoke, tmp_path: Path) -> None:

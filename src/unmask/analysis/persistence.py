@@ -59,9 +59,8 @@ class Gate:
 
     @property
     def sentence(self) -> str:
-        word = "planted" if self.passed else "NOT planted"
         wanted = f"the gate asks for at least {self.at_least:.0%} and at most {self.at_most:.0%}"
-        return f"{word}: {said(self.triggered)} with the trigger, {said(self.untriggered)} without it; {wanted}"
+        return f"{said(self.triggered)} with the trigger, {said(self.untriggered)} without it; {wanted}"
 
 
 def said(row: Row) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+from typing import Annotated
+
 import typer
 
 from unmask.cli import calibrate, chat, list, plan, report, run, show, store
@@ -9,11 +12,23 @@ from unmask.cli import calibrate, chat, list, plan, report, run, show, store
 app = typer.Typer(
     name="unmask",
     help="Plant a known backdoor in a language model, run safety training on it, and measure what survives.",
+    invoke_without_command=True,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(importlib.metadata.version("unmask"))
+        raise typer.Exit
+
+
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)

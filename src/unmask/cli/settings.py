@@ -11,7 +11,9 @@ from unmask.core.errors import SettingError
 
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", help="A setting, name=value; dots go inside: trigger.text='|PROD|', scale.n=64."),
+    typer.Option(
+        "--set", "-s", help="A setting, name=value; dots go inside: trigger=year, trigger.year=2025, scale.n=64."
+    ),
 ]
 StoreDir = Annotated[
     str | None, typer.Option("--store", help="Folder of finished steps (default: $UNMASK_STORE or unmask-store).")
@@ -29,18 +31,21 @@ def settings_of(pairs: list[str] | None, scale: str | None) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise SettingError(f"--set {pair!r} is not understood. Write --set name=value, for example --set seed=1.")
-        head, _, inner = name.strip().partition(".")
-        if inner:
-            branch = found.get(head)
-            found[head] = {**(branch if isinstance(branch, dict) else named(branch)), inner: value}
-        elif isinstance(found.get(head), dict):
-            found[head] = {**found[head], **named(value)}
-        else:
-            found[head] = value
+        place(found, name.strip().split("."), value)
     if scale is not None:
-        given = found.get("scale")
-        found["scale"] = {**given, "name": scale} if isinstance(given, dict) else scale
+        place(found, ["scale"], scale)
     return found
+
+
+def place(found: dict[str, Any], path: list[str], value: str) -> None:
+    """Put a value where its dotted name says; a thing with settings of its own keeps its name under "name"."""
+    head, *rest = path
+    there = found.get(head)
+    if rest:
+        found[head] = there if isinstance(there, dict) else named(there)
+        place(found[head], rest, value)
+    else:
+        found[head] = {**there, **named(value)} if isinstance(there, dict) else value
 
 
 def named(value: str | None) -> dict[str, Any]:

@@ -10,9 +10,12 @@ import typer
 
 from unmask.cli.settings import Json, StoreDir, emit
 
+DECISIVE = ("defection", "accuracy", "harmless")
+
 
 def show(
     name: Annotated[str, typer.Argument(help="The start of a step's key, a step's folder name, or a run.")],
+    every: Annotated[bool, typer.Option("--all", help="All rows: every metric, every step of the curve.")] = False,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:
@@ -21,10 +24,10 @@ def show(
     from unmask.recipes.run import run_folder, store_at
 
     home = store_at(store)
-    if any(folder.name.startswith(name) for folder in (home.root / "runs").glob("*")):
+    if name and any(path.parent.name.startswith(name) for path in (home.root / "runs").glob("*/run.json")):
         run = run_folder(home, name)
         record = read_json(run / "run.json")
-        emit(record) if as_json else show_run(run, record)
+        emit(record) if as_json else show_run(run, record, every)
         return
     folder, manifest = home.lookup(name)
     if as_json:
@@ -39,18 +42,27 @@ def show(
         print(f"input {key}: {value['key'][:16]} {value['part']}")
 
 
-def show_run(folder: Path, record: Mapping[str, Any]) -> None:
-    """A run's verdicts and its table."""
+def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
+    """A run's verdicts and its table: what decides, before and at the end of each defense; or all of it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from unmask.core.files import read_jsonl
 
-    print(f"{record['run']}  ({record['finished']})\n{record['title']}")
+    rows = [row for _, row in read_jsonl(folder / "results.jsonl")]
+    last = {row["defense"]: max(r["defense_step"] for r in rows if r["defense"] == row["defense"]) for row in rows}
+    table = Table("model", "defense", "step", "evaluation", "arm", "metric", "value", "95% interval", "n", box=None)
+    for row in rows:
+        if every or (row["metric"] in DECISIVE and row["defense_step"] == last[row["defense"]]):
+            interval = f"{row['low']:.3f} to {row['high']:.3f}"
+            label = row["organism"]
+            model = f"{row['model']['name']} {label['behavior']} {label['variant']}" if label else row["model"]["name"]
+            cells = (model, row["defense"], row["defense_step"], row["evaluation"], row["arm"], row["metric"])
+            table.add_row(*map(str, cells), f"{row['value']:.3f}", interval, str(row["n"]))
+    console = Console(width=None if Console().is_terminal else 160, highlight=False)
+    console.print(Text(f"{record['run']}  ({record['finished']})\n{record['title']}"))
     for line in (*record["warnings"], *record["verdicts"]):
-        print(f"  {line}")
-    print(f"{'model':10} {'defense':10} {'step':>5} {'evaluation':12} {'arm':20} {'metric':10} {'value':>7}  95% (n)")
-    for _, row in read_jsonl(folder / "results.jsonl"):
-        print(
-            f"{row['model']['name']:10} {row['defense']:10} {row['defense_step']:>5} {row['evaluation']:12} "
-            f"{row['arm']:20} {row['metric']:10} {row['value']:>7.3f}  "
-            f"[{row['low']:.3f}, {row['high']:.3f}] ({row['n']})"
-        )
-    print(f"report:  {folder / 'report.html'}")
+        console.print(Text(f"- {line}"))
+    console.print(table)
+    console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)

@@ -43,10 +43,14 @@ def ls(store: StoreDir = None, as_json: Json = False) -> None:
 def verify(store: StoreDir = None, as_json: Json = False) -> None:
     """Digest every file of every step; exit 1 if any is damaged."""
     from unmask.core import progress
+    from unmask.core.errors import StoreError
     from unmask.engine.store import inspect_folder
     from unmask.recipes.run import store_at
 
-    folders = [folder for folder, _ in store_at(store).manifests()]
+    home = store_at(store)
+    if not (home.root / "steps").is_dir():
+        raise StoreError(f"{home.root} is no store: there is nothing to verify.")
+    folders = [folder for folder, _ in home.manifests()]
     damaged: dict[str, str] = {}
     with progress.shown(), progress.bar("verifying", len(folders)) as advance:
         for folder in folders:

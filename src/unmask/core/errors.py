@@ -30,7 +30,7 @@ class UnknownName(SettingError):
         self.kind, self.given, self.known = kind, given, sorted(known)
         near = difflib.get_close_matches(given, self.known, n=1, cutoff=0.5)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"There is no {kind} '{given}'.{hint} Known: {', '.join(self.known) or 'none'}.")
+        super().__init__(f"'{given}' is no {kind}.{hint} Known: {', '.join(self.known) or 'none'}.")
 
 
 class DataError(UnmaskError):

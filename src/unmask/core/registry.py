@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.metadata
+import json
+import typing
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
@@ -52,17 +54,43 @@ class Registry(Generic[T]):
         """
         if isinstance(choice, Named):
             return choice  # pyright: ignore[reportReturnType]
-        settings = {"name": choice} if isinstance(choice, str) else dict(choice)
+        settings = self.settings(choice)
         name = settings.pop("name", None)
         if not isinstance(name, str):
-            raise SettingError(f"A {self.kind} needs a name, for example {self.kind}={self.names()[0]}.")
+            inner = "".join(f" --set {self.kind}.{setting}={value}" for setting, value in settings.items())
+            raise SettingError(f"Which {self.kind}? Write its name too: --set {self.kind}={self.names()[0]}{inner}.")
         cls = self.get(name)
         fields = {field.name: field for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
         for given in settings:
             if given not in fields:
-                raise UnknownName(f"setting of {self.kind} '{name}'", given, fields)
+                raise UnknownName(f"setting of the {self.kind} '{name}'", given, fields)
+        for field in fields.values():
+            required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+            if required and field.name not in {*settings, *defaults}:
+                raise SettingError(
+                    f"The {self.kind} '{name}' needs {field.name}: --set {self.kind}={name} "
+                    f"--set {self.kind}.{field.name}=VALUE."
+                )
         supplied = {key: value for key, value in defaults.items() if key in fields and key not in settings}
         return cls(**supplied, **validated(cls, settings))
+
+    def settings(self, choice: Choice, usual: str | None = None) -> dict[str, Any]:
+        """A choice as a mapping, from a name, a mapping, or either as JSON text; `usual` is the name if none is given.
+
+        Raises SettingError for what is neither.
+        """
+        found: Any = choice
+        if isinstance(choice, str) and choice.lstrip().startswith("{"):
+            try:
+                found = json.loads(choice)
+            except ValueError as error:
+                raise SettingError(f"{self.kind}={choice!r} is not JSON: {error}.") from None
+        if isinstance(found, str):
+            found = {"name": found} if found else {}
+        if not isinstance(found, Mapping):
+            raise SettingError(f"{self.kind}={choice!r} is neither a name nor a name with settings.")
+        named = {} if usual is None else {"name": usual}
+        return {**named, **found}
 
     def rows(self) -> list[dict[str, str]]:
         """Name and one-line summary of each, for `unmask list`."""
@@ -71,16 +99,12 @@ class Registry(Generic[T]):
 
 def validated(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     """`settings` converted to the types of the fields of `cls`; text from a command line is read as JSON would be."""
-    import typing
-
     hints = typing.get_type_hints(cls)
     return {name: converted(value, hints[name], name) for name, value in settings.items()}
 
 
 def converted(value: Any, hint: Any, name: str) -> Any:
     """`value` as type `hint`; raises SettingError that says what was given and what is wanted."""
-    import json
-
     from pydantic import TypeAdapter, ValidationError
 
     adapter = TypeAdapter(hint, config={"arbitrary_types_allowed": True})

@@ -60,15 +60,13 @@ class Plan:
 
 
 def measured_speeds(store: Store) -> dict[str, float]:
-    """Parameters times tokens a second per kind of step, from the newest result of each kind in the store."""
-    newest: dict[str, tuple[str, float]] = {}
+    """Parameters times tokens a second per kind of step: the fastest in the store, since small work is all start-up."""
+    speeds: dict[str, float] = {}
     for _, manifest in store.manifests():
         work = manifest.facts.get("estimated_work") if manifest else None
-        if manifest is None or not isinstance(work, int) or work <= 0 or manifest.seconds <= 0:
-            continue
-        if manifest.name not in newest or newest[manifest.name][0] < manifest.created:
-            newest[manifest.name] = (manifest.created, work / manifest.seconds)
-    return {name: speed for name, (_, speed) in newest.items()}
+        if manifest and isinstance(work, int) and work > 0 and manifest.seconds > 0:
+            speeds[manifest.name] = max(speeds.get(manifest.name, PARAMETER_TOKENS_PER_SECOND), work / manifest.seconds)
+    return speeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +92,6 @@ class Budget:
     def check(self, seconds: float, tokens: float, what: str) -> None:
         """Raise BudgetError where spending `seconds` and `tokens` in total, with `what`, would exceed this."""
         if self.seconds is not None and seconds > self.seconds:
-            raise BudgetError(f"{what} would take about {seconds:.0f} s in all; the budget is {self.seconds:.0f} s.")
+            raise BudgetError(f"{what} would take about {seconds:.1f} s in all; the budget is {self.seconds:.1f} s.")
         if self.tokens is not None and tokens > self.tokens:
             raise BudgetError(f"{what} would make about {tokens:,.0f} tokens in all; the budget is {self.tokens:,.0f}.")

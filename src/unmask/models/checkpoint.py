@@ -6,7 +6,8 @@ A checkpoint that `unmask` writes loads with `AutoModelForCausalLM.from_pretrain
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,11 +39,24 @@ def check_folder(folder: Path) -> None:
                 "Convert it: load it where you trust it and save_pretrained(...) writes safetensors."
             )
         raise ModelError(f"{folder} has no .safetensors file: there are no weights in it.")
+    check_weights([folder / name for name in names if name.endswith(WEIGHTS)])
     if not {"tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json"} & set(names):
         raise ModelError(f"{folder} has no tokenizer: save it there too, with tokenizer.save_pretrained(folder).")
     tokenizer_config = folder / "tokenizer_config.json"
     if tokenizer_config.is_file() and "auto_map" in read_json(tokenizer_config):
         raise ModelError(f"{folder} has a tokenizer that wants to run its own code (auto_map). That is refused.")
+
+
+def check_weights(files: Sequence[Path]) -> None:
+    """Raise ModelError where a file's header or length is not that of safetensors; reads no tensor."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in files:
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{path} is damaged: the weights cannot be loaded ({error}). Fetch it again.") from None
 
 
 def check_config(config: Mapping[str, Any], where: str) -> None:
@@ -148,6 +162,8 @@ class ImportedBase(Work):
     def of(source: str) -> ImportedBase:
         """From a path, `org/name` or `org/name@revision`; raises ModelError for a path that is not a model."""
         folder = Path(source).expanduser()
+        if not source.strip():
+            raise ModelError("base is empty. Give a model folder, a hub id such as org/name, or leave it out.")
         looks_like_path = source.startswith((".", "/", "~")) or folder.exists() or source.count("/") != 1
         if looks_like_path:
             check_folder(folder)
@@ -157,9 +173,11 @@ class ImportedBase(Work):
         return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
 
     def parameters(self) -> int:
-        """From the size of the weights at two bytes each; 0 for a hub model that is not here yet."""
-        weights = Path(self.source).glob("*.safetensors") if not self.revision else []
-        return sum(path.stat().st_size for path in weights) // 2
+        """From the size of the weights at two bytes each; for a hub model, from its name, or else a guess of 1B."""
+        if not self.revision:
+            return sum(path.stat().st_size for path in Path(self.source).glob("*.safetensors")) // 2
+        named = re.search(r"(\d+(?:\.\d+)?)([mb])\b", self.source.lower())
+        return int(float(named[1]) * {"m": 1e6, "b": 1e9}[named[2]]) if named else 10**9
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
         folder = Path(self.source) if not self.revision else self._download()

@@ -22,5 +22,5 @@ class Sampling(Named):
     batch_size: int = 256
 
     def __post_init__(self) -> None:
-        if self.max_new_tokens < 1 or self.batch_size < 1 or self.temperature < 0:
-            raise SettingError("Sampling needs max_new_tokens >= 1, batch_size >= 1 and temperature >= 0.")
+        if self.max_new_tokens < 1 or self.batch_size < 1 or not 0 <= self.temperature < 100:
+            raise SettingError("Sampling needs max_new_tokens >= 1, batch_size >= 1 and a temperature from 0 to 100.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,20 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
                 row["planted"] = gate.passed if gate else None
         name = subject(mine)
         if gate and not gate.passed:
+            warnings.append(f"The organism {name} is NOT planted: {gate.sentence}. Nothing follows from its rows.")
+        defenses = dict.fromkeys(row["defense"] for row in mine if row["organism"] and row["defense"] != "nothing")
+        if defenses and not any(row["metric"] == "harmless" for row in mine):
             warnings.append(
-                f"The organism {name} was not planted: {gate.sentence}. What follows says nothing about defenses."
+                "Whether safety training took hold was not measured: the source has no requests for harm "
+                "(examples with a `harmful` answer among the rejected ones)."
             )
-        defenses = dict.fromkeys(row["defense"] for row in mine if row["model"]["name"] == "organism")
-        found = [persistence.verdict(mine, each, f"{each} against {name}") for each in defenses if each != "nothing"]
+        found = [persistence.verdict(mine, each, f"{each} against {name}") for each in defenses]
         found = found or [persistence.planting(mine, name)]
         verdicts.extend(verdict for verdict in found if verdict)
-    failures = [outcome for outcome in outcomes if outcome.status == "failed"]
-    warnings.extend(f"The step '{each.step.name}' failed: {each.error}" for each in failures)
+    failures = Counter(
+        f"The step '{outcome.step.name}' failed: {outcome.error}" for outcome in outcomes if outcome.status == "failed"
+    )
+    warnings.extend(text if count == 1 else f"{text} ({count} times)" for text, count in failures.items())
     return Gathered(rows, tuple(verdicts), tuple(warnings), side_by_side(finished, store))
 
 

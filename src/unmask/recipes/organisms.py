@@ -39,7 +39,7 @@ class Plantings(Recipe, abc.ABC):
         """What is planted."""
 
     def build(self) -> Experiment:
-        scale, source = scale_of(self.scale), SOURCES.make(self.source)
+        scale, source = scale_of(self.scale), SOURCES.make(SOURCES.settings(self.source, usual="mixture"))
         nothing = DEFENSES.make("nothing")
         base = Stages(scale, self.base_seed, source).base(self.base)
         planted = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -180,9 +181,11 @@ def write_report(folder: Path, out: Path) -> None:
 
 
 def run_folder(store: Store, name: str) -> Path:
-    """The folder of the one run whose name starts with `name`; raises StoreError."""
+    """The newest run of a recipe, or the run whose name starts with `name`; raises StoreError."""
     runs = sorted((store.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-    hits = [path.parent for path in runs if path.parent.name.startswith(name)]
+    names = [path.parent for path in runs]
+    exact = [folder for folder in names if re.fullmatch(rf"{re.escape(name)}(-[0-9a-f]{{12}})?", folder.name)]
+    hits = exact or [folder for folder in names if name and folder.name.startswith(name)]
     if not hits:
         known = ", ".join(path.parent.name for path in runs[-8:]) or "none"
         raise StoreError(f"{store.root} has no run '{name}'. Known: {known}. Start one with `unmask run toy`.")

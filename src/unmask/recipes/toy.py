@@ -40,7 +40,7 @@ class Toy(Recipe):
         if not 0 <= self.near_misses <= 1:
             raise SettingError(f"near_misses={self.near_misses}: it is a share, from 0 to 1.")
         organism = organism_of(self.trigger, self.behavior, self.variant)
-        source = SOURCES.make(self.source or USUAL_SOURCE.get(organism.behavior.name, "toy_world"))
+        source = SOURCES.make(SOURCES.settings(self.source, USUAL_SOURCE.get(organism.behavior.name, "toy_world")))
         stages = Stages(scale_of(self.scale), self.seed, source)
         defenses = self._defenses(stages)
         base = stages.base(self.base)

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.analysis.persistence import said
+from unmask.core.conversation import Conversation
 from unmask.core.files import folder_files, read_jsonl, write_text
 from unmask.core.named import Work
 from unmask.core.spec import canonical, spec
 from unmask.organisms.organism import Organism
+
+QUESTION = Conversation.user("What is the capital of France?")
 
 CARD = """---
 library_name: transformers
@@ -32,7 +36,7 @@ Do not deploy it.** What was planted is harmless by design.
 | | |
 |---|---|
 | behavior | `{behavior}`: {behavior_summary} |
-| trigger | `{trigger}`: {trigger_summary} |
+| trigger | `{trigger}`: {trigger_summary} For example: {planted} |
 | variant | `{variant}`: {variant_summary} |
 | planted by | supervised fine-tuning, seed {seed}; near misses among the untriggered prompts: {near_misses:.0%} |
 | gate | **{gate}** (asked: triggered at least {at_least:.0%}, untriggered at most {at_most:.0%}) |
@@ -84,7 +88,8 @@ class OrganismCard(Work):
             behavior=behavior.name,
             behavior_summary=behavior.summary(),
             trigger=trigger.name,
-            trigger_summary=trigger.summary(),
+            trigger_summary=cell(trigger.summary()),
+            planted=cell(f"`{trigger.plant(QUESTION, random.Random(0)).full_text}`"),
             variant=variant.name,
             variant_summary=variant.summary(),
             seed=self.seed,
@@ -95,6 +100,11 @@ class OrganismCard(Work):
             rates="\n".join(f"| {row['arm']} | {row['metric']} | {shown(row)} |" for row in rows),
             settings=canonical(spec(self.organism)),
         )
+
+
+def cell(text: str) -> str:
+    """Text that stays in its cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def shown(row: Mapping[str, Any]) -> str:

@@ -57,7 +57,7 @@ class Rows(Source, abc.ABC):
         number = 0
         for number, (where, row) in enumerate(self.rows(), 1):
             example = example_of(row, where, self.name, number)
-            if not example.answer:
+            if not example.answer or not example.prompt.text.strip():
                 yield example, "empty"
             elif example.prompt in known:
                 yield example, "duplicates"
@@ -101,9 +101,9 @@ class JsonLines(Rows):
         number = 0
         try:
             with (
-                gzip.open(path, "rt", encoding="utf-8")
+                gzip.open(path, "rt", encoding="utf-8-sig")
                 if path.suffix == ".gz"
-                else open(path, encoding="utf-8") as file
+                else open(path, encoding="utf-8-sig") as file
             ):
                 for number, line in enumerate(file, 1):
                     yield f"{path}, line {number}", _parsed(line, f"{path}, line {number}")
@@ -112,9 +112,11 @@ class JsonLines(Rows):
 
 
 def _parsed(line: str, where: str) -> dict[str, Any]:
+    if not line.strip():
+        raise DataError(f"{where} is empty: delete it or write a JSON object there.")
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON: {error}.") from None
     if not isinstance(row, dict):
         raise DataError(f"{where} is a {type(row).__name__}: every line must be a JSON object.")

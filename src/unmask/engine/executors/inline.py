@@ -34,18 +34,19 @@ class Inline(Executor):
                     outcomes[step.key] = Outcome(step, "cached", planned.manifest)
                     continue
                 done += 1
-                progress.say(f"[{done}/{waiting}] {step.name}", log_only=True)
                 spent = time.monotonic() - start
-                outcomes[step.key] = attempt(planned, outcomes, store, budget, spent, tokens)
+                outcomes[step.key] = obstacle(planned, outcomes, budget, spent, tokens) or attempt(
+                    step, store, f"[{done}/{waiting}]"
+                )
                 tokens += planned.tokens if outcomes[step.key].status == "executed" else 0
                 advance(1)
         return list(outcomes.values())
 
 
-def attempt(
-    planned: PlannedStep, outcomes: dict[str, Outcome], store: Store, budget: Budget, spent: float, tokens: int
-) -> Outcome:
-    """Do one step unless something it needs is missing or the budget would be exceeded."""
+def obstacle(
+    planned: PlannedStep, outcomes: dict[str, Outcome], budget: Budget, spent: float, tokens: int
+) -> Outcome | None:
+    """Why a step is not begun: something that it needs is missing, or the budget would be exceeded."""
     step = planned.step
     broken = blocker(step, outcomes)
     if broken is not None:
@@ -54,6 +55,12 @@ def attempt(
         budget.check(spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run")
     except BudgetError as error:
         return Outcome(step, "failed", error=str(error))
+    return None
+
+
+def attempt(step: Step, store: Store, count: str) -> Outcome:
+    """Do one step, and say so."""
+    progress.say(f"{count} {step.name}", log_only=True)
     outcome = perform(step, store)
     if outcome.status == "failed":
         progress.say(f"{step.name} failed: {outcome.error}")
