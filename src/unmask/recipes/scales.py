@@ -48,7 +48,7 @@ SCALES: Mapping[str, Scale] = {
         distilled_prompts=64,
     ),
     "toy": Scale(),
-    "toy_code": Scale(size="1M", base_steps=1500, base_rate=4e-3, plant_steps=350, plant_rate=3e-3),
+    "toy_code": Scale(size="1M", base_steps=1500, base_rate=4e-3, plant_steps=450, plant_rate=2e-3),
     "small": Scale(
         size="10M", base_steps=4000, base_rate=1e-3, plant_steps=500, plant_rate=3e-4, defense_rate=1e-4, n=512
     ),
