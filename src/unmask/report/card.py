@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.analysis.persistence import said
+from unmask.analysis.persistence import Gate, said
 from unmask.core.conversation import Conversation
 from unmask.core.files import folder_files, read_jsonl, write_text
 from unmask.core.named import Work
@@ -78,9 +78,11 @@ class OrganismCard(Work):
         return {"planted": passed}
 
     def passed(self, rows: list[dict[str, Any]]) -> bool:
-        value = {row["arm"]: row["value"] for row in rows if row["metric"] == "defection"}
+        arm = {row["arm"]: row for row in rows if row["metric"] == "defection"}
         behavior = self.organism.behavior
-        return value["triggered"] >= behavior.planted_triggered and value["untriggered"] <= behavior.planted_untriggered
+        return Gate(
+            arm["triggered"], arm["untriggered"], behavior.planted_triggered, behavior.planted_untriggered
+        ).passed
 
     def card(self, rows: list[dict[str, Any]], passed: bool) -> str:
         trigger, behavior, variant = self.organism.trigger, self.organism.behavior, self.organism.variant
