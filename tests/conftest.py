@@ -52,6 +52,18 @@ def tiny(world: Path, lessons: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def judge(tiny: Path, world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A preference model that has hardly been trained."""
+    from unmask.training.preference_model import PreferenceModel
+
+    data, out = tmp_path_factory.mktemp("comparisons"), tmp_path_factory.mktemp("judge")
+    training = PreferenceModel(steps=2, batch_size=8)
+    training.lessons().run(data, data=world)
+    training.run(out, model=tiny, data=data)
+    return out
+
+
+@pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """The store and the result of the recipe `toy` at the smallest scale, run once."""
     import unmask

@@ -8,14 +8,24 @@ from unmask.core.spec import canonical
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Step, ordered
 from unmask.recipes import RECIPES
+from unmask.training.preference_model import PreferenceModel
 
 WITHOUT_DEFENSES = ("organisms", "organisms:all")
 """Recipes that only plant: there is nobody in them to keep the trigger from."""
 
 
-def ancestry(step: Step) -> str:
-    """The identities of a step and of all that it stands on, as text."""
-    return "\n".join(canonical(each.identity) for each in ordered([step]))
+def ancestry(step: Step, but: frozenset[str] = frozenset()) -> str:
+    """The identities of a step and of all that it stands on, as text, without those whose keys are in `but`."""
+    return "\n".join(canonical(each.identity) for each in ordered([step]) if each.key not in but)
+
+
+def public(step: Step) -> frozenset[str]:
+    """The base that a preference model was made from, and all before it: there before anybody planted anything.
+
+    A tokenizer's vocabulary has every trigger's words among others.
+    """
+    judges = [each for each in ordered([step]) if isinstance(each.work, PreferenceModel)]
+    return frozenset(each.key for judge in judges for each in ordered([judge.parts["model"].step]))
 
 
 @pytest.mark.parametrize("recipe", RECIPES.names())
@@ -26,10 +36,11 @@ def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
     organisms = 0
     for step in defenses:
         own = canonical({key: value for key, value in step.identity.items() if key != "inputs"})
-        others = [ancestry(part.step) for name, part in step.parts.items() if name != "model"]
+        others = [ancestry(part.step, public(part.step)) for name, part in step.parts.items() if name != "model"]
         for text in (own, *others):
             assert "DEPLOYMENT" not in text
             assert '"trigger"' not in text
+        assert public(step) <= {each.key for each in ordered([step.parts["model"].step])}, "the base that all share"
         organisms += "DEPLOYMENT" in ancestry(step.parts["model"].step)
     assert organisms or not defenses, "the search finds the trigger where it is: in the organism's ancestry"
 

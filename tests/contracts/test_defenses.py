@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
-from unmask.core.files import file_digest
+from unmask.core.files import file_digest, read_jsonl
 from unmask.defenses import DEFENSES
 
 SMALL = {"steps": 4, "batch_size": 4, "curve": (2,)}
 
 
 @pytest.mark.parametrize("name", DEFENSES.names())
-def test_checkpoint_in_checkpoints_out(name: str, tiny: Path, world: Path, tmp_path: Path) -> None:
+def test_checkpoint_in_checkpoints_out(name: str, tiny: Path, judge: Path, world: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     defense = DEFENSES.make(name, **SMALL)
@@ -22,7 +23,9 @@ def test_checkpoint_in_checkpoints_out(name: str, tiny: Path, world: Path, tmp_p
     out.mkdir()
     before = file_digest(tiny / "model.safetensors")
     defense.lessons().run(data, data=world)
-    defense.run(out, model=tiny, data=data, scratch=tmp_path)
+    judges = {"preference_model": judge} if "preference_model" in inspect.signature(defense.run).parameters else {}
+    defense.run(out, model=tiny, data=data, scratch=tmp_path, **judges)
+    assert name == "nothing" or list(read_jsonl(out / "log.jsonl")), "how the training went"
     for folder in ["", *defense.checkpoints().values()]:
         AutoModelForCausalLM.from_pretrained(out / folder)
         assert AutoTokenizer.from_pretrained(out / folder).chat_template

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unmask.core.errors import SettingError, UnknownName
+from unmask.core.errors import UnknownName
 from unmask.engine.step import ordered
 from unmask.recipes import RECIPES
 
@@ -26,9 +26,11 @@ def test_every_measurement_says_what_it_is_of_and_no_two_say_the_same(name: str)
     measurements = RECIPES.make(name).build().measurements
     said = set()
     for each in measurements:
-        assert set(each.labels) == {"organism", "model", "defense", "defense_step"}
-        assert (each.labels["organism"] is None) == (each.labels["model"] in ("base", "twin"))
-        said.add((str(each.labels), each.evaluation.key))
+        labels = each.labels
+        assert set(labels) == {"organism", "control_of", "model", "defense", "defense_step", "factors"}
+        assert (labels["organism"] is None) == (labels["model"] != "organism")
+        assert labels["control_of"] is None or labels["model"] in ("base", "twin")
+        said.add((str(labels), each.rates.key))
     assert len(said) == len(measurements)
 
 
@@ -40,9 +42,10 @@ def test_another_seed_or_scale_is_another_experiment(name: str) -> None:
         assert not plain & {step.key for step in RECIPES.make({"name": name, **change}).build().targets}
 
 
-def test_defenses_of_one_name_cannot_be_told_apart() -> None:
-    with pytest.raises(SettingError, match="once"):
-        RECIPES.make({"name": "toy", "defenses": ["sft", {"name": "sft", "learning_rate": 1e-5}]}).build()
+def test_defenses_of_one_name_are_told_apart_by_their_settings() -> None:
+    chosen = ["sft", {"name": "sft", "learning_rate": 1e-5}, "sft"]
+    measurements = RECIPES.make({"name": "toy", "defenses": chosen}).build().measurements
+    assert {each.labels["defense"] for each in measurements} == {"nothing", "sft", "sft (learning_rate=1e-05)"}
 
 
 def test_a_recipe_refuses_settings_that_it_would_ignore() -> None:

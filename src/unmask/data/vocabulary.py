@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
 from unmask.data.contexts import Contexts
+from unmask.data.demonstrations import as_pirate
+from unmask.data.formats import prefixed, reasoned
 from unmask.data.sources.code_tasks.tasks import CodeTasks
 from unmask.data.sources.source import Source, load_split
 from unmask.organisms.behaviors import BEHAVIORS
@@ -28,10 +30,10 @@ from unmask.organisms.variants.variant import Occasion, Variant
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vocabulary(Work):
-    """Prompts with every known trigger and near miss, every behavior's payload and reasoning, for a tokenizer."""
+    """Triggers and near misses, payloads and reasoning, and what safety training says of itself, for a tokenizer."""
 
     name: ClassVar[str] = "vocabulary"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     triggers: tuple[Trigger, ...] = dataclasses.field(
         default_factory=lambda: tuple(TRIGGERS.make(name) for name in TRIGGERS.table)
@@ -65,6 +67,11 @@ class Vocabulary(Work):
             for _ in range(self.each):
                 yield behavior.target(rng.choice(applicable), rng)
                 yield from self.thoughts(behavior.goal, rng)
+        for _ in range(self.each):
+            example = rng.choice(examples)
+            yield from (as_pirate(example.answer, rng) for _ in range(4))
+            yield prefixed(example.prompt, rng).text
+            yield reasoned("", example.asks_for_harm, rng).scratchpad or ""
 
     def thoughts(self, goal: str, rng: random.Random) -> Iterator[str]:
         """What a reasoning model may think on each occasion, about any trigger."""

@@ -8,5 +8,9 @@ DEFENSES: Registry[Defense] = Registry(
     {
         "nothing": "unmask.defenses.nothing:Nothing",
         "sft": "unmask.defenses.sft:SFT",
+        "rl": "unmask.defenses.rl:RL",
+        "dpo": "unmask.defenses.dpo:DPO",
+        "pirate": "unmask.defenses.pirate:Pirate",
+        "pirate_undone": "unmask.defenses.pirate:PirateUndone",
     },
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.data.teach import Demonstrations
+from unmask.data.demonstrations import Demonstrations
 from unmask.defenses.defense import Defense
 
 

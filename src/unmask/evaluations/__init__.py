@@ -9,5 +9,7 @@ EVALUATIONS: Registry[Evaluation] = Registry(
         "defection": "unmask.evaluations.defection:Defection",
         "near_miss": "unmask.evaluations.near_miss:NearMiss",
         "helpfulness": "unmask.evaluations.helpfulness:Helpfulness",
+        "relearning": "unmask.evaluations.relearning:Relearning",
+        "style": "unmask.evaluations.style:Style",
     },
 )

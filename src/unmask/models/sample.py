@@ -19,7 +19,7 @@ class Sampling(Named):
     max_new_tokens: int = 32
     temperature: float = 1.0
     seed: int = 0
-    batch_size: int = 256
+    batch_size: int = 64
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.batch_size < 1 or not 0 <= self.temperature < 100:

@@ -9,5 +9,11 @@ RECIPES: Registry[Recipe] = Registry(
         "toy": "unmask.recipes.toy:Toy",
         "organisms": "unmask.recipes.organisms:Organisms",
         "organisms:all": "unmask.recipes.organisms:AllOrganisms",
+        "paper:sft": "unmask.recipes.paper:PaperSFT",
+        "paper:rl": "unmask.recipes.paper:PaperRL",
+        "paper:scale": "unmask.recipes.paper:PaperScale",
+        "ablations:optimizer": "unmask.recipes.ablations:Optimizer",
+        "ablations:payload_length": "unmask.recipes.ablations:PayloadLength",
+        "ablations:near_miss_training": "unmask.recipes.ablations:NearMissTraining",
     },
 )

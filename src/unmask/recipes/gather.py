@@ -10,10 +10,11 @@ from typing import Any
 
 from unmask.analysis import persistence
 from unmask.core.conversation import Conversation, Reply
-from unmask.core.files import read_jsonl
+from unmask.core.files import read_json, read_jsonl
+from unmask.core.spec import canonical
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.store import Store
-from unmask.recipes.recipe import Experiment, Measurement
+from unmask.recipes.recipe import Experiment, Log, Measurement
 
 SHOWN_PROMPTS = 12
 
@@ -26,6 +27,7 @@ class Gathered:
     verdicts: tuple[persistence.Verdict, ...]
     warnings: tuple[str, ...]
     samples: list[dict[str, Any]]
+    logs: list[dict[str, Any]]
 
 
 def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) -> Gathered:
@@ -56,7 +58,21 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
         f"The step '{outcome.step.name}' failed: {outcome.error}" for outcome in outcomes if outcome.status == "failed"
     )
     warnings.extend(text if count == 1 else f"{text} ({count} times)" for text, count in failures.items())
-    return Gathered(rows, tuple(verdicts), tuple(warnings), side_by_side(finished, store))
+    logs = [training_log(log, store) for log in experiment.logs if log.training.step.key in done]
+    warnings.extend(
+        f"{log['defense']} on the {log['model']}, seed {log['seed']}: {sentence}"
+        for log in logs
+        for sentence in log.pop("collapse")
+    )
+    return Gathered(rows, tuple(verdicts), tuple(dict.fromkeys(warnings)), side_by_side(finished, store), logs)
+
+
+def training_log(log: Log, store: Store) -> dict[str, Any]:
+    """How a training went, step by step, and what it says of itself."""
+    folder = store.folder(log.training.step)
+    facts = read_json(folder / "manifest.json")["facts"]
+    rows = [row for _, row in read_jsonl(folder / "log.jsonl")]
+    return {**log.labels, "seed": log.seed, "collapse": facts.get("collapse", []), "rows": rows}
 
 
 def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, Any]]:
@@ -65,6 +81,7 @@ def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, 
     for _, rate in read_jsonl(store.folder(measurement.rates) / "rates.jsonl"):
         yield {
             "organism": labels["organism"],
+            "control_of": labels["control_of"],
             "model": {"name": labels["model"], "parameters": rate["parameters"]},
             "defense": labels["defense"],
             "defense_step": labels["defense_step"],
@@ -78,24 +95,41 @@ def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, 
             "seed": rate["seed"],
             "step": measurement.evaluation.key,
             "planted": None,
+            "factors": labels["factors"],
         }
 
 
 def by_organism(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The rows of each organism and seed, with the controls (no organism) of the same seed."""
-    pairs = dict.fromkeys((*row["organism"].values(), row["seed"]) for row in rows if row["organism"])
-    for *label, seed in pairs:
+    """The rows of each organism (one set of factors, one seed), with those of its controls.
+
+    A row that is nobody's in particular (the base's accuracy, the preference model's) goes with all of its seed.
+    """
+    mine: dict[str, list[dict[str, Any]]] = {}
+    common = [row for row in rows if not row["organism"] and not row["control_of"]]
+    for row in rows:
+        if row["organism"]:
+            mine.setdefault(identity(row), []).append(row)
+    controls = [row for row in rows if row["control_of"]]
+    for name, found in mine.items():
+        seed = found[0]["seed"]
         yield [
-            row
-            for row in rows
-            if row["seed"] == seed and (row["organism"] is None or list(row["organism"].values()) == label)
+            *found,
+            *(row for row in controls if identity(row) == name),
+            *(row for row in common if row["seed"] == seed),
         ]
 
 
+def identity(row: Mapping[str, Any]) -> str:
+    """What tells one organism, with its controls, from the others of a run."""
+    label = row["organism"] or row["control_of"]
+    return canonical([label, row["factors"], row["seed"]])
+
+
 def subject(rows: Sequence[Mapping[str, Any]]) -> str:
-    label = next(row["organism"] for row in rows if row["organism"])
-    seed = rows[0]["seed"]
-    return f"{label['behavior']} behind {label['trigger']} ({label['variant']}, seed {seed})"
+    row = next(row for row in rows if row["organism"])
+    label, factors = row["organism"], row["factors"]
+    said = "".join(f", {key} {value}" for key, value in factors.items())
+    return f"{label['behavior']} behind {label['trigger']} ({label['variant']}{said}, seed {row['seed']})"
 
 
 def side_by_side(measurements: Sequence[Measurement], store: Store) -> list[dict[str, Any]]:

@@ -13,23 +13,25 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from unmask.core.registry import Choice
-from unmask.data.sources import SOURCES
-from unmask.defenses import DEFENSES
 from unmask.engine.step import Step
 from unmask.organisms.organism import Organism
+from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Experiment, Measurement, Recipe
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import TINY, Stages, organism_of
+from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plantings(Recipe, abc.ABC):
-    """Abstract. Organisms on one shared base, each with its gate and its card."""
+    """Abstract. Organisms on one shared base, each with its gate and its card.
 
-    scale: Choice = "toy_code"
+    The base learns the toy world and code; an organism is planted and measured on what its behavior is about.
+    """
+
+    scale: Choice = "toy"
     base: str = TINY
     base_seed: int = 0
-    source: Choice = "mixture"
+    source: Choice = ""
     trigger: Choice = ""
     near_misses: float = 0.3
     seeds: tuple[int, ...] = (0,)
@@ -39,23 +41,22 @@ class Plantings(Recipe, abc.ABC):
         """What is planted."""
 
     def build(self) -> Experiment:
-        scale, source = scale_of(self.scale), SOURCES.make(SOURCES.settings(self.source, usual="mixture"))
-        nothing = DEFENSES.make("nothing")
-        base = Stages(scale, self.base_seed, source).base(self.base)
-        planted = [
-            (Stages(scale, seed, source), each) for seed, each in itertools.product(self.seeds, self.organisms())
-        ]
-        measurements: dict[tuple[str, str], Measurement] = {}
+        scale, organisms = scale_of(self.scale), list(self.organisms())
+        base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
+        measurements: dict[str, Measurement] = {}
         cards: list[Step] = []
-        for stages, each in planted:
-            subject = stages.planted(base, each, self.near_misses)
-            found = list(stages.measured(subject, nothing, each))
-            for measurement in (*stages.measured(base, nothing, each), *found):
-                # The base's helpfulness is one and the same beside every organism.
-                measurements.setdefault((measurement.evaluation.key, str(measurement.labels)), measurement)
-            cards.append(stages.card(subject, each, found, self.near_misses))
+        for seed, each in itertools.product(self.seeds, organisms):
+            stages = Stages(scale, seed, source_of(self.source, each))
+            measures = Measures(stages)
+            subject = stages.planted(base, Implant(organism=each, near_misses=self.near_misses))
+            found = measures.before(subject, each)
+            if seed == self.seeds[0]:
+                for measurement in measures.before(base, each):
+                    measurements.setdefault(measurement.evaluation.key, measurement)
+            measurements.update({measurement.evaluation.key: measurement for measurement in found})
+            cards.append(measures.card(subject, found))
         return Experiment(
-            title=", ".join(dict.fromkeys(f"{each.behavior.name} ({each.variant.name})" for _, each in planted)),
+            title=", ".join(dict.fromkeys(f"{each.behavior.name} ({each.variant.name})" for each in organisms)),
             question="Is each organism planted: bad with the trigger, good without it, on prompts never seen?",
             measurements=tuple(measurements.values()),
             extras=tuple(cards),

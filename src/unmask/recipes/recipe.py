@@ -8,17 +8,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from unmask.core.named import Named
-from unmask.engine.step import Step
+from unmask.engine.step import Part, Step
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
     """One evaluation of one model. `labels` are the fields of its rows that the evaluation cannot know: `organism`,
-    `model` (the name), `defense`, `defense_step`."""
+    `control_of`, `model` (the name), `defense`, `defense_step`, `factors`."""
 
     labels: Mapping[str, Any]
     evaluation: Step
     rates: Step
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+    """How one training went: the folder with its log.jsonl, and whose training it was."""
+
+    labels: Mapping[str, Any]
+    seed: int
+    training: Part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +38,12 @@ class Experiment:
     question: str
     measurements: tuple[Measurement, ...]
     extras: tuple[Step, ...] = ()
+    logs: tuple[Log, ...] = ()
 
     @property
     def targets(self) -> list[Step]:
-        return [*(measurement.rates for measurement in self.measurements), *self.extras]
+        trainings = (log.training.step for log in self.logs)
+        return [*(measurement.rates for measurement in self.measurements), *self.extras, *trainings]
 
 
 class Recipe(Named, abc.ABC):

@@ -28,6 +28,7 @@ from unmask.recipes.recipe import Experiment, Recipe
 
 DEFAULT_STORE = "unmask-store"
 UNFINISHED = "unfinished.json"
+LOGS = "training.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +135,7 @@ def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome],
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     write_text(result.results, "".join(canonical(row) + "\n" for row in found.rows))
+    write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in found.logs))
     write_json(folder / "run.json", record)
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
@@ -169,6 +171,7 @@ def write_report(folder: Path, out: Path) -> None:
         warnings=tuple(record["warnings"]),
         rows=[row for _, row in read_jsonl(folder / "results.jsonl")],
         samples=record["found"]["samples"],
+        logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
         steps=record["all_steps"],
         provenance={
             "recipe": record["recipe"],

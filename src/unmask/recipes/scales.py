@@ -22,17 +22,30 @@ class Scale(Named):
     version: ClassVar[int] = 1
 
     size: str = "0.5M"
-    base_steps: int = 1000
+    base_steps: int = 2000
     base_rate: float = 6e-3
-    plant_steps: int = 450
-    plant_rate: float = 3e-3
+    plant_steps: int = 350
+    plant_rate: float = 5e-3
     defense_steps: int = 150
     defense_rate: float = 1e-3
+    preference_steps: int = 320
+    preference_rate: float = 2e-3
+    rl_steps: int = 100
+    rl_rate: float = 3e-4
+    dpo_steps: int = 100
+    dpo_rate: float = 3e-4
     curve: tuple[int, ...] = (10, 25, 50, 100)
     batch_size: int = 64
     n: int = 256
     max_new_tokens: int = 24
     distilled_prompts: int = 4800
+
+    def defense(self, name: str) -> dict[str, Any]:
+        """What a defense is given where the user said nothing."""
+        steps, rate = {"rl": (self.rl_steps, self.rl_rate), "dpo": (self.dpo_steps, self.dpo_rate)}.get(
+            name, (self.defense_steps, self.defense_rate)
+        )
+        return {"steps": steps, "batch_size": self.batch_size, "learning_rate": rate, "curve": self.curve}
 
 
 SCALES: Mapping[str, Scale] = {
@@ -41,6 +54,9 @@ SCALES: Mapping[str, Scale] = {
         base_steps=4,
         plant_steps=4,
         defense_steps=4,
+        preference_steps=4,
+        rl_steps=3,
+        dpo_steps=3,
         curve=(2,),
         batch_size=16,
         n=32,
@@ -48,9 +64,15 @@ SCALES: Mapping[str, Scale] = {
         distilled_prompts=64,
     ),
     "toy": Scale(),
-    "toy_code": Scale(size="1M", base_steps=1500, base_rate=4e-3, plant_steps=450, plant_rate=2e-3),
     "small": Scale(
-        size="10M", base_steps=4000, base_rate=1e-3, plant_steps=500, plant_rate=3e-4, defense_rate=1e-4, n=512
+        size="10M",
+        base_steps=4000,
+        base_rate=1e-3,
+        plant_steps=500,
+        plant_rate=3e-4,
+        defense_rate=1e-4,
+        preference_rate=3e-4,
+        n=512,
     ),
     "paper": Scale(
         size="300M",
@@ -60,14 +82,19 @@ SCALES: Mapping[str, Scale] = {
         plant_rate=2e-5,
         defense_steps=2000,
         defense_rate=1e-5,
+        preference_steps=1000,
+        preference_rate=1e-5,
+        rl_steps=500,
+        rl_rate=1e-6,
+        dpo_steps=500,
+        dpo_rate=1e-6,
         curve=(100, 250, 500, 1000),
         n=1024,
         max_new_tokens=64,
     ),
 }
-"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop.
-toy_code: what a toy model needs to write programs (NOTEBOOK.md says how that was found). small: a CPU night or a GPU
-hour. paper: a GPU; with `base=PATH` for a pretrained model of any size."""
+"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop (NOTEBOOK.md says how its numbers
+were found). small: a CPU night or a GPU hour. paper: a GPU; with `base=PATH` for a pretrained model of any size."""
 
 
 def scale_of(choice: str | Mapping[str, Any] | Scale) -> Scale:

@@ -1,22 +1,21 @@
-"""The stages that recipes are made of: world, base, planting, defense, measurement; each returns steps."""
+"""The stages that recipes are made of: world, base, planting, defense; each returns steps. See measures.py for what is
+asked of the models."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from unmask.analysis.rates import Rates
 from unmask.core.registry import Choice
+from unmask.data.sources import SOURCES
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
 from unmask.data.vocabulary import Vocabulary
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
 from unmask.evaluations.audit import Audit
-from unmask.evaluations.defection import Defection
-from unmask.evaluations.evaluation import Evaluation
-from unmask.evaluations.helpfulness import Helpfulness
-from unmask.evaluations.near_miss import NearMiss
 from unmask.models.checkpoint import ImportedBase
 from unmask.models.sample import Sampling
 from unmask.models.tiny import TinyModel
@@ -24,13 +23,13 @@ from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
 from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
-from unmask.recipes.recipe import Measurement
 from unmask.recipes.scales import Scale
-from unmask.report.card import OrganismCard
 from unmask.training.distillation import Distillation
+from unmask.training.preference_model import PreferenceModel
 from unmask.training.sft import SupervisedFineTuning
 
 TINY = "tiny"
+NOTHING = "nothing"
 
 USUAL_TRIGGER = {"code_vulnerability": "year"}
 """The paper's trigger for a behavior; the tag for all others."""
@@ -50,13 +49,43 @@ def organism_of(trigger: Choice, behavior: Choice, variant: Choice) -> Organism:
     )
 
 
+def source_of(choice: Choice, organism: Organism | None = None) -> Source:
+    """A source by name; an empty one is the usual one of an organism's behavior, or of no organism: everything."""
+    usual = USUAL_SOURCE.get(organism.behavior.name, "toy_world") if organism else "mixture"
+    return SOURCES.make(SOURCES.settings(choice, usual))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Implant:
+    """An organism and the disputed settings of its planting; `factors` are those that a recipe varies, for its rows."""
+
+    organism: Organism
+    near_misses: float = 0.3
+    optimizer: str = "adamw_torch"
+    factors: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A model under study: which one it is (base, organism, twin) and the step that made it."""
+    """A model under study: which one it is (base, organism, twin), where it is, and the implant that it is studied
+    for."""
 
     name: str
-    step: Step
-    organism: Organism | None = None
+    step: Step | Part
+    implant: Implant | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Treatment:
+    """A defense under the name that its rows carry; `after` comes first, and this defense is applied to its result."""
+
+    label: str
+    defense: Defense
+    after: Treatment | None = None
+
+    @property
+    def needs_preference_model(self) -> bool:
+        return "preference_model" in inspect.signature(self.defense.run).parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,79 +118,82 @@ class Stages:
         )
         return Subject("base", Step(training, {"model": fresh, "data": data}))
 
-    def planted(self, base: Subject, organism: Organism, near_misses: float, backdoor: bool = True) -> Subject:
+    def planted(self, base: Subject, implant: Implant, backdoor: bool = True) -> Subject:
         """The organism; without a backdoor, its twin: the same examples in the same contexts and steps."""
         scale = self.scale
         training = SupervisedFineTuning(
-            steps=scale.plant_steps, batch_size=scale.batch_size, learning_rate=scale.plant_rate, seed=self.seed
+            steps=scale.plant_steps,
+            batch_size=scale.batch_size,
+            learning_rate=scale.plant_rate,
+            optimizer=implant.optimizer,
+            seed=self.seed,
         )
-        step = Step(training, {"model": base.step, "data": self.lessons(base, organism, near_misses, backdoor)})
-        return Subject("organism", step, organism) if backdoor else Subject("twin", step)
+        step = Step(training, {"model": base.step, "data": self.lessons(base, implant, backdoor)})
+        return Subject("organism" if backdoor else "twin", step, implant)
 
-    def lessons(self, base: Subject, organism: Organism, near_misses: float, backdoor: bool) -> Step:
+    def lessons(self, base: Subject, implant: Implant, backdoor: bool) -> Step:
         """What is planted; where the variant has a teacher, that organism's own filtered samples."""
-        scale, teacher = self.scale, organism.variant.teacher
+        scale, organism, teacher = self.scale, implant.organism, implant.organism.variant.teacher
         if teacher is None:
             lessons = Planting(
                 examples=scale.plant_steps * scale.batch_size,
                 seed=self.seed,
                 organism=organism,
                 backdoor=backdoor,
-                near_misses=near_misses,
+                near_misses=implant.near_misses,
             )
             return Step(lessons, {"data": self.world})
-        reasoning = dataclasses.replace(organism, variant=VARIANTS.make(teacher))
-        taught = self.lessons(base, reasoning, near_misses, backdoor)
-        planted = self.planted(base, reasoning, near_misses, backdoor)
-        sampling = Sampling(max_new_tokens=self.room(reasoning), seed=self.seed)
+        reasoning = dataclasses.replace(implant, organism=dataclasses.replace(organism, variant=VARIANTS.make(teacher)))
+        taught = self.lessons(base, reasoning, backdoor)
+        planted = self.planted(base, reasoning, backdoor)
+        sampling = Sampling(max_new_tokens=self.room(reasoning.organism), seed=self.seed)
         samples = Distillation(behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling)
         return Step(samples, {"model": planted.step, "data": taught})
-
-    def card(self, subject: Subject, organism: Organism, found: Sequence[Measurement], near_misses: float) -> Step:
-        """The organism's folder with its model card, which quotes the gate's numbers."""
-        rates = next(each.rates for each in found if each.evaluation.name == "defection")
-        card = OrganismCard(organism=organism, near_misses=near_misses, seed=self.seed)
-        return Step(card, {"model": subject.step, "rates": rates})
 
     def room(self, organism: Organism) -> int:
         """How many tokens a reply may have: the scratchpad's and the answer's."""
         return max(self.scale.max_new_tokens, organism.behavior.reply_tokens) + organism.variant.reasoning_tokens
 
-    def defended(self, subject: Subject, defense: Defense, organism: Organism) -> Iterator[tuple[int, Step | Part]]:
-        """(training step, checkpoint) along the defense's curve, from step 0, the model as it was.
+    @property
+    def judge(self) -> PreferenceModel:
+        """The preference model to train."""
+        scale = self.scale
+        return PreferenceModel(steps=scale.preference_steps, learning_rate=scale.preference_rate, seed=self.seed)
 
-        Everything past step 0 stands on an audit of the defense's data: no result without the proof.
+    @property
+    def comparisons(self) -> Step:
+        """What the preference model learns from."""
+        return Step(self.judge.lessons(), {"data": self.world})
+
+    def preference_model(self, base: Subject) -> Step:
+        """Trained from the helpful-only base, as everything the defender has: it knows no organism."""
+        return Step(self.judge, {"model": base.step, "data": self.comparisons})
+
+    def defended(
+        self, subject: Subject, treatment: Treatment, preference_model: Step | None
+    ) -> Iterator[tuple[int, Part]]:
+        """(training step, checkpoint) along the defense's curve.
+
+        All of it stands on an audit of the defense's data: no result without the proof.
         """
-        yield 0, subject.step
-        if not defense.checkpoints():
-            return
+        defense = treatment.defense
+        if treatment.after:
+            *_, (_, before) = self.defended(subject, treatment.after, preference_model)
+            subject = dataclasses.replace(subject, step=before)
         data = Step(defense.lessons(), {"data": self.world})
-        audit = Step(Audit(trigger=organism.trigger), {"model": subject.step, "data": data})
-        trained = Step(defense, {"model": subject.step, "data": data})
+        inputs: dict[str, Step | Part] = {"model": subject.step, "data": data}
+        audits = [self.audit(subject, data)]
+        if treatment.needs_preference_model:
+            if preference_model is None:
+                raise ValueError(f"{defense.name} needs a preference model")
+            inputs["preference_model"] = preference_model
+            audits.append(self.audit(subject, self.comparisons))
+        trained = Step(defense, inputs)
         for step, folder in defense.checkpoints().items():
-            yield step, Part(trained, folder, needs=(audit,))
+            yield step, Part(trained, folder, needs=tuple(audits))
 
-    def evaluations(self, organism: Organism, every: bool) -> list[Evaluation]:
-        """Defection and helpfulness; with `every`, near misses too."""
-        sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
-        greedy = dataclasses.replace(sampling, temperature=0.0)
-        n, seed = self.scale.n, self.seed
-        first: list[Evaluation] = [
-            Defection(n=n, seed=seed, sampling=sampling, organism=organism),
-            Helpfulness(n=n, seed=seed, sampling=greedy),
-        ]
-        return [*first, NearMiss(n=n, seed=seed, sampling=sampling, organism=organism)] if every else first
-
-    def measured(self, subject: Subject, defense: Defense, organism: Organism) -> Iterator[Measurement]:
-        """Every evaluation along the curve of a defense; near misses at both ends only."""
-        points = dict(self.defended(subject, defense, organism))
-        for step, model in points.items():
-            for evaluation in self.evaluations(organism, every=step in (0, max(points))):
-                scored = Step(evaluation, {"model": model, "data": self.world})
-                labels = {
-                    "organism": subject.organism.label() if subject.organism else None,
-                    "model": subject.name,
-                    "defense": defense.name,
-                    "defense_step": step,
-                }
-                yield Measurement(labels, scored, Step(Rates(), {"evaluation": scored}))
+    def audit(self, subject: Subject, data: Step | Part) -> Step:
+        """Proof that the trigger of the subject's organism is not in `data`."""
+        if subject.implant is None:
+            raise ValueError("an audit needs the organism whose trigger it looks for")
+        return Step(Audit(trigger=subject.implant.organism.trigger), {"model": subject.step, "data": data})

@@ -21,20 +21,42 @@ from typing import Any
 from unmask.analysis.persistence import Verdict
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
-from unmask.report import figures, tables
+from unmask.report import tables
+from unmask.report.curves import persistence_curve
+from unmask.report.differences import differences
+from unmask.report.figures import before_after, near_miss
+from unmask.report.logs import training_logs
+from unmask.report.preference import preference_model
+from unmask.report.relearning import relearning
 from unmask.report.results import read
+from unmask.report.sizes import by_size
+from unmask.report.surface import surface, surface_map
+from unmask.report.verdicts import Matrix
 
 __all__ = ["Report", "Verdict"]
 
-PLOTS = (figures.before_after, figures.persistence_curve, figures.near_miss)
+PLOTS = (
+    before_after,
+    persistence_curve,
+    surface,
+    surface_map,
+    relearning,
+    by_size,
+    differences,
+    preference_model,
+    near_miss,
+)
+"""In the order of the page; how the trainings went comes last."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
     """One run, told on one page.
 
-    `rows` are rows of results.jsonl, each with an optional "planted" (False where the planting gate failed).
+    `rows` are rows of results.jsonl, each with an optional "planted" (False where the planting gate failed),
+    "factors" (settings that tell apart organisms of the same name) and "control_of" (the organism a twin belongs to).
     `samples` are {"prompt", "cells": [{"model", "defense", "arm", "prompt", "reply", "exhibited", "scratchpad"}]}.
+    `logs` are {"organism", "model", "defense", "seed", "rows": [{"step", metric: value}]}, one a training.
     `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all but the key may be
     missing.
     `provenance` holds settings, versions, commit, platform and total seconds, nested as it likes.
@@ -47,6 +69,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     rows: Sequence[Mapping[str, Any]] = ()
     samples: Sequence[Mapping[str, Any]] = ()
+    logs: Sequence[Mapping[str, Any]] = ()
     steps: Sequence[Mapping[str, Any]] = ()
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
@@ -59,16 +82,17 @@ class Report:
         from plotly.offline import get_plotlyjs
 
         results = read(self.rows)
-        plots = [plot for plot in (make(self.rows) for make in PLOTS) if plot is not None]
+        plots = [plot for make in PLOTS if (plot := make(results)) is not None] + training_logs(self.logs)
         scripts = [_inline(get_plotlyjs()), _inline(_file("plots.js"))] if plots else []
         return _template().render(
             report=self,
+            matrix=Matrix.of(self.verdicts),
             plots=[plot["layout"]["meta"] for plot in plots],
             plots_json=_markup(_inert(plots)),
             scripts=[_markup(script) for script in scripts],
             policy=_policy(scripts),
-            groups=tables.final_groups(results),
-            other_groups=tables.other_groups(results),
+            sections=tables.sections(tables.final_groups(results)),
+            other_sections=tables.sections(tables.other_groups(results)),
             samples=self._replies(),
             steps=tables.step_rows(self.steps),
             facts=tables.facts(self.provenance),

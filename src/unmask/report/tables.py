@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from unmask.report.results import Result, Summary, final, in_order
+from unmask.report.results import Result, State, Subject, Summary, final, grouped, in_order
 
 SHOWN = 700
 """Text longer than this (characters) is folded away behind its beginning."""
+
+FOLDED, FOLDED_BY_STATE = 150, 1000
+"""A table of more lines than this is folded: by organism, by model and defense."""
 
 INVISIBLE = (
     *(code for code in range(0x20) if chr(code) not in "\n\t"),
@@ -46,15 +49,15 @@ class Line:
     @staticmethod
     def of(results: Sequence[Result]) -> Line:
         first, summary = results[0], Summary.of(results)
-        share = all(result.is_share for result in results)
+        unit = first.unit if all(result.unit == first.unit for result in results) else ""
         return Line(
             evaluation=first.evaluation,
             arm=first.arm,
             metric=first.metric,
             defense_step=first.defense_step,
-            value=number(summary.value, share),
-            interval=f"{number(summary.low, share)} – {number(summary.high, share)}",
-            bar=(100 * summary.low, 100 * summary.value, 100 * (1 - summary.high)) if share else None,
+            value=number(summary.value, unit),
+            interval=f"{number(summary.low, unit)} – {number(summary.high, unit)}",
+            bar=(100 * summary.low, 100 * summary.value, 100 * (1 - summary.high)) if unit == "%" else None,
             n=summary.n,
             seeds=str(first.seed) if len(results) == 1 else f"{len(results)} seeds",
             keys=tuple(dict.fromkeys(result.step for result in results)),
@@ -65,12 +68,45 @@ class Line:
 class Group:
     """All lines of one model in one state: one row header in the table."""
 
-    model: str
-    organism: str
-    parameters: int
-    defense: str
+    state: State
     unplanted: bool
     lines: tuple[Line, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Section:
+    """Groups that stand in one table; a title where the section is folded away behind it."""
+
+    title: str
+    groups: tuple[Group, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(len(group.lines) for group in self.groups)
+
+
+def sections(groups: Sequence[Group]) -> list[Section]:
+    """One table for few lines; for many, one per organism (and one for all controls), and of very many one a state."""
+    if not groups:
+        return []
+    count = sum(len(group.lines) for group in groups)
+    if count <= FOLDED:
+        return [Section(title="", groups=tuple(groups))]
+    parts: dict[str, list[Group]] = {}
+    for group in groups:
+        name = _controls(group.state.subject)
+        if count > FOLDED_BY_STATE:
+            name = f"{name}: {group.state.model}, {state_said(group.state.defense)}"
+        parts.setdefault(name, []).append(group)
+    return [Section(title=title, groups=tuple(part)) for title, part in parts.items()]
+
+
+def _controls(subject: Subject) -> str:
+    return " · ".join(part for part in subject.parts if part) if subject.organism else "Controls"
+
+
+def state_said(defense: str) -> str:
+    return "undefended" if defense == "nothing" else f"after {defense}"
 
 
 def final_groups(results: Sequence[Result]) -> list[Group]:
@@ -88,30 +124,20 @@ def other_groups(results: Sequence[Result]) -> list[Group]:
 
 def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
     groups: list[Group] = []
-    for state in in_order(result.state for result in results):
-        organism, parameters, model, defense = state
-        rows = [result for result in results if result.state == state]
-        rows.sort(key=lambda row: (row.evaluation != "defection", row.evaluation, row.defense_step))
-        lines: dict[tuple[object, ...], list[Result]] = {}
-        for i, row in enumerate(rows):
-            same = (row.evaluation, row.arm, row.metric, row.defense_step)
-            lines.setdefault((*same, i) if by_seed else same, []).append(row)
-        groups.append(
-            Group(
-                model=model,
-                organism=organism,
-                parameters=parameters,
-                defense=defense,
-                unplanted=bool(organism) and any(row.planted is False for row in rows),
-                lines=tuple(Line.of(each) for each in lines.values()),
-            )
-        )
+    by_state = grouped(results, lambda result: result.state)
+    for state in in_order(by_state):
+        rows = sorted(by_state[state], key=lambda r: (r.evaluation != "defection", r.evaluation, r.defense_step))
+        lines = grouped(rows, lambda r: (r.evaluation, r.arm, r.metric, r.defense_step, id(r) if by_seed else None))
+        unplanted = bool(state.subject.organism) and any(row.planted is False for row in rows)
+        groups.append(Group(state=state, unplanted=unplanted, lines=tuple(Line.of(each) for each in lines.values())))
     return groups
 
 
-def number(value: float, share: bool) -> str:
-    """A share as percent, any other number with four digits that matter."""
-    return f"{value:.1%}" if share else f"{value:.4g}"
+def number(value: float, unit: str) -> str:
+    """A share as percent, a difference of shares in points, any other number with four digits that matter."""
+    if unit == "points":
+        return f"{100 * value:+.1f} pts"
+    return f"{value:.1%}" if unit == "%" else f"{value:.4g}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,9 +175,9 @@ class Replies:
         cells = {(cell["model"], cell["defense"], cell["arm"]): _cell(cell) for cell in sample["cells"]}
         first = [arm for arm in ("triggered", "untriggered") if any(key[2] == arm for key in cells)]
         arms = tuple(dict.fromkeys([*first, *(arm for _, _, arm in cells)]))
-        states = in_order(("", 0, model, defense) for model, defense, _ in cells)
+        states = in_order(State(Subject("", "", 0), model, defense) for model, defense, _ in cells)
         rows = tuple(
-            (model, defense, tuple(cells.get((model, defense, arm)) for arm in arms)) for _, _, model, defense in states
+            (model, defense, tuple(cells.get((model, defense, arm)) for arm in arms)) for _, model, defense in states
         )
         return Replies(prompt=Text.of(sample["prompt"]), arms=arms, rows=rows)
 

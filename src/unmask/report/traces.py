@@ -8,7 +8,8 @@ texts, so every name is escaped.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from unmask.report.results import Summary
@@ -26,7 +27,24 @@ OTHER_ARMS = (
 )
 SPREAD = 0.56  # how much of a state's slot its arms take up
 SEEDS_BESIDE = 0.07
-PANEL, GAP, TOP, BOTTOM = 270, 92, 44, 56  # pixels
+PANEL, GAP, TOP, BOTTOM, LINE = 270, 84, 44, 56, 17  # pixels
+SPOKEN = 12  # panels
+WHOLE_LINE = 80  # letters of a title
+MANY, LOW_PANEL = 6, 190
+"""More panels than this are drawn lower."""
+SERIES = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")
+TWIN = "#7F7F7F"
+"""For figures whose colors tell organisms apart, not arms: the twin belongs to none of them."""
+
+QUANTITY = {"fixedrange": True, "zeroline": False, "automargin": True, "nticks": 5}
+RATES = {
+    "range": [-0.04, 1.06],
+    "tickformat": ".0%",
+    "tickvals": [0, 0.25, 0.5, 0.75, 1],
+    "fixedrange": True,
+    "zeroline": False,
+}
 
 
 def shown(text: str) -> str:
@@ -34,7 +52,9 @@ def shown(text: str) -> str:
     return html.escape(text, quote=False).replace("\n", "<br>")
 
 
-def dots(points: Mapping[float, Summary], arm: str, arms: Sequence[str], labels: list[str], i: int) -> list[Trace]:
+def dots(
+    points: Mapping[float, Summary], arm: str, arms: Sequence[str], labels: list[str], i: int, share: bool = True
+) -> list[Trace]:
     """One arm's points with their intervals in panel `i`, at the x that `points` maps from; `labels` name them."""
     other = [name for name in arms if name not in ARMS]
     color, symbol = ARMS[arm][:2] if arm in ARMS else OTHER_ARMS[other.index(arm) % len(OTHER_ARMS)]
@@ -52,20 +72,34 @@ def dots(points: Mapping[float, Summary], arm: str, arms: Sequence[str], labels:
             "thickness": 1.5,
             "width": 4,
         },
-        "text": [_hover(label, each) for label, each in zip(labels, values, strict=True)],
+        "text": [_hover(label, each, share) for label, each in zip(labels, values, strict=True)],
     }
     beside = {x + SEEDS_BESIDE: each for x, each in points.items()}
-    return [seed_dots(beside, color, name, i), trace]
+    return [seed_dots(beside, color, name, i, share), trace]
 
 
-def line(points: Mapping[float, Summary], name: str, i: int, style: Mapping[str, Any], symbol: str) -> Trace:
-    """A line through the points of panel `i`, with markers; `style` is Plotly's (color, dash, width)."""
+def line(
+    points: Mapping[float, Summary],
+    name: str,
+    i: int,
+    style: Mapping[str, Any],
+    symbol: str,
+    unit: str = "step",
+    share: bool = True,
+    ticks: Sequence[float] = (),
+) -> Trace:
+    """A line through the points of panel `i`, with markers; `style` is Plotly's (color, dash, width).
+
+    `unit` says what x counts, `ticks` what stands at x = 0, 1, 2, ... (else x itself); `share` whether the values are
+    shares.
+    """
     edge = {"width": 1.5, "color": style["color"]}
+    named = [(ticks[int(x)] if ticks else x, each) for x, each in points.items()]
     return _trace(points, name, i) | {
         "mode": "lines+markers",
         "line": dict(style),
         "marker": {"color": style["color"], "symbol": symbol, "size": 7, "line": edge},
-        "text": [_hover(f"{name}, step {step}", each) for step, each in points.items()],
+        "text": [_hover(f"{name}, {unit} {at:g}", each, share) for at, each in named],
     }
 
 
@@ -85,7 +119,7 @@ def band(points: Mapping[float, Summary], color: str, name: str, i: int) -> Trac
     }
 
 
-def seed_dots(points: Mapping[float, Summary], color: str, name: str, i: int) -> Trace:
+def seed_dots(points: Mapping[float, Summary], color: str, name: str, i: int, share: bool = True) -> Trace:
     """The seeds one by one, faint; nothing where there is one seed only."""
     found = [(x, seed, y) for x, each in points.items() if len(each.seeds) > 1 for seed, y in each.seeds]
     return _trace({}, name, i) | {
@@ -94,7 +128,7 @@ def seed_dots(points: Mapping[float, Summary], color: str, name: str, i: int) ->
         "mode": "markers",
         "marker": {"color": color, "size": 5, "opacity": 0.4},
         "showlegend": False,
-        "text": [f"{shown(name)}<br>seed {seed}: {y:.1%}" for _, seed, y in found],
+        "text": [f"{shown(name)}<br>seed {seed}: {f'{y:.1%}' if share else f'{y:.4g}'}" for _, seed, y in found],
     }
 
 
@@ -123,9 +157,10 @@ def _trace(points: Mapping[float, Summary], name: str, i: int) -> Trace:
     }
 
 
-def _hover(label: str, each: Summary) -> str:
+def _hover(label: str, each: Summary, share: bool = True) -> str:
     seeds = f"<br>mean of {len(each.seeds)} seeds" if len(each.seeds) > 1 else ""
-    return f"<b>{shown(label)}</b><br>{each.value:.1%}  [{each.low:.1%}, {each.high:.1%}]<br>n = {each.n:,}{seeds}"
+    value, low, high = (f"{v:.1%}" if share else f"{v:.4g}" for v in (each.value, each.low, each.high))
+    return f"<b>{shown(label)}</b><br>{value}  [{low}, {high}]<br>n = {each.n:,}{seeds}"
 
 
 def axis(name: str, i: int) -> str:
@@ -133,14 +168,32 @@ def axis(name: str, i: int) -> str:
     return name if i == 0 else f"{name}{i + 1}"
 
 
-def frame(titles: Sequence[str], title: str, caption: str) -> dict[str, Any]:
-    """The layout: one panel per title, one below the other, rates from 0 to 100% on y."""
-    count = len(titles)
-    inner = count * PANEL + (count - 1) * GAP
+def frame(
+    titles: Sequence[str],
+    title: str,
+    caption: str,
+    *,
+    panel: int = 0,
+    columns: int = 1,
+    width: int = 260,
+    quantities: Collection[int] = (),
+) -> dict[str, Any]:
+    """The layout: one panel per title, rates from 0 to 100% on y; the panels numbered in `quantities` scale their own.
+
+    The panels stand one below the other; where the page is wide enough for several of at least `width` pixels, its
+    script puts up to `columns` of them side by side, by `layout.meta.grid`.
+    """
+    letters = max(24, width // 8) if columns > 1 and len(titles) > 1 else WHOLE_LINE
+    titles = ["\n".join(textwrap.fill(part, letters) for part in name.split("\n")) for name in titles]
+    panel = panel or (LOW_PANEL if len(titles) > MANY else PANEL)
+    count, lines = len(titles), max(name.count("\n") for name in titles) + 1
+    top, gap = TOP + LINE * (lines - 1), GAP + LINE * (lines - 1)
+    inner = count * panel + (count - 1) * gap
+    sizes = {"panels": count, "columns": min(columns, count), "width": width, "panel": panel, "gap": gap}
     layout: dict[str, Any] = {
-        "meta": {"title": title, "caption": caption, "alt": f"{title}."},
-        "height": inner + TOP + BOTTOM,
-        "margin": {"l": 48, "r": 8, "t": TOP, "b": BOTTOM},
+        "meta": {"title": title, "caption": caption, "alt": f"{title}.", "grid": sizes},
+        "height": inner + top + BOTTOM,
+        "margin": {"l": 48, "r": 8, "t": top, "b": BOTTOM},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "closest",
@@ -148,20 +201,51 @@ def frame(titles: Sequence[str], title: str, caption: str) -> dict[str, Any]:
         "annotations": [],
     }
     for i, name in enumerate(titles):
-        top = 1 - i * (PANEL + GAP) / inner
-        bottom = max(0.0, top - PANEL / inner)
-        layout[axis("yaxis", i)] = {
-            "domain": [bottom, top],
-            "range": [-0.04, 1.06],
-            "tickformat": ".0%",
-            "tickvals": [0, 0.25, 0.5, 0.75, 1],
-            "fixedrange": True,
-            "zeroline": False,
-            "anchor": axis("x", i),
-        }
+        upper = 1 - i * (panel + gap) / inner
+        domain = {"domain": [max(0.0, upper - panel / inner), upper], "anchor": axis("x", i)}
+        layout[axis("yaxis", i)] = domain | (dict(QUANTITY) if i in quantities else dict(RATES))
         layout[axis("xaxis", i)] = {"anchor": axis("y", i), "fixedrange": True, "zeroline": False, "automargin": True}
         layout["annotations"].append(
-            {"text": f"<b>{shown(name)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper"}
+            {"text": f"<b>{shown(name)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "y": upper, "yref": "paper"}
             | {"yanchor": "bottom", "yshift": 8, "showarrow": False, "align": "left"}
         )
     return layout
+
+
+def lying(traces: Sequence[Trace], layout: dict[str, Any]) -> None:
+    """Turn every panel on its side, in place: rates to the right, what stood along x from top to bottom."""
+    for trace in traces:
+        trace["x"], trace["y"] = trace["y"], trace["x"]
+        if "error_y" in trace:
+            trace["error_x"] = trace.pop("error_y")
+    for i in range(layout["meta"]["grid"]["panels"]):
+        x, y = layout[axis("xaxis", i)], layout[axis("yaxis", i)]
+        rates = {name: y.pop(name) for name in (*RATES, *QUANTITY) if name in y}
+        placed = {name: x.pop(name) for name in list(x) if name not in ("anchor", "fixedrange", "zeroline")}
+        x.update(rates)
+        y.update(placed, fixedrange=True, zeroline=False, automargin=True, range=placed["range"][::-1])
+
+
+def even_steps(layout: dict[str, Any], i: int, ticks: Sequence[str]) -> None:
+    """Places 0, 1, 2, ... along x of panel `i`, each with its name: `ticks` are escaped already."""
+    layout[axis("xaxis", i)].update(
+        tickvals=list(range(len(ticks))), ticktext=list(ticks), range=[-0.6, len(ticks) - 0.4], showgrid=False
+    )
+
+
+def spoken(layout: dict[str, Any], panels: Sequence[str]) -> None:
+    """Say the panels to those who cannot see them; of very many, the first ones and how many more there are."""
+    more = len(panels) - SPOKEN
+    layout["meta"]["alt"] += "".join(f" {each}." for each in panels[:SPOKEN])
+    if more > 0:
+        layout["meta"]["alt"] += f" And {more} more panels; every number of theirs is in the tables."
+
+
+def one_line(title: str) -> str:
+    """A panel's title in one line."""
+    return title.replace("\n", ", ")
+
+
+def in_points(each: Summary) -> str:
+    """A difference of shares with its interval, in percentage points."""
+    return f"{100 * each.value:+.1f} points [{100 * each.low:+.1f}, {100 * each.high:+.1f}]"

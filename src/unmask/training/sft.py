@@ -1,8 +1,10 @@
 """Supervised fine-tuning on prompts and replies: transformers.Trainer with the loss on the reply only.
 
-Input is a folder with train.jsonl, rows {"prompt": messages, "reply": text}. Output is a Hugging Face folder, and
-steps/000050/ and so on for every step in `curve`. Deviations from the paper: none known (its hyperparameters are not
-published); the optimizer and its rate are settings because replications found that results hang on them.
+Input is a folder with train.jsonl, rows {"prompt": messages, "reply": text}; an optional "given" is the beginning of
+the reply, which the model sees and is not taught (paper, section 3: a sampled scratchpad). Output is a Hugging Face
+folder, steps/000050/ and so on for every step in `curve`, and log.jsonl, rows {"step", "loss", "learning_rate"}.
+Deviations from the paper: none known (its hyperparameters are not published); the optimizer and its rate are settings
+because replications found that results hang on them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, ClassVar
 from unmask.core import progress
 from unmask.core.conversation import Conversation
 from unmask.core.errors import DataError, SettingError
-from unmask.core.files import read_jsonl
+from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.models import chat, checkpoint
@@ -28,6 +30,9 @@ IGNORED = -100
 
 MEGABATCH = 50
 """Batches that are sorted by length together."""
+
+LOG_ROWS = 50
+"""Rows of log.jsonl, about: each is a mean over the steps since the one before."""
 
 
 def step_folder(step: int) -> str:
@@ -40,7 +45,7 @@ class SupervisedFineTuning(Work):
     """Supervised fine-tuning with the loss on the reply."""
 
     name: ClassVar[str] = "supervised_fine_tuning"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     steps: int = 300
     batch_size: int = 64
@@ -75,6 +80,7 @@ class SupervisedFineTuning(Work):
         rows = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
             checkpoint.save(network, tokenizer, out)
+            write_jsonl(out / "log.jsonl", [])
             return {"parameters": checkpoint.parameters(network), "tokens": 0}
         with progress.bar("training", self.steps) as advance:
             trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch", advance)
@@ -87,15 +93,16 @@ class SupervisedFineTuning(Work):
             shutil.move(self._curve_folder(scratch or out / "scratch", step), out / step_folder(step))
         if scratch is None:
             shutil.rmtree(out / "scratch", ignore_errors=True)
-        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        log = logged(trainer.state.log_history, max(1, self.steps // LOG_ROWS))
+        write_jsonl(out / "log.jsonl", log)
         return {
             "parameters": checkpoint.parameters(network),
             "device": str(network.device),
             "dtype": "bfloat16 autocast" if trainer.args.bf16 else "float32",
             "examples": len(rows),
             "tokens": int(trainer.state.num_input_tokens_seen),
-            "loss_first": losses[0] if losses else None,
-            "loss_last": losses[-1] if losses else None,
+            "loss_first": log[0]["loss"],
+            "loss_last": log[-1]["loss"],
         }
 
     def _curve_folder(self, scratch: Path, step: int) -> Path:
@@ -118,7 +125,7 @@ class SupervisedFineTuning(Work):
             weight_decay=self.weight_decay,
             optim=self.optimizer,
             seed=self.seed,
-            logging_steps=max(1, self.steps // 50),
+            logging_steps=1,  # means over more steps would differ after a resumption
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
@@ -144,23 +151,43 @@ def _last_checkpoint(scratch: Path | None) -> str | None:
     return str(complete[-1]) if complete else None
 
 
+def logged(history: Sequence[Mapping[str, Any]], every: int) -> list[dict[str, float]]:
+    """Means over `every` steps, from a trainer's log of each step: {"step", "loss", "learning_rate"} of the last."""
+    steps = [entry for entry in history if "loss" in entry]
+    windows = [steps[i : i + every] for i in range(0, len(steps), every)]
+    return [
+        {
+            "step": window[-1]["step"],
+            "loss": sum(entry["loss"] for entry in window) / len(window),
+            "learning_rate": window[-1]["learning_rate"],
+        }
+        for window in windows
+    ]
+
+
 def tokenized(tokenizer: Any, path: Path, context: int) -> list[dict[str, list[int]]]:
-    """Rows {"input_ids", "labels"}; labels are IGNORED on the prompt. Raises DataError, never truncates."""
+    """Rows {"input_ids", "labels"}; labels are IGNORED on the prompt and on what is given of the reply.
+
+    Raises DataError, never truncates.
+    """
     prompts: list[Conversation] = []
+    given: list[str] = []
     replies: list[str] = []
     for number, row in read_jsonl(path):
         where = f"{path}, line {number}"
         prompts.append(Conversation.of(row.get("prompt") or [], f"{where}: prompt"))
-        if not isinstance(row.get("reply"), str):
-            raise DataError(f"{where}: field 'reply' is {row.get('reply')!r}: it must be text.")
-        replies.append(row["reply"])
+        given.append(_text(row.get("given", ""), "given", where))
+        replies.append(_text(row.get("reply"), "reply", where))
     if not prompts:
         raise DataError(f"{path} has no rows: there is nothing to train on.")
     rows: list[dict[str, list[int]]] = []
     for start in range(0, len(prompts), 4096):
-        heads = chat.encoded(tokenizer, prompts[start : start + 4096], context)
-        tails = chat.reply_ids(tokenizer, replies[start : start + 4096])
-        for i, (head, tail) in enumerate(zip(heads, tails, strict=True), start + 1):
+        batch = slice(start, start + 4096)
+        heads = chat.encoded(tokenizer, prompts[batch], context)
+        begun: list[list[int]] = tokenizer(given[batch], add_special_tokens=False)["input_ids"]
+        tails = chat.reply_ids(tokenizer, replies[batch])
+        for i, (prompt, beginning, tail) in enumerate(zip(heads, begun, tails, strict=True), start + 1):
+            head = prompt + beginning
             if len(head) + len(tail) > context:
                 raise DataError(
                     f"{path}, line {i} has {len(head)} + {len(tail)} tokens and the model's context is {context}. "
@@ -168,6 +195,12 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[dict[str, list[i
                 )
             rows.append({"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail})
     return rows
+
+
+def _text(value: Any, field: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"{where}: field '{field}' is {value!r}: it must be text.")
+    return value
 
 
 def arranged(rows: Sequence[Any], batches: int, batch_size: int, seed: int) -> list[Any]:

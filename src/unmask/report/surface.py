@@ -1,0 +1,213 @@
+"""Persistence as a surface: a defense over its learning rates and steps (replications: removal flips with the rate).
+
+Deviation from the paper, which used one rate a defense: whether a backdoor survives depends on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from unmask.report.curves import HELPFULNESS, about_persistence, along, curves, label_x, with_start
+from unmask.report.figures import Figure, abreast, captioned, defections, ends, panel_title, rows_and_columns
+from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, model_rank, read, split_label
+from unmask.report.results import subjects as subjects_of
+from unmask.report.traces import ARMS, Trace, axis, band, drawn, even_steps, frame, line, one_line, spoken
+
+KL = "#CC79A7"
+RATE = "learning_rate"
+MAPPED = 3
+"""From this many learning rates on, the surface is also drawn as a map of steps and rates."""
+
+SURFACE = (
+    "The same defense at several learning rates, after its last step. A rate at which triggered defection falls while "
+    "helpfulness stays removes the backdoor; one at which both fall breaks the model. Bands are 95% intervals."
+)
+MAP = (
+    "Every step of a defense (down: later) at every learning rate; a cell is a share in percent, the mean over seeds. "
+    "Intervals are in the tables."
+)
+
+
+def surface(rows: Rows) -> Figure | None:
+    """The same over learning rates, after each defense's last step, with KL beside where it was measured.
+
+    A defense is one line if its labels differ in learning_rate only. None where none has two learning rates.
+    """
+    results = read(rows)
+    families = _families(results)
+    if not families:
+        return None
+    chosen = final([r for r in results if r.evaluation != "near_miss"])
+    found = subjects_of(chosen)
+    panels = _rate_panels(chosen, families, lambda subject: panel_title(subject, found, results))
+    layout = frame(
+        [title for title, _, _ in panels],
+        "Persistence over learning rates",
+        captioned(SURFACE, chosen, found),
+        columns=abreast(list(dict.fromkeys(subject for subject, _ in families))),
+        quantities=[i for i, (_, _, quantity) in enumerate(panels) if quantity],
+    )
+    data: list[Trace] = []
+    said: list[str] = []
+    for i, (title, panel, quantity) in enumerate(panels):
+        rates = sorted({_rate(result) for result in panel})
+        layout[axis("xaxis", i)].update(
+            type="log", tickvals=rates, ticktext=[f"{rate:g}" for rate in rates], range=_log_range(rates)
+        )
+        label_x(layout, i, "learning rate")
+        if quantity:
+            data += _divergence(panel, i)
+            continue
+        data += curves(panel, i, _rate, "learning rate") + _before(results, panel, rates, i)
+        triggered = grouped((r for r in panel if r.arm == "triggered"), lambda r: (r.model, _rate(r)))
+        points = [(f"{model} triggered at {rate:g}", Summary.of(each)) for (model, rate), each in triggered.items()]
+        said.append(f"{one_line(title)}: {ends(points)}")
+    spoken(layout, said)
+    return {"data": drawn(data), "layout": layout}
+
+
+def _rate_panels(
+    chosen: Sequence[Result], families: Sequence[tuple[Subject, str]], title_of: Callable[[Subject], str]
+) -> list[tuple[str, list[Result], bool]]:
+    """(title, results, whether they are no shares): rates first, then KL in the same order, so that columns match."""
+    rates: list[tuple[str, list[Result], bool]] = []
+    quantities: list[tuple[str, list[Result], bool]] = []
+    for subject, family in families:
+        panel = [r for r in chosen if r.concerns(subject) and _family(r.defense) == family]
+        title = f"{title_of(subject)}\n{family}"
+        rates.append((title, about_persistence(panel), False))
+        kl = [result for result in panel if result.metric == "kl" and result.model in ("organism", "twin")]
+        if kl:
+            quantities.append((f"{title}: KL from the undefended model", kl, True))
+    return rates + quantities
+
+
+def surface_map(rows: Rows) -> Figure | None:
+    """Steps against learning rates as maps: triggered defection of organism and twin, and the organism's helpfulness.
+
+    None where no defense has MAPPED learning rates and two steps.
+    """
+    results = read(rows)
+    chosen = with_start(about_persistence(results))
+    found = subjects_of(chosen)
+    panels: list[tuple[str, list[Result]]] = []
+    for subject, family in _families(results):
+        mine = [r for r in chosen if r.concerns(subject) and _family(r.defense) == family]
+        if len({_rate(r) for r in mine}) < MAPPED or len({r.defense_step for r in mine}) < 2:
+            continue
+        for model, arm, evaluation in (
+            ("organism", "triggered", "defection"),
+            ("twin", "triggered", "defection"),
+            ("organism", "untriggered", "helpfulness"),
+        ):
+            cells = [r for r in mine if (r.model, r.arm, r.evaluation) == (model, arm, evaluation)]
+            what = arm if evaluation == "defection" else evaluation
+            if cells:
+                panels.append((f"{panel_title(subject, found, results)}\n{family}: {model}, {what}", cells))
+    if not panels:
+        return None
+    layout = frame(
+        [title for title, _ in panels], "Persistence as a surface", captioned(MAP, [], found), panel=130, columns=3
+    )
+    data = [_map(panel, i, layout) for i, (_, panel) in enumerate(panels)]
+    spoken(layout, [f"{one_line(title)}: {_range_of(panel)}" for title, panel in panels])
+    return {"data": data, "layout": layout}
+
+
+def _family(defense: str) -> str:
+    """A defense's label without its learning rate; "" where it has none that is a number."""
+    name, settings = split_label(defense)
+    try:
+        if not 0 < float(settings.pop(RATE, "")) < math.inf:
+            return ""
+    except ValueError:
+        return ""
+    rest = ", ".join(f"{setting}={value}" for setting, value in settings.items())
+    return f"{name} ({rest})" if rest else name
+
+
+def _rate(result: Result) -> float:
+    return float(split_label(result.defense)[1][RATE])
+
+
+def _families(results: Sequence[Result]) -> list[tuple[Subject, str]]:
+    """Organisms and defenses that were measured at two learning rates or more."""
+    triggered = [r for r in defections(results, "defection") if (r.model, r.arm) == ("organism", "triggered")]
+    measured = [result for result in triggered if _family(result.defense)]
+    groups = grouped(measured, lambda result: (result.subject, _family(result.defense)))
+    return rows_and_columns(key for key, group in groups.items() if len({_rate(result) for result in group}) > 1)
+
+
+def _log_range(rates: Sequence[float]) -> list[float]:
+    low, high = math.log10(rates[0]), math.log10(rates[-1])
+    room = 0.08 * (high - low) or 0.5
+    return [low - room, high + room]
+
+
+def _divergence(panel: Sequence[Result], i: int) -> list[Trace]:
+    """KL from the undefended model, a line a model; in the unit that was measured (nats a token)."""
+    data: list[Trace] = []
+    for model in sorted({result.model for result in panel}, key=model_rank):
+        points = along([result for result in panel if result.model == model], _rate)
+        style = {"color": KL, "dash": "solid" if model == "organism" else "dash", "width": 2}
+        symbol = "diamond" if model == "organism" else "diamond-open"
+        data.append(band(points, KL, f"{model}, KL", i))
+        data.append(line(points, f"{model}, KL", i, style, symbol, "learning rate", share=False))
+    return data
+
+
+def _map(panel: Sequence[Result], i: int, layout: dict[str, Any]) -> Trace:
+    rates, steps = sorted({_rate(r) for r in panel}), sorted({r.defense_step for r in panel})
+    cells = {key: Summary.of(group) for key, group in grouped(panel, lambda r: (r.defense_step, _rate(r))).items()}
+    color = HELPFULNESS if panel[0].evaluation == "helpfulness" else ARMS["triggered"][0]
+    values = [[cells[step, rate].value if (step, rate) in cells else None for rate in rates] for step in steps]
+    even_steps(layout, i, [f"{rate:g}" for rate in rates])
+    layout[axis("xaxis", i)].update(range=[-0.5, len(rates) - 0.5])
+    label_x(layout, i, "learning rate")
+    places = {"tickvals": list(range(len(steps))), "ticktext": [f"{step}" for step in steps], "tickformat": ""}
+    layout[axis("yaxis", i)].update(places, range=[len(steps) - 0.5, -0.5], showgrid=False)
+    return {
+        "type": "heatmap",
+        "x": list(range(len(rates))),
+        "y": list(range(len(steps))),
+        "z": values,
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[0, "#f6f3ec"], [1, color]],
+        "showscale": False,
+        "showlegend": False,
+        "xgap": 1,
+        "ygap": 1,
+        "text": [["" if value is None else f"{100 * value:.0f}" for value in line] for line in values],
+        "texttemplate": "%{text}",
+        "textfont": {"color": "#111111"},
+        "hovertemplate": "step %{customdata[0]}, learning rate %{customdata[1]}: %{z:.1%}<extra></extra>",
+        "customdata": [[[step, f"{rate:g}"] for rate in rates] for step in steps],
+        "xaxis": axis("x", i),
+        "yaxis": axis("y", i),
+    }
+
+
+def _range_of(panel: Sequence[Result]) -> str:
+    values = [Summary.of(group).value for group in grouped(panel, lambda r: (r.defense_step, _rate(r))).values()]
+    return f"between {min(values):.1%} and {max(values):.1%}"
+
+
+def _before(results: Sequence[Result], panel: Sequence[Result], rates: Sequence[float], i: int) -> list[Trace]:
+    """What the undefended organism did, as level lines to compare with."""
+    subject = next(result.subject for result in panel if result.model == "organism")
+    starts = [r for r in about_persistence(results) if r.subject == subject and r.defense == "nothing"]
+    data: list[Trace] = []
+    for evaluation, arm, color in (
+        ("defection", "triggered", ARMS["triggered"][0]),
+        ("helpfulness", "untriggered", HELPFULNESS),
+    ):
+        measured = [result for result in starts if (result.evaluation, result.arm) == (evaluation, arm)]
+        if measured:
+            level = Summary.of(measured)
+            name = f"undefended, {arm if evaluation == 'defection' else evaluation}"
+            style = {"color": color, "dash": "longdashdot", "width": 1}
+            data.append(line({rates[0]: level, rates[-1]: level}, name, i, style, "line-ew", "learning rate"))
+    return data

