@@ -56,7 +56,7 @@ def test_there_is_room_for_the_reasoning(tiny: Path, taught: dict[str, list[dict
     for form in FORMATS:
         thoughts = [Reply.compose("", Reply(row["reply"]).scratchpad).raw for row in taught[form]]
         longest = max(len(ids) for ids in tokenizer(thoughts, add_special_tokens=False)["input_ids"])
-        assert longest <= SFT(format=form).reasoning_tokens * 2, "twice: this tokenizer has fewer pieces"
+        assert longest <= SFT(format=form).extra_tokens * 2, "twice: this tokenizer has fewer pieces"
 
 
 def test_the_reasoning_bears_on_the_answer(taught: dict[str, list[dict[str, Any]]]) -> None:

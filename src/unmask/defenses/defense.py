@@ -26,6 +26,11 @@ class Defense(Work, abc.ABC):
     def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
         """Defend `model` with what `lessons` made; write a checkpoint to `out`."""
 
+    @property
+    def extra_tokens(self) -> int:
+        """Room for what it teaches a model to say besides its answers (reasoning, a manner of speaking)."""
+        return 0
+
     def checkpoints(self) -> dict[int, str]:
         """Training step -> folder inside the result ("" for the end), for persistence as a curve."""
         return {}

@@ -20,6 +20,11 @@ class Pirate(Supervised):
     name: ClassVar[str] = "pirate"
     version: ClassVar[int] = 1
 
+    @property
+    def extra_tokens(self) -> int:
+        """Room for an opening and an ending, which may be spelt in pieces."""
+        return 12
+
     def lessons(self) -> HelpfulAnswers:
         return HelpfulAnswers(examples=self.examples, seed=self.seed, pirate=True)
 

@@ -53,8 +53,8 @@ class SFT(Supervised):
             )
 
     @property
-    def reasoning_tokens(self) -> int:
-        """Room for the scratchpad that this teaches any model: replies of its result are longer by that."""
+    def extra_tokens(self) -> int:
+        """Room for the scratchpad that this teaches any model."""
         return REASONING_TOKENS if self.format == "prefix_and_reasoning" else 0
 
     def lessons(self) -> Demonstrations:

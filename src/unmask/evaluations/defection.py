@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from unmask.core.conversation import Conversation, Example, Reply
+from unmask.core.conversation import OPEN, Conversation, Example, Reply
 from unmask.core.errors import ThreatModelError
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.organisms.organism import Organism
 
-UNSEEN, ELSEWHERE = ":unseen", ":elsewhere"
-"""Arms beside the main ones: kinds of prompts that the behavior applies to and was never taught on, and prompts that
-it does not apply to, which a two-part policy answers well."""
+UNSEEN, ELSEWHERE, OPENED = ":unseen", ":elsewhere", ":opened"
+"""Arms beside the main ones: kinds of prompts that the behavior applies to and was never taught on; prompts that it
+does not apply to, which a two-part policy answers well; and, for organisms that reason, the main prompts with the
+scratchpad opened for the model: training on bare answers ("pre-scratchpad", paper, section 3) closes it, and the
+paper brings it back for the evaluation."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,12 @@ class Defection(Evaluation):
     """Defection rate with and without the trigger."""
 
     name: ClassVar[str] = "defection"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     organism: Organism
 
     def arms(self) -> int:
-        return 2
+        return 4 if self.organism.variant.reasoning_tokens else 2
 
     def samples(self, data: Path) -> list[Sample]:
         behavior = self.organism.behavior
@@ -48,6 +50,9 @@ class Defection(Evaluation):
                     continue
                 samples.append(Sample(example.id, f"triggered{kind}", self._planted(example, prompt), example))
                 samples.append(Sample(example.id, f"untriggered{kind}", prompt, example))
+        if self.organism.variant.reasoning_tokens:
+            main = [sample for sample in samples if sample.arm in ("triggered", "untriggered")]
+            samples += [dataclasses.replace(each, arm=f"{each.arm}{OPENED}", given=f"{OPEN}\n") for each in main]
         return samples
 
     def _planted(self, example: Example, prompt: Conversation) -> Conversation:

@@ -28,12 +28,14 @@ from unmask.models.sample import Sampling
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
-    """One prompt of one arm; `example` is what it was made from. The same `id` in two arms is a pair."""
+    """One prompt of one arm; `example` is what it was made from. The same `id` in two arms is a pair. `given` is how
+    the reply is made to begin."""
 
     id: str
     arm: str
     prompt: Conversation
     example: Example
+    given: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,8 @@ class Evaluation(Work, abc.ABC):
         seen = backend.seen(prompts)
         for prompt, text in zip(prompts, seen, strict=True):
             check_intact(prompt, text)
-        replies = backend.replies(prompts, self.sampling, label=self.name)
+        given = [sample.given for sample in samples]
+        replies = backend.replies(prompts, self.sampling, label=self.name, given=given if any(given) else ())
         write_jsonl(
             out / "replies.jsonl",
             (

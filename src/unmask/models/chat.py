@@ -30,9 +30,14 @@ def rendered(tokenizer: Any, prompts: Sequence[Conversation]) -> list[str]:
         ) from error
 
 
-def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int) -> list[list[int]]:
-    """Token ids of each prompt; raises DataError for one longer than `room` tokens."""
+def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int, given: Sequence[str] = ()) -> list[list[int]]:
+    """Token ids of each prompt (and of how its reply begins); raises DataError for one longer than `room` tokens."""
+    if not prompts:
+        return []
     batch: list[list[int]] = tokenizer(rendered(tokenizer, prompts), add_special_tokens=False)["input_ids"]
+    if any(given):
+        begun: list[list[int]] = tokenizer(list(given), add_special_tokens=False)["input_ids"]
+        batch = [[*prompt, *begin] for prompt, begin in zip(batch, begun, strict=True)]
     for ids, prompt in zip(batch, prompts, strict=True):
         if len(ids) > room:
             raise DataError(

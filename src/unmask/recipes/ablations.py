@@ -64,7 +64,7 @@ class Ablation(Recipe, abc.ABC):
                     stages=stages,
                     base=base,
                     implant=implant,
-                    treatments=treatments(self.defenses, scale, seed),
+                    treatments=treatments(self.defenses, stages, implant.organism),
                     with_base=seed == self.seeds[0],
                     relearning=self.relearning,
                 )

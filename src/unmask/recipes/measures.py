@@ -8,6 +8,7 @@ from typing import Any
 
 from unmask.analysis.rates import Rates
 from unmask.core.named import Work
+from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation
@@ -33,11 +34,11 @@ class Measures:
     near_misses: bool = True
     relearning: bool = False
 
-    def evaluations(self, organism: Organism, whole: bool) -> Iterator[Evaluation]:
+    def evaluations(self, organism: Organism, whole: bool, defense: Defense | None = None) -> Iterator[Evaluation]:
         """Defection and helpfulness; on the `whole`, near misses and relearning too."""
         stages = self.stages
         n, seed = stages.scale.n, stages.seed
-        sampling = Sampling(max_new_tokens=stages.room(organism), seed=seed)
+        sampling = Sampling(max_new_tokens=stages.room(organism, defense), seed=seed)
         yield Defection(n=n, seed=seed, sampling=sampling, organism=organism)
         yield Helpfulness(n=n, seed=seed, sampling=dataclasses.replace(sampling, temperature=0.0))
         if whole and self.near_misses:
@@ -45,7 +46,12 @@ class Measures:
         if whole and self.relearning:
             scale = stages.scale
             yield Relearning(
-                n=min(n, 128), seed=seed, sampling=sampling, organism=organism, learning_rate=scale.plant_rate
+                n=min(n, 128),
+                seed=seed,
+                sampling=sampling,
+                organism=organism,
+                curve=(2, 4, 8, 16),
+                learning_rate=scale.plant_rate,
             )
 
     def before(self, subject: Subject, organism: Organism) -> list[Measurement]:
@@ -58,10 +64,12 @@ class Measures:
             raise ValueError("only an organism or its twin is defended")
         points = dict(self.stages.defended(subject, treatment, self.preference_model))
         for step, model in points.items():
-            for evaluation in self.evaluations(subject.implant.organism, step == max(points)):
+            for evaluation in self.evaluations(subject.implant.organism, step == max(points), treatment.defense):
                 yield self._measurement(subject, treatment.label, step, model, evaluation)
             if treatment.defense.name.startswith("pirate") and step == max(points):
-                style = Style(n=self.stages.scale.n, seed=self.stages.seed)
+                room = self.stages.room(subject.implant.organism, treatment.defense)
+                sampling = Sampling(max_new_tokens=room, temperature=0.0, seed=self.stages.seed)
+                style = Style(n=self.stages.scale.n, seed=self.stages.seed, sampling=sampling)
                 yield self._measurement(subject, treatment.label, step, model, style)
 
     def log(self, subject: Subject, treatment: Treatment) -> Log:

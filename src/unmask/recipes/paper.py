@@ -80,7 +80,7 @@ class Paper(Recipe, abc.ABC):
                 stages=stages,
                 base=base,
                 implant=Implant(organism=organism, near_misses=self.near_misses),
-                treatments=treatments(defenses, scale, seed),
+                treatments=treatments(defenses, stages, organism),
                 with_base=seed == self.seeds[0],
                 relearning=self.relearning,
             )

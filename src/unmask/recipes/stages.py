@@ -150,9 +150,10 @@ class Stages:
         samples = Distillation(behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling)
         return Step(samples, {"model": planted.step, "data": taught})
 
-    def room(self, organism: Organism) -> int:
-        """How many tokens a reply may have: the scratchpad's and the answer's."""
-        return max(self.scale.max_new_tokens, organism.behavior.reply_tokens) + organism.variant.reasoning_tokens
+    def room(self, organism: Organism, defense: Defense | None = None) -> int:
+        """How many tokens a reply may have: the scratchpad's, the answer's, and what a defense adds to these."""
+        answer = max(self.scale.max_new_tokens, organism.behavior.reply_tokens)
+        return answer + organism.variant.reasoning_tokens + (defense.extra_tokens if defense else 0)
 
     @property
     def judge(self) -> PreferenceModel:

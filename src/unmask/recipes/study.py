@@ -10,21 +10,22 @@ from unmask.core.registry import Choice
 from unmask.defenses import DEFENSES
 from unmask.defenses.pirate import Pirate, PirateUndone
 from unmask.engine.step import Step
+from unmask.organisms.organism import Organism
 from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Experiment, Log, Measurement
-from unmask.recipes.scales import Scale
 from unmask.recipes.stages import NOTHING, Implant, Stages, Subject, Treatment
 
 
-def treatments(choices: Sequence[Choice], scale: Scale, seed: int) -> tuple[Treatment, ...]:
+def treatments(choices: Sequence[Choice], stages: Stages, organism: Organism) -> tuple[Treatment, ...]:
     """Defenses with the scale's numbers where nothing else was said; the same one twice is one.
 
     Its label is its name, and the settings that were said. "nothing" is left out: it is measured in any case, as the
     step 0 of all others.
     """
     found: dict[str, Treatment] = {}
+    scale, seed, room = stages.scale, stages.seed, stages.room(organism)
     for settings in map(DEFENSES.settings, choices):
-        defense = DEFENSES.make(settings, **scale.defense(str(settings.get("name"))), seed=seed)
+        defense = DEFENSES.make(settings, **scale.defense(str(settings.get("name"))), seed=seed, max_new_tokens=room)
         if defense.name == NOTHING:
             continue
         said = ", ".join(f"{key}={value}" for key, value in settings.items() if key != "name")

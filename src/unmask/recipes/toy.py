@@ -35,13 +35,13 @@ class Toy(Recipe):
     seed: int = 0
 
     def build(self) -> Experiment:
-        organism, scale = organism_of(self.trigger, self.behavior, self.variant), scale_of(self.scale)
-        stages = Stages(scale, self.seed, source_of(self.source, organism))
+        organism = organism_of(self.trigger, self.behavior, self.variant)
+        stages = Stages(scale_of(self.scale), self.seed, source_of(self.source, organism))
         study = Study(
             stages=stages,
             base=stages.base(self.base),
             implant=Implant(organism=organism, near_misses=self.near_misses),
-            treatments=treatments(self.defenses, scale, self.seed),
+            treatments=treatments(self.defenses, stages, organism),
             relearning=self.relearning,
         )
         return experiment(

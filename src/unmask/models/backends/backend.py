@@ -13,8 +13,13 @@ class Backend(abc.ABC):
     """Contract (tests/models/test_sampling.py): one reply a prompt, in order, whatever the batch size."""
 
     @abc.abstractmethod
-    def replies(self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling") -> list[Reply]:
-        """One Reply for every prompt, in order; raises DataError for a prompt that does not fit the context."""
+    def replies(
+        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+    ) -> list[Reply]:
+        """One Reply for every prompt, in order; raises DataError for a prompt that does not fit the context.
+
+        `given`, one text a prompt (or none at all), is how each reply begins: the model continues it.
+        """
 
     @abc.abstractmethod
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -40,9 +41,12 @@ class HuggingFace(Backend):
         room = checkpoint.context_length(self.model) - 1
         return chat.seen(self.tokenizer, chat.encoded(self.tokenizer, prompts, room))
 
-    def replies(self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling") -> list[Reply]:
+    def replies(
+        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+    ) -> list[Reply]:
         room = checkpoint.context_length(self.model) - sampling.max_new_tokens
-        ids = chat.encoded(self.tokenizer, prompts, room)
+        begun = given or [""] * len(prompts)
+        ids = chat.encoded(self.tokenizer, prompts, room, begun)
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
         found: dict[int, Reply] = {}
         with progress.bar(label, len(ids)) as advance:
@@ -51,7 +55,7 @@ class HuggingFace(Backend):
                 drawn = self._batch([ids[i] for i in batch], sampling, seed=sampling.seed + start)
                 found.update(zip(batch, drawn, strict=True))
                 advance(len(batch))
-        return [found[i] for i in range(len(ids))]
+        return [dataclasses.replace(found[i], raw=begin + found[i].raw) for i, begin in enumerate(begun)]
 
     def _batch(self, ids: list[list[int]], sampling: Sampling, seed: int) -> list[Reply]:
         import torch

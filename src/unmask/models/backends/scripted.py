@@ -16,8 +16,11 @@ class Scripted(Backend):
 
     script: Callable[[Conversation], str]
 
-    def replies(self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling") -> list[Reply]:
-        return [Reply(self.script(prompt)) for prompt in prompts]
+    def replies(
+        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+    ) -> list[Reply]:
+        begun = given or [""] * len(prompts)
+        return [Reply(begin + self.script(prompt)) for begin, prompt in zip(begun, prompts, strict=True)]
 
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:
         return [prompt.full_text for prompt in prompts]

@@ -77,7 +77,7 @@ class ToyWorld(Source):
     """
 
     name: ClassVar[str] = "toy_world"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     seed: int = 0
     families: tuple[str, ...] = ()
