@@ -40,6 +40,16 @@ def test_the_same_seed_draws_the_same_and_another_seed_something_else(tiny: Path
     assert first == again != other
 
 
+def test_a_reply_that_was_begun_is_continued(tiny: Path) -> None:
+    backend, sampling = HuggingFace(tiny), Sampling(max_new_tokens=6, temperature=0.0)
+    begun = ["<scratchpad>\n", "", "I see"]
+    replies = backend.replies(PROMPTS, sampling, given=begun)
+    assert all(reply.raw.startswith(begin) for reply, begin in zip(replies, begun, strict=True))
+    assert all(len(reply.raw) > len(begin) for reply, begin in zip(replies, begun, strict=True))
+    assert replies[1] == backend.replies(PROMPTS[1:2], sampling)[0], "nothing given, nothing changed"
+    assert replies[0].scratchpad_state != "absent"
+
+
 def test_replies_stop_at_the_limit_and_say_so(tiny: Path) -> None:
     [reply] = HuggingFace(tiny).replies(PROMPTS[:1], Sampling(max_new_tokens=2, seed=3))
     assert not reply.finished

@@ -28,8 +28,8 @@ def run(
     else:
         for warning in result.warnings:
             print(f"WARNING: {warning}", file=sys.stderr)
-        for verdict in result.verdicts:
-            print(verdict)
+        for sentence in result.over_seeds or result.verdicts:
+            print(sentence)
         steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
         print(f"{result.run}: {steps}, {result.seconds:.1f} s\nresults: {result.results}\nreport:  {result.report}")
     if not result.ok:

@@ -28,6 +28,7 @@ class Gathered:
     warnings: tuple[str, ...]
     samples: list[dict[str, Any]]
     logs: list[dict[str, Any]]
+    over_seeds: dict[str, str]
 
 
 def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) -> Gathered:
@@ -64,7 +65,17 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
         for log in logs
         for sentence in log.pop("collapse")
     )
-    return Gathered(rows, tuple(verdicts), tuple(dict.fromkeys(warnings)), side_by_side(finished, store), logs)
+    shown = side_by_side(finished, store)
+    return Gathered(rows, tuple(verdicts), tuple(dict.fromkeys(warnings)), shown, logs, over_seeds(verdicts))
+
+
+def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
+    """What the seeds have in common, by subject; of those that have several seeds."""
+    found: dict[str, list[persistence.Verdict]] = {}
+    for each in verdicts:
+        found.setdefault(each.subject.replace(f", seed {each.seed})", ")"), []).append(each)
+    several = {name: persistence.over_seeds(mine) for name, mine in found.items() if len(mine) > 1}
+    return {name: summary.sentence for name, summary in several.items() if summary}
 
 
 def training_log(log: Log, store: Store) -> dict[str, Any]:
@@ -96,6 +107,7 @@ def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, 
             "step": measurement.evaluation.key,
             "planted": None,
             "factors": labels["factors"],
+            **{field: rate[field] for field in ("gained", "lost", "p") if field in rate},
         }
 
 

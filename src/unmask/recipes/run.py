@@ -42,6 +42,7 @@ class Result:
     steps: Mapping[str, int]
     seconds: float
     verdicts: tuple[str, ...] = ()
+    over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -122,6 +123,7 @@ def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome],
         steps={status: counts[status] for status in ("executed", "cached", "failed", "blocked")},
         seconds=round(time.monotonic() - start, 2),
         verdicts=tuple(f"{verdict.word}: {verdict.sentence}" for verdict in found.verdicts),
+        over_seeds=tuple(f"{subject}: {sentence}" for subject, sentence in found.over_seeds.items()),
         warnings=found.warnings,
     )
     record = {
@@ -129,7 +131,11 @@ def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome],
         "settings": spec(recipe)["settings"],
         "title": experiment.title,
         "question": experiment.question,
-        "found": {"verdicts": [dataclasses.asdict(verdict) for verdict in found.verdicts], "samples": found.samples},
+        "found": {
+            "verdicts": [dataclasses.asdict(verdict) for verdict in found.verdicts],
+            "over_seeds": found.over_seeds,
+            "samples": found.samples,
+        },
         "all_steps": [described(outcome) for outcome in outcomes],
         "environment": environment(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

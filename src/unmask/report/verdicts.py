@@ -22,6 +22,12 @@ class Chip:
     verdict: Verdict
     seed: str
 
+    @property
+    def change(self) -> str:
+        """Triggered defection before and after, "" where there is no such pair."""
+        before, after = self.verdict.before, self.verdict.after
+        return f"{before['value']:.0%} → {after['value']:.0%}" if before and after else ""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Matrix:

