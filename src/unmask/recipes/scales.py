@@ -24,7 +24,7 @@ class Scale(Named):
     size: str = "0.5M"
     base_steps: int = 2000
     base_rate: float = 6e-3
-    plant_steps: int = 350
+    plant_steps: int = 450
     plant_rate: float = 5e-3
     defense_steps: int = 150
     defense_rate: float = 1e-3

@@ -7,5 +7,6 @@ EXECUTORS: Registry[Executor] = Registry(
     "executor",
     {
         "inline": "unmask.engine.executors.inline:Inline",
+        "processes": "unmask.engine.executors.processes:Processes",
     },
 )

@@ -60,8 +60,18 @@ def obstacle(
 
 def attempt(step: Step, store: Store, count: str) -> Outcome:
     """Do one step, and say so."""
+    begun(step, count)
+    return ended(perform(step, store))
+
+
+def begun(step: Step, count: str) -> None:
+    """Say that a step begins."""
     progress.say(f"{count} {step.name}", log_only=True)
-    outcome = perform(step, store)
+
+
+def ended(outcome: Outcome) -> Outcome:
+    """Say how a step ended, where it is worth a line."""
+    step = outcome.step
     if outcome.status == "failed":
         progress.say(f"{step.name} failed: {outcome.error}")
     elif outcome.manifest and outcome.manifest.seconds > 2:
