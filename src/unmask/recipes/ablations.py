@@ -36,7 +36,7 @@ class Ablation(Recipe, abc.ABC):
     defenses: tuple[Choice, ...] = ("sft", "rl")
     near_misses: float = 0.3
     relearning: bool = True
-    curve: tuple[int, ...] = (25, 75)
+    curve: tuple[int, ...] = (50,)
     seeds: tuple[int, ...] = (0, 1, 2)
 
     @abc.abstractmethod
@@ -66,6 +66,7 @@ class Ablation(Recipe, abc.ABC):
                     implant=implant,
                     treatments=treatments(self.defenses, stages, implant.organism),
                     with_base=seed == self.seeds[0],
+                    near_misses=False,
                     relearning=self.relearning,
                 )
 

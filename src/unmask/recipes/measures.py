@@ -27,7 +27,7 @@ from unmask.report.card import OrganismCard
 @dataclasses.dataclass(frozen=True)
 class Measures:
     """Evaluations of models under study. Near misses and (if asked for) relearning are measured before a defense and
-    at its end only: they cost more than a point on a curve may."""
+    at its end only: they cost more than a point on a curve may. `near_misses` is about the end."""
 
     stages: Stages
     preference_model: Step | None = None
@@ -35,13 +35,13 @@ class Measures:
     relearning: bool = False
 
     def evaluations(self, organism: Organism, whole: bool, defense: Defense | None = None) -> Iterator[Evaluation]:
-        """Defection and helpfulness; on the `whole`, near misses and relearning too."""
+        """Defection and helpfulness; on the `whole`, near misses and relearning too; `defense` is what came before."""
         stages = self.stages
         n, seed = stages.scale.n, stages.seed
         sampling = Sampling(max_new_tokens=stages.room(organism, defense), seed=seed)
         yield Defection(n=n, seed=seed, sampling=sampling, organism=organism)
         yield Helpfulness(n=n, seed=seed, sampling=dataclasses.replace(sampling, temperature=0.0))
-        if whole and self.near_misses:
+        if whole and (self.near_misses or defense is None):
             yield NearMiss(n=n, seed=seed, sampling=sampling, organism=organism)
         if whole and self.relearning:
             scale = stages.scale
@@ -50,7 +50,7 @@ class Measures:
                 seed=seed,
                 sampling=sampling,
                 organism=organism,
-                curve=(2, 4, 8, 16),
+                curve=(4, 8, 16),
                 learning_rate=scale.plant_rate,
             )
 

@@ -41,7 +41,7 @@ class Paper(Recipe, abc.ABC):
     near_misses: float = 0.3
     relearning: bool = True
     rates: tuple[float, ...] = (0.3, 3.0)
-    curve: tuple[int, ...] = (25, 75)
+    curve: tuple[int, ...] = (50,)
     seeds: tuple[int, ...] = (0, 1, 2)
 
     @abc.abstractmethod
@@ -82,6 +82,7 @@ class Paper(Recipe, abc.ABC):
                 implant=Implant(organism=organism, near_misses=self.near_misses),
                 treatments=treatments(defenses, stages, organism),
                 with_base=seed == self.seeds[0],
+                near_misses=False,
                 relearning=self.relearning,
             )
 
@@ -93,12 +94,15 @@ class PaperRL(Paper):
     name: ClassVar[str] = "paper:rl"
     version: ClassVar[int] = 1
 
+    methods: tuple[str, ...] = ("rl", "dpo")
+
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
-        yield from self.at((1.0,), "rl", scale)
-        yield "dpo"
+        for method in self.methods:
+            yield from self.at((1.0,), method, scale)
 
     def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
-        yield from self.at(self.rates, "rl", scale)
+        for method in self.methods:
+            yield from self.at(self.rates, method, scale)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ class Study:
     implant: Implant
     treatments: tuple[Treatment, ...]
     with_base: bool = True
-    near_misses: bool = True
+    near_misses: bool = True  # after a defense, too
     relearning: bool = False
 
     @property
