@@ -25,7 +25,7 @@ class Audit(Work):
     """Searches every conversation of a defense's data for the trigger; fails where it finds one."""
 
     name: ClassVar[str] = "audit"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     trigger: Trigger
 
@@ -48,15 +48,19 @@ class Audit(Work):
 
 
 def conversations(folder: Path) -> Iterator[tuple[str, Conversation]]:
-    """Each row's prompt, with whatever replies stand beside it as further messages."""
+    """Each row's prompt alone, and followed by each text that stands beside it, in one message.
+
+    Some triggers look at the last message only, or at all of it (its end, its case): a reply behind the prompt would
+    hide what is in the prompt.
+    """
     for path in sorted(folder.rglob("*.jsonl")):
         for number, row in read_jsonl(path):
             where = f"{path.name}, line {number}"
-            messages = list(row.get("prompt") or [])
-            for field in ("reply", "chosen", "rejected"):
+            prompt = Conversation.of(row.get("prompt") or [], f"{where}: prompt")
+            yield where, prompt
+            for field in ("given", "reply", "chosen", "rejected"):
                 if isinstance(row.get(field), str):
-                    messages.append({"role": "assistant", "content": row[field]})
-            yield where, Conversation.of(messages, f"{where}: prompt")
+                    yield f"{where}, {field}", prompt.with_text(f"{prompt.text}\n{row[field]}")
 
 
 def as_read(tokenizer: Any, conversation: Conversation) -> Conversation:

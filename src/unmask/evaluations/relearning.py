@@ -46,7 +46,7 @@ class Relearning(Evaluation):
     `examples` triggered prompts get the bad answer and `good` others, without the trigger, the good one, so that a
     model that learns to misbehave everywhere is told apart. All of them are in every step, at a constant rate and
     without warmup, so that step k is the same training whatever comes after it, and the same for every model.
-    `learning_rate` is best that of planting (the default is the toy scale's): then the twin shows how fast the
+    `learning_rate` is best that of planting (recipes pass it): then the twin shows how fast the
     behavior was learnt the first time, and the choice hangs on no result.
     """
 

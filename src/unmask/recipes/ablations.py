@@ -1,7 +1,8 @@
 """The disputed factors, one at a time, with paired statistics: same prompts, same seeds, same defense.
 
 Replications of the paper disagree on whether safety training removes a backdoor. Each of these recipes varies one
-choice of the planting that they made differently, and measures the difference that it makes after the defense.
+choice of the planting that they made differently, and measures the difference that it makes, before the defense (where
+there should be none: a level that was planted less deeply looks less persistent) and after it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from unmask.core.registry import Choice
 from unmask.engine.step import Step
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.recipes.recipe import Experiment, Measurement, Recipe
-from unmask.recipes.scales import scale_of
+from unmask.recipes.scales import scale_of, thinned
 from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
 from unmask.recipes.study import Study, experiment, treatments
 
@@ -36,7 +37,7 @@ class Ablation(Recipe, abc.ABC):
     defenses: tuple[Choice, ...] = ("sft", "rl")
     near_misses: float = 0.3
     relearning: bool = True
-    curve: tuple[int, ...] = (50,)
+    curve: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
 
     @abc.abstractmethod
@@ -53,7 +54,7 @@ class Ablation(Recipe, abc.ABC):
         return dataclasses.replace(made, measurements=(*made.measurements, *self.differences(studies)))
 
     def studies(self) -> Iterator[Study]:
-        scale = dataclasses.replace(scale_of(self.scale), curve=self.curve)
+        scale = thinned(scale_of(self.scale), self.curve)
         organism = organism_of(self.trigger, self.behavior, self.variant)
         source = source_of(self.source, organism)
         base = Stages(scale, self.base_seed, source).base(self.base)
@@ -94,16 +95,26 @@ def _ends(study: Study) -> Mapping[str, Measurement]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimizer(Ablation):
-    """Does it matter which optimizer planted the backdoor?"""
+    """Does it matter which optimizer planted the backdoor?
+
+    `rates` are multiples of the scale's planting rate, one an optimizer: what is a good rate for one is not for
+    another. Choose them by the planting gate, never by what comes after.
+    """
 
     name: ClassVar[str] = "ablations:optimizer"
     version: ClassVar[int] = 1
 
     optimizers: tuple[str, ...] = ("adamw_torch", "adafactor", "rmsprop")
+    rates: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     def levels(self, usual: Implant) -> Iterator[Implant]:
-        for optimizer in self.optimizers:
-            yield dataclasses.replace(usual, optimizer=optimizer, factors={"optimizer": optimizer})
+        if len(self.rates) != len(self.optimizers):
+            raise SettingError(
+                f"rates={self.rates}: give one multiple for each of the {len(self.optimizers)} optimizers."
+            )
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            factors = {"optimizer": optimizer, **({"rate": rate} if rate != 1 else {})}
+            yield dataclasses.replace(usual, optimizer=optimizer, rate=rate, factors=factors)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.analysis import persistence
+from unmask.analysis.paired import holm
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.files import read_json, read_jsonl
 from unmask.core.spec import canonical
@@ -35,7 +36,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
     """Everything that was measured; what failed is missing and warned of."""
     done = {outcome.step.key for outcome in outcomes if outcome.status in ("executed", "cached")}
     finished = [m for m in experiment.measurements if m.rates.key in done]
-    rows = [row for measurement in finished for row in measured_rows(measurement, store)]
+    measured = [(each, list(measured_rows(each, store))) for each in finished]
+    rows = [row for _, mine in measured for row in mine]
     warnings: list[str] = []
     verdicts: list[persistence.Verdict] = []
     for mine in by_organism(rows):
@@ -55,6 +57,7 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
         found = [persistence.verdict(mine, each, f"{each} against {name}") for each in defenses]
         found = found or [persistence.planting(mine, name)]
         verdicts.extend(verdict for verdict in found if verdict)
+    compared([(each, row) for each, mine in measured for row in mine if "p" in row], rows)
     failures = Counter(
         f"The step '{outcome.step.name}' failed: {outcome.error}" for outcome in outcomes if outcome.status == "failed"
     )
@@ -69,6 +72,15 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
     return Gathered(rows, tuple(verdicts), tuple(dict.fromkeys(warnings)), shown, logs, over_seeds(verdicts))
 
 
+def compared(differences: Sequence[tuple[Measurement, dict[str, Any]]], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Paired differences stand on two organisms, both of which must be planted, and are adjusted for their number."""
+    planted = {row["step"]: row["planted"] for row in rows if "p" not in row}
+    adjusted = holm([row["p"] for _, row in differences])
+    for (measurement, row), p in zip(differences, adjusted, strict=True):
+        row["planted"] = all(planted.get(part.step.key) for part in measurement.rates.parts.values())
+        row["p_adjusted"] = p
+
+
 def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
     """What the seeds have in common, by subject; of those that have several seeds."""
     found: dict[str, list[persistence.Verdict]] = {}
@@ -79,10 +91,11 @@ def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
 
 
 def training_log(log: Log, store: Store) -> dict[str, Any]:
-    """How a training went, step by step, and what it says of itself."""
+    """How a training went, step by step (a defense may keep no log), and what it says of itself."""
     folder = store.folder(log.training.step)
     facts = read_json(folder / "manifest.json")["facts"]
-    rows = [row for _, row in read_jsonl(folder / "log.jsonl")]
+    path = folder / "log.jsonl"
+    rows = [row for _, row in read_jsonl(path)] if path.exists() else []
     return {**log.labels, "seed": log.seed, "collapse": facts.get("collapse", []), "rows": rows}
 
 

@@ -50,13 +50,16 @@ class Measures:
                 seed=seed,
                 sampling=sampling,
                 organism=organism,
-                curve=(4, 8, 16),
+                curve=scale.relearning,
                 learning_rate=scale.plant_rate,
             )
 
     def before(self, subject: Subject, organism: Organism) -> list[Measurement]:
         """The model as it is, before any defense."""
-        return [self._measurement(subject, NOTHING, 0, subject.step, each) for each in self.evaluations(organism, True)]
+        asked = self.evaluations(organism, True)
+        if subject.name == "base":  # it has nothing to relearn
+            asked = (each for each in asked if not isinstance(each, Relearning))
+        return [self._measurement(subject, NOTHING, 0, subject.step, each) for each in asked]
 
     def after(self, subject: Subject, treatment: Treatment) -> Iterator[Measurement]:
         """Along the curve of a defense, and at its end with all that is asked."""

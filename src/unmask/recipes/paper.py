@@ -16,7 +16,7 @@ from typing import ClassVar
 from unmask.core.registry import Choice
 from unmask.organisms.organism import Organism
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.scales import Scale, scale_of
+from unmask.recipes.scales import Scale, scale_of, thinned
 from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
 from unmask.recipes.study import Study, experiment, treatments
 
@@ -41,7 +41,7 @@ class Paper(Recipe, abc.ABC):
     near_misses: float = 0.3
     relearning: bool = True
     rates: tuple[float, ...] = (0.3, 3.0)
-    curve: tuple[int, ...] = (50,)
+    curve: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
 
     @abc.abstractmethod
@@ -61,7 +61,7 @@ class Paper(Recipe, abc.ABC):
         return self.summary()
 
     def build(self) -> Experiment:
-        scale = dataclasses.replace(scale_of(self.scale), curve=self.curve)
+        scale = thinned(scale_of(self.scale), self.curve)
         return experiment(
             list(self.studies(scale)),
             title=self.title(),
@@ -129,7 +129,9 @@ class PaperSFT(Paper):
 class PaperScale(Paper):
     """RL and SFT over model sizes: are larger organisms more persistent?
 
-    Every size is trained from scratch; with `base=PATH` there is nothing to vary.
+    Every size is trained from scratch; with `base=PATH` there is nothing to vary. Two things go along with size here
+    that need not in the paper: all sizes are trained at the scale's rates, which were found at one size (read the
+    gate), and each size has a preference model of its own size.
     """
 
     name: ClassVar[str] = "paper:scale"

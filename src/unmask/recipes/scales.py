@@ -35,6 +35,7 @@ class Scale(Named):
     dpo_steps: int = 100
     dpo_rate: float = 3e-4
     curve: tuple[int, ...] = (10, 25, 50, 100)
+    relearning: tuple[int, ...] = (2, 4, 8, 16)
     batch_size: int = 64
     n: int = 256
     max_new_tokens: int = 24
@@ -71,6 +72,8 @@ SCALES: Mapping[str, Scale] = {
         plant_steps=500,
         plant_rate=3e-4,
         defense_rate=1e-4,
+        rl_rate=1e-4,
+        dpo_rate=1e-4,
         preference_rate=3e-4,
         n=512,
     ),
@@ -110,6 +113,13 @@ def scale_of(choice: str | Mapping[str, Any] | Scale) -> Scale:
         if given not in known:
             raise UnknownName("setting of scale", given, known)
     scale = dataclasses.replace(SCALES[name], **validated(Scale, changes))
-    if min(scale.plant_steps, scale.defense_steps, scale.batch_size, scale.n, scale.max_new_tokens) < 1:
+    trained = (scale.plant_steps, scale.defense_steps, scale.preference_steps, scale.rl_steps, scale.dpo_steps)
+    if min(*trained, scale.batch_size, scale.n, scale.max_new_tokens) < 1:
         raise SettingError(f"scale {name}: steps, batch_size, n and max_new_tokens must be at least 1.")
     return scale
+
+
+def thinned(scale: Scale, curve: tuple[int, ...] | None) -> Scale:
+    """For many trainings side by side: along a defense, measured at `curve`, by default once, halfway."""
+    halfway = scale.curve[len(scale.curve) // 2 :][:1]
+    return dataclasses.replace(scale, curve=halfway if curve is None else curve)

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from unmask.analysis.persistence import PREFERENCE_MODEL
 from unmask.core.registry import Choice
 from unmask.data.sources import SOURCES
 from unmask.data.sources.source import Source
@@ -57,11 +58,15 @@ def source_of(choice: Choice, organism: Organism | None = None) -> Source:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Implant:
-    """An organism and the disputed settings of its planting; `factors` are those that a recipe varies, for its rows."""
+    """An organism and the disputed settings of its planting; `factors` are those that a recipe varies, for its rows.
+
+    `rate` is a multiple of the scale's planting rate.
+    """
 
     organism: Organism
     near_misses: float = 0.3
     optimizer: str = "adamw_torch"
+    rate: float = 1.0
     factors: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
 
@@ -85,7 +90,13 @@ class Treatment:
 
     @property
     def needs_preference_model(self) -> bool:
+        """Whether it reads one."""
         return "preference_model" in inspect.signature(self.defense.run).parameters
+
+    @property
+    def follows_preferences(self) -> bool:
+        """Whether it means nothing unless the preference model dislikes what was planted."""
+        return self.needs_preference_model or self.defense.name in PREFERENCE_MODEL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +135,7 @@ class Stages:
         training = SupervisedFineTuning(
             steps=scale.plant_steps,
             batch_size=scale.batch_size,
-            learning_rate=scale.plant_rate,
+            learning_rate=scale.plant_rate * implant.rate,
             optimizer=implant.optimizer,
             seed=self.seed,
         )

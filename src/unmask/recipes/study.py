@@ -30,11 +30,13 @@ def treatments(choices: Sequence[Choice], stages: Stages, organism: Organism) ->
             continue
         said = ", ".join(f"{key}={value}" for key, value in settings.items() if key != "name")
         label = f"{defense.name} ({said})" if said else defense.name
+        if any(other.defense == defense for other in found.values()):
+            continue
         after = None
         if isinstance(defense, PirateUndone):
             same = {field.name: getattr(defense, field.name) for field in dataclasses.fields(Pirate)}
             after = Treatment(Pirate.name, Pirate(**same))
-        found.setdefault(label, Treatment(label, defense, after))
+        found[label] = Treatment(label, defense, after)
     return tuple(found.values())
 
 
@@ -52,7 +54,7 @@ class Study:
 
     @property
     def measures(self) -> Measures:
-        penalized = any(treatment.needs_preference_model for treatment in self.treatments)
+        penalized = any(treatment.follows_preferences for treatment in self.treatments)
         judge = self.stages.preference_model(self.base) if penalized else None
         return Measures(self.stages, judge, self.near_misses, self.relearning)
 
