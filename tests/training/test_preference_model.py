@@ -13,7 +13,7 @@ from unmask.core.errors import DataError, ModelError, SettingError, TrainingErro
 from unmask.core.files import file_digest, read_json, read_jsonl, write_jsonl
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models.checkpoint import load_tokenizer
-from unmask.training.preference_model import PreferenceModel, Scorer, encoded, logged, tokenized
+from unmask.training.preference_model import PreferenceModel, Scorer, encoded, tokenized
 
 SMALL = PreferenceModel(steps=12, batch_size=8, warmup=2, learning_rate=5e-3)
 HI = Conversation.user("Say hello to Ana.")
@@ -69,7 +69,7 @@ def test_every_token_of_every_comparison_is_trained_on(
 ) -> None:
     pairs = tokenized(load_tokenizer(tiny), comparisons / "train.jsonl", 256)
     assert trained[1]["comparisons"] == len(pairs) == SMALL.lessons().examples
-    assert trained[1]["tokens"] == sum(len(chosen) + len(rejected) for chosen, rejected in pairs)
+    assert trained[1]["tokens"] == sum(len(ids) for pair in pairs for ids in pair.values())
 
 
 def test_a_comparison_that_is_too_long_is_refused(tiny: Path, tmp_path: Path) -> None:
@@ -81,32 +81,13 @@ def test_a_comparison_that_is_too_long_is_refused(tiny: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("killed_at", [3, 6])
 def test_a_killed_training_resumes_to_the_same_weights_and_log(
-    killed_at: int, trained: tuple[Path, Any], tiny: Path, comparisons: Path, tmp_path: Path, monkeypatch: Any
+    killed_at: int, trained: tuple[Path, Any], tiny: Path, comparisons: Path, killed_and_resumed: Any
 ) -> None:
-    from unmask.training import trainer
-
-    class Killed(Exception):
-        pass
-
-    steps: list[int] = []
-    real = trainer.Watcher.on_step_end
-
-    def dies(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
-        steps.append(state.global_step)
-        if len(steps) == killed_at:
-            raise Killed
-        real(self, args, state, control, **given)
-
-    monkeypatch.setattr(trainer.Watcher, "on_step_end", dies)
-    work, scratch = dataclasses.replace(SMALL, resume_every=4), tmp_path / "scratch"
-    scratch.mkdir()
-    with pytest.raises(Killed):
-        work.run(tmp_path / "first", model=tiny, data=comparisons, scratch=scratch)
-    work.run(tmp_path / "second", model=tiny, data=comparisons, scratch=scratch)
-    saved = (killed_at - 1) // 4 * 4
-    assert steps == [*range(1, killed_at + 1), *range(saved + 1, 13)], "it goes on from the last checkpoint"
-    assert weights(tmp_path / "second") == weights(trained[0])
-    assert (tmp_path / "second" / "log.jsonl").read_text() == (trained[0] / "log.jsonl").read_text()
+    work = dataclasses.replace(SMALL, resume_every=4)
+    out, steps = killed_and_resumed(work, killed_at, model=tiny, data=comparisons)
+    assert steps == [*range(killed_at), *range((killed_at - 1) // 4 * 4, 12)], "it goes on from the last checkpoint"
+    assert weights(out) == weights(trained[0])
+    assert (out / "log.jsonl").read_text() == (trained[0] / "log.jsonl").read_text()
 
 
 def test_a_loss_that_is_no_number_stops_it(tiny: Path, comparisons: Path, tmp_path: Path) -> None:
@@ -187,11 +168,3 @@ def test_settings_that_cannot_be_are_refused() -> None:
         with pytest.raises(SettingError, match=setting):
             PreferenceModel(**wrong)
     assert PreferenceModel(steps=3, batch_size=2, tokens_per_example=10).tokens() == 60
-
-
-def test_the_log_is_means_over_windows() -> None:
-    history = [{"step": i, "loss": float(i), "accuracy": 1.0, "margin": 2.0} for i in (1, 2, 3)] + [{"train_loss": 9.0}]
-    assert logged(history, 2) == [
-        {"step": 2, "loss": 1.5, "accuracy": 1.0, "margin": 2.0},
-        {"step": 3, "loss": 3.0, "accuracy": 1.0, "margin": 2.0},
-    ]

@@ -15,7 +15,7 @@ from unmask.core.files import file_digest, read_jsonl, write_jsonl
 from unmask.models import checkpoint
 from unmask.training import rl
 from unmask.training.preference_model import Scorer, load_scalar
-from unmask.training.rl import ReinforcementLearning, arranged, collapse, visible
+from unmask.training.rl import ReinforcementLearning, visible
 from unmask.training.sft import SupervisedFineTuning, step_folder
 
 SMALL = ReinforcementLearning(steps=3, batch_size=8, max_new_tokens=8, learning_rate=3e-3, warmup=1, curve=(2,))
@@ -123,38 +123,25 @@ def test_it_learns_what_is_rewarded(tiny: Path, lessons: Path, tmp_path: Path, m
 
 
 def test_a_killed_training_resumes_to_the_same_weights_and_log(
-    tiny: Path, lessons: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Path, lessons: Path, judge: Path, tmp_path: Path, killed_and_resumed: Any
 ) -> None:
-    from unmask.training import trainer
-
-    class Killed(Exception):
-        pass
-
     work = dataclasses.replace(SMALL, steps=6, curve=(1, 5), resume_every=2)
-    few = tmp_path / "few"
+    whole, few = tmp_path / "whole", tmp_path / "few"
     few.mkdir()
     write_jsonl(few / "train.jsonl", [row for number, row in read_jsonl(lessons / "train.jsonl") if number <= 9])
-    work.run(tmp_path / "whole", model=tiny, data=few, preference_model=judge)
-
-    steps: list[int] = []
-    real = trainer.WatchedTrainer.training_step
-
-    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
-        steps.append(self.state.global_step)
-        if len(steps) == 4:
-            raise Killed
-        return real(self, *args, **kwargs)
-
-    monkeypatch.setattr(trainer.WatchedTrainer, "training_step", dies)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    with pytest.raises(Killed):
-        work.run(tmp_path / "first", model=tiny, data=few, preference_model=judge, scratch=scratch)
-    work.run(tmp_path / "second", model=tiny, data=few, preference_model=judge, scratch=scratch)
+    work.run(whole, model=tiny, data=few, preference_model=judge)
+    out, steps = killed_and_resumed(work, 4, model=tiny, data=few, preference_model=judge)
     assert steps == [0, 1, 2, 3, 2, 3, 4, 5], "it goes on from the last checkpoint"
     for folder in ("", step_folder(1), step_folder(5)):
-        assert weights(tmp_path / "second" / folder) == weights(tmp_path / "whole" / folder), folder
-    assert (tmp_path / "second" / "log.jsonl").read_text() == (tmp_path / "whole" / "log.jsonl").read_text()
+        assert weights(out / folder) == weights(whole / folder), folder
+    assert (out / "log.jsonl").read_text() == (whole / "log.jsonl").read_text()
+
+
+def test_no_training_leaves_the_model_and_an_empty_log(tiny: Path, lessons: Path, judge: Path, tmp_path: Path) -> None:
+    work = dataclasses.replace(SMALL, steps=0, curve=())
+    facts = work.run(tmp_path, model=tiny, data=lessons, preference_model=judge)
+    assert (tmp_path / "log.jsonl").read_text() == "" and facts["tokens"] == 0
+    assert weights(tmp_path) == weights(tiny)
 
 
 def test_a_reference_that_is_another_model_is_refused(
@@ -199,7 +186,7 @@ def test_our_log_probabilities_are_trls(kind: str, foreign: dict[str, Path], les
     policy, tokenizer = checkpoint.load_model(foreign[kind]), checkpoint.load_tokenizer(foreign[kind])
     prompts = [Conversation.of(row["prompt"]) for number, row in read_jsonl(lessons / "train.jsonl") if number <= 8]
     work = dataclasses.replace(SMALL, temperature=0.7)
-    trainer = work._trainer(policy, tokenizer, prompts, Brief(tmp_path), tmp_path, lambda _: None)
+    trainer = work._trainer(policy, tokenizer, prompts, Brief(tmp_path), tmp_path)
     ids = torch.randint(5, 400, (3, 12))
     mask = torch.ones_like(ids)
     mask[0, :4] = 0
@@ -209,38 +196,6 @@ def test_our_log_probabilities_are_trls(kind: str, foreign: dict[str, Path], les
     for mine, other in zip(ours[:2], theirs[:2], strict=True):
         assert mine.shape == other.shape == (3, 5)
         assert torch.allclose(mine, other, atol=1e-4)
-
-
-def rows(steps: int, **last: float) -> list[dict[str, float]]:
-    """A log that ends with other values than it begins with."""
-    first = {"length": 10.0, "distinct": 0.6, "kl": 0.0}
-    return [first] * (steps // 2) + [{**first, **last}] * (steps - steps // 2)
-
-
-@pytest.mark.parametrize(
-    ("log", "said"),
-    [
-        (rows(20), []),
-        (rows(20, length=15.0, distinct=0.4, kl=6.0), []),
-        (rows(20, length=21.0), ["Length"]),
-        (rows(20, length=4.9), ["Length"]),
-        (rows(20, distinct=0.29), ["Diversity"]),
-        (rows(20, kl=10.1), ["KL"]),
-        (rows(2, distinct=0.1, kl=99.0), ["Diversity", "KL"]),
-        (rows(20, length=2.0, distinct=0.02, kl=8.0), ["Length", "Diversity", "KL"]),
-        (rows(1), []),
-        ([], []),
-    ],
-)
-def test_collapse_is_said(log: list[dict[str, float]], said: list[str]) -> None:
-    assert [sentence.partition(":")[0] for sentence in collapse(log)] == said
-
-
-def test_every_prompt_comes_once_a_pass() -> None:
-    prompts = [Conversation.user(str(i)) for i in range(10)]
-    order = arranged(prompts, 25, seed=1)
-    assert sorted(p.text for p in order[:10]) == sorted(p.text for p in order[10:20]) == [str(i) for i in range(10)]
-    assert order == arranged(prompts, 25, seed=1) != arranged(prompts, 25, seed=2)
 
 
 @pytest.mark.parametrize(

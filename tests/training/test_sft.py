@@ -11,16 +11,7 @@ import pytest
 from unmask.core.errors import DataError, TrainingError
 from unmask.core.files import file_digest, read_jsonl, write_jsonl
 from unmask.models.checkpoint import load_tokenizer
-from unmask.training.sft import (
-    IGNORED,
-    LOG_ROWS,
-    Collator,
-    SupervisedFineTuning,
-    arranged,
-    logged,
-    step_folder,
-    tokenized,
-)
+from unmask.training.sft import IGNORED, Collator, SupervisedFineTuning, step_folder, tokenized
 
 SMALL = SupervisedFineTuning(steps=6, batch_size=8, warmup=2, learning_rate=3e-3)
 
@@ -50,12 +41,12 @@ def test_the_log_has_every_step_of_a_short_training(trained: tuple[Path, Any]) -
     assert 0 < max(row["learning_rate"] for row in log) <= SMALL.learning_rate
 
 
-def test_a_long_log_is_means_of_equal_windows() -> None:
-    history = [{"step": i, "loss": float(i), "learning_rate": 1 / i} for i in range(1, 12)]
-    rows = logged([*history, {"step": 11, "train_runtime": 1.0}], every=4)
-    assert [(row["step"], row["loss"]) for row in rows] == [(4, 2.5), (8, 6.5), (11, 10.0)]
-    assert rows[0]["learning_rate"] == 1 / 4
-    assert len(logged(history * 100, every=1100 // LOG_ROWS)) == LOG_ROWS
+def test_a_long_log_has_the_rate_of_each_rows_last_step(tiny: Path, lessons: Path, tmp_path: Path) -> None:
+    work = dataclasses.replace(SMALL, steps=100, batch_size=1, warmup=50, schedule="constant_with_warmup")
+    work.run(tmp_path, model=tiny, data=lessons)
+    log = [row for _, row in read_jsonl(tmp_path / "log.jsonl")]
+    assert [row["step"] for row in log] == [*range(2, 101, 2)]
+    assert log[1]["learning_rate"] == pytest.approx(3 / 50 * work.learning_rate)
 
 
 def test_no_training_has_an_empty_log(tiny: Path, lessons: Path, tmp_path: Path) -> None:
@@ -72,50 +63,19 @@ def test_the_same_settings_give_the_same_weights(
 
 @pytest.mark.parametrize("killed_at", [3, 5, 9, 12])
 def test_a_killed_training_resumes_to_the_same_weights_and_curve(
-    killed_at: int, tiny: Path, lessons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    killed_at: int, tiny: Path, lessons: Path, tmp_path: Path, killed_and_resumed: Any
 ) -> None:
     """Over more than one pass through the rows, and with checkpoints of the curve on both sides of the kill."""
-    from unmask.training import trainer
-
-    class Killed(Exception):
-        pass
-
     work = dataclasses.replace(SMALL, steps=12, curve=(1, 4, 8), resume_every=2)
-    few = tmp_path / "few"
+    whole, few = tmp_path / "whole", tmp_path / "few"
     few.mkdir()
     write_jsonl(few / "train.jsonl", [row for number, row in read_jsonl(lessons / "train.jsonl") if number <= 40])
-    work.run(tmp_path / "whole", model=tiny, data=few)
-
-    steps: list[int] = []
-    real = trainer.WatchedTrainer.training_step
-
-    def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
-        steps.append(self.state.global_step)
-        if len(steps) == killed_at:
-            raise Killed
-        return real(self, *args, **kwargs)
-
-    monkeypatch.setattr(trainer.WatchedTrainer, "training_step", dies)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    with pytest.raises(Killed):
-        work.run(tmp_path / "first", model=tiny, data=few, scratch=scratch)
-    work.run(tmp_path / "second", model=tiny, data=few, scratch=scratch)
-    again_from = (killed_at - 1) // 2 * 2
-    assert steps == [*range(killed_at), *range(again_from, 12)], "it goes on from the last checkpoint"
+    work.run(whole, model=tiny, data=few)
+    out, steps = killed_and_resumed(work, killed_at, model=tiny, data=few)
+    assert steps == [*range(killed_at), *range((killed_at - 1) // 2 * 2, 12)], "it goes on from the last checkpoint"
     for folder in ("", *(step_folder(step) for step in work.curve)):
-        assert weights(tmp_path / "second" / folder) == weights(tmp_path / "whole" / folder), folder
-    assert (tmp_path / "second" / "log.jsonl").read_text() == (tmp_path / "whole" / "log.jsonl").read_text()
-
-
-def test_every_row_is_seen_once_a_pass_and_like_lengths_share_a_batch() -> None:
-    rows = [{"input_ids": [0] * (i % 17 + 1), "row": i} for i in range(400)]
-    order = arranged(rows, batches=100, batch_size=8, seed=1)
-    assert len(order) == 800
-    assert sorted(row["row"] for row in order) == sorted([*range(400)] * 2)
-    spread = [len({len(row["input_ids"]) for row in order[i : i + 8]}) for i in range(0, 800, 8)]
-    assert sum(spread) / len(spread) < 3
-    assert order == arranged(rows, batches=100, batch_size=8, seed=1) != arranged(rows, 100, 8, seed=2)
+        assert weights(out / folder) == weights(whole / folder), folder
+    assert (out / "log.jsonl").read_text() == (whole / "log.jsonl").read_text()
 
 
 def test_a_loss_that_is_no_number_stops_it_and_names_the_step(tiny: Path, lessons: Path, tmp_path: Path) -> None:

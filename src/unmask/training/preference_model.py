@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
-from unmask.core.errors import DataError, ModelError, SettingError
+from unmask.core.errors import ModelError, SettingError
 from unmask.core.files import read_json, write_jsonl
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint
-from unmask.training.sft import LOG_ROWS, _last_checkpoint, arranged
+from unmask.training.rows import arranged, check_fits
 
-Pair = tuple[list[int], list[int]]
-"""Token ids of the conversation with the better answer, and with the worse one."""
+Pair = dict[str, list[int]]
+"""Token ids as TRL names them: "chosen_ids", the conversation with the better answer, and "rejected_ids"."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,100 +68,45 @@ class PreferenceModel(Work):
         scalar head, TrainingError where the loss is no longer a number."""
         import torch
 
+        from unmask.training.trainer import fit, logged
+
         torch.manual_seed(self.seed)  # the head is new
         network, tokenizer = load_scalar(model), checkpoint.load_tokenizer(model)
         network.config.get_text_config().pad_token_id = tokenizer.pad_token_id
         pairs = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
-        folder = scratch or out / "scratch"
-        with progress.bar("training the preference model", self.steps) as advance:
-            trainer = self._trainer(network, tokenizer, pairs, folder, advance)
-            last = _last_checkpoint(scratch)
-            advance(int(last.rpartition("-")[2]) if last else 0)
-            trainer.train(resume_from_checkpoint=last)
-        checkpoint.save(trainer.model, tokenizer, out)
-        if scratch is None:
-            shutil.rmtree(folder, ignore_errors=True)
-        log = logged(trainer.state.log_history, max(1, self.steps // LOG_ROWS))
+        trainer = self._trainer(network, tokenizer, pairs, scratch or out / "scratch")
+        facts = fit(trainer, tokenizer, out, {}, "training the preference model")
+        log = logged(trainer.state.log_history, {name: name for name in ("loss", "accuracy", "margin")})
         write_jsonl(out / "log.jsonl", log)
-        return {
-            "parameters": checkpoint.parameters(network),
-            "device": str(network.device),
-            "dtype": "bfloat16 autocast" if trainer.args.bf16 else "float32",
-            "comparisons": len(pairs),
-            "tokens": int(trainer.state.num_input_tokens_seen),
-            "loss_first": log[0]["loss"],
-            "loss_last": log[-1]["loss"],
-        }
+        return {**facts, "comparisons": len(pairs), "loss_first": log[0]["loss"], "loss_last": log[-1]["loss"]}
 
-    def _trainer(self, network: Any, tokenizer: Any, pairs: list[Pair], scratch: Path, advance: Any) -> Any:
+    def _trainer(self, network: Any, tokenizer: Any, pairs: Sequence[Pair], scratch: Path) -> Any:
+        from unmask.training.trainer import Watched, arguments, check_kept, silence_telemetry
+
         silence_telemetry()
         from datasets import Dataset
-        from transformers.trainer_callback import PrinterCallback
+        from trl.trainer.reward_config import RewardConfig
         from trl.trainer.reward_trainer import RewardTrainer
 
-        from unmask.training.trainer import WatchedTrainer, Watcher
-
-        class WatchedRewardTrainer(WatchedTrainer, RewardTrainer):
+        class WatchedRewardTrainer(Watched, RewardTrainer):
             """RewardTrainer that stops at the first loss that is not a number."""
 
-            compute_loss = RewardTrainer.compute_loss  # pyright: ignore[reportAssignmentType] - self is both
-
-        rows = Dataset.from_list(self._order(pairs))
-        trainer = WatchedRewardTrainer(
-            model=network,
-            args=self._settings(scratch),
-            train_dataset=rows,
-            processing_class=tokenizer,
-            callbacks=[Watcher(advance, tokenizer, {})],
-        )
-        trainer.remove_callback(PrinterCallback)  # it writes to standard output, which belongs to --json
-        kept = len(trainer.train_dataset)  # pyright: ignore[reportArgumentType] - it has a length
-        if kept != len(rows):
-            raise DataError(f"The trainer kept {kept} of {len(rows)} comparisons: nothing may be dropped in silence.")
-        return trainer
-
-    def _settings(self, scratch: Path) -> Any:
-        import torch
-        from trl.trainer.reward_config import RewardConfig
-
-        # TRL turns gradient checkpointing on, and older versions of transformers refuse the option's new name.
-        warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
-        cuda = torch.cuda.is_available()
-        settings = RewardConfig(
-            output_dir=str(scratch),
-            max_length=None,  # by default, longer comparisons are dropped in silence
+        settings = arguments(
+            self,
+            scratch,
+            RewardConfig,
             center_rewards_coefficient=self.centering or None,
-            max_steps=self.steps,
-            per_device_train_batch_size=self.batch_size,
+            max_length=None,  # by default, longer comparisons are dropped in silence
             gradient_accumulation_steps=self.accumulation,
-            learning_rate=self.learning_rate,
-            warmup_steps=min(self.warmup, self.steps // 2),
-            lr_scheduler_type=self.schedule,
-            weight_decay=self.weight_decay,
-            optim=self.optimizer,
-            seed=self.seed,
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
-            logging_steps=1,  # means over more steps would differ after a resumption
-            logging_nan_inf_filter=False,
-            save_strategy="steps",
-            save_steps=self.resume_every,
-            save_total_limit=2,
-            disable_tqdm=True,
-            report_to="none",
-            use_cpu=not cuda,
-            bf16=cuda and torch.cuda.is_bf16_supported(),
-            gradient_checkpointing=False,
-            dataloader_pin_memory=cuda,
         )
-        settings._n_gpu = min(1, settings.n_gpu)  # as in trainer.arguments
-        return settings
-
-    def _order(self, pairs: list[Pair]) -> list[dict[str, list[int]]]:
-        """The comparisons in the order of training; a pair is as long as its longer side."""
-        rows = [{"input_ids": max(pair, key=len), "chosen_ids": pair[0], "rejected_ids": pair[1]} for pair in pairs]
-        order = arranged(rows, self.steps * self.accumulation, self.batch_size, self.seed)
-        return [{"chosen_ids": row["chosen_ids"], "rejected_ids": row["rejected_ids"]} for row in order]
+        order = arranged(pairs, self.steps * self.accumulation, self.batch_size, self.seed, longer_side)
+        trainer = WatchedRewardTrainer(
+            model=network, args=settings, train_dataset=Dataset.from_list(order), processing_class=tokenizer
+        )
+        check_kept(trainer, len(order))
+        return trainer
 
 
 class Scorer:
@@ -249,7 +191,12 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[Pair]:
     prompts = [each.prompt for each in comparisons]
     chosen = encoded(tokenizer, prompts, [Reply(each.chosen) for each in comparisons], context)
     rejected = encoded(tokenizer, prompts, [Reply(each.rejected) for each in comparisons], context)
-    return list(zip(chosen, rejected, strict=True))
+    return [{"chosen_ids": one, "rejected_ids": other} for one, other in zip(chosen, rejected, strict=True)]
+
+
+def longer_side(pair: Pair) -> int:
+    """Tokens of the longer conversation."""
+    return max(map(len, pair.values()))
 
 
 def encoded(tokenizer: Any, prompts: Sequence[Conversation], replies: Sequence[Reply], context: int) -> list[list[int]]:
@@ -258,31 +205,5 @@ def encoded(tokenizer: Any, prompts: Sequence[Conversation], replies: Sequence[R
     heads = chat.encoded(tokenizer, prompts, context)
     tails = chat.reply_ids(tokenizer, [reply.answer for reply in replies])
     for prompt, head, tail in zip(prompts, heads, tails, strict=True):
-        if len(head) + len(tail) > context:
-            raise DataError(
-                f"A prompt and its reply have {len(head)} + {len(tail)} tokens and the preference model's context is "
-                f"{context}: {prompt.text[:80]!r}... Shorten it, drop it, or use a longer context; nothing is cut "
-                "silently."
-            )
+        check_fits(f"{prompt.text[:80]!r}... and its reply", len(head), len(tail), context)
     return [head + tail for head, tail in zip(heads, tails, strict=True)]
-
-
-def logged(history: Sequence[Mapping[str, Any]], every: int) -> list[dict[str, float]]:
-    """Means over `every` steps, from a trainer's log of each step: {"step", "loss", "accuracy", "margin"}."""
-    steps = [entry for entry in history if "loss" in entry]
-    windows = [steps[i : i + every] for i in range(0, len(steps), every)]
-    return [
-        {"step": window[-1]["step"]}
-        | {name: sum(entry[name] for entry in window) / len(window) for name in ("loss", "accuracy", "margin")}
-        for window in windows
-    ]
-
-
-def silence_telemetry() -> None:
-    """Keep TRL from reporting every trainer to the hub; the variable alone is read only once, at the first import."""
-    import os
-
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    from huggingface_hub import constants
-
-    constants.HF_HUB_DISABLE_TELEMETRY = True

@@ -19,30 +19,16 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
-from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.models import chat, checkpoint
-from unmask.training.dpo import check_reference, configured, trained
-from unmask.training.preference_model import Scorer, silence_telemetry
-from unmask.training.sft import step_folder
-
-LONGER = SHORTER = 2.0
-"""Replies of twice, or half, the length they began with: the preference model is being played by length."""
-
-SAMER = 2.0
-"""Half as many different replies as at the start: one reply for everything. (A policy that learns to refuse repeats
-itself too, on the quarter of the prompts that ask for harm: that alone stays well within this.)"""
-
-FAR = 1.0
-"""Nats of KL a token: a token of the policy is on average e times likelier than the defended model would have it, all
-through the reply. The reward of a preference model means little for text so far from what it was trained on."""
-
-WINDOW = 5
-"""Steps whose mean is compared at both ends of a log: single steps are too noisy."""
+from unmask.training.collapse import WINDOW, collapse, mean
+from unmask.training.preference_model import Scorer
+from unmask.training.rows import shuffled
+from unmask.training.sft import check_curve, step_folder
 
 
 class Judge(Protocol):
@@ -95,8 +81,7 @@ class ReinforcementLearning(Work):
             )
         if self.scratchpad != "keep":
             raise SettingError(f"scratchpad={self.scratchpad!r}: the scratchpad can only be kept; write 'keep'.")
-        if any(not 0 < step <= self.steps for step in self.curve):
-            raise SettingError(f"curve={self.curve}: its steps must lie between 1 and steps={self.steps}.")
+        check_curve(self.curve, self.steps)
 
     def prompts(self) -> int:
         """How many prompts it is trained on, in all."""
@@ -109,27 +94,21 @@ class ReinforcementLearning(Work):
     def run(
         self, out: Path, *, model: Path, data: Path, preference_model: Path, scratch: Path | None = None
     ) -> Mapping[str, Any]:
-        """Raises DataError for unusable prompts, TrainingError where a number is none or the reference is another."""
-        import torch
+        """Raises DataError for unusable prompts, TrainingError where a loss is no number or the reference no copy."""
+        from unmask.training.trainer import fit, loaded, untrained
 
-        torch.manual_seed(self.seed)
-        policy, tokenizer = checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
-        room = checkpoint.context_length(policy) - self.max_new_tokens
-        prompts = arranged(usable(tokenizer, data / "train.jsonl", room), self.prompts(), self.seed)
+        policy, tokenizer = loaded(model, self.seed)
+        known = usable(tokenizer, data / "train.jsonl", checkpoint.context_length(policy) - self.max_new_tokens)
         if self.steps == 0:
-            checkpoint.save(policy, tokenizer, out)
-            return {"parameters": checkpoint.parameters(policy), "tokens": 0}
-        with progress.bar("reinforcement learning", self.steps) as advance:
-            place = scratch or out / "scratch"
-            trainer = self._trainer(policy, tokenizer, prompts, Scorer(preference_model), place, advance)
-            trained(trainer, tokenizer, out, place, self.curve, advance)
+            return untrained(policy, tokenizer, out)
+        prompts = shuffled(known, self.prompts(), random.Random(self.seed))
+        trainer = self._trainer(policy, tokenizer, prompts, Scorer(preference_model), scratch or out / "scratch")
+        facts = fit(trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "reinforcement learning")
         log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]
         write_jsonl(out / "log.jsonl", log)
         return {
-            "parameters": checkpoint.parameters(policy),
-            "device": str(policy.device),
+            **facts,
             "prompts": len(prompts),
-            "tokens": int(trainer.state.num_input_tokens_seen),
             "reward_first": mean("reward", log[:WINDOW]),
             "reward_last": mean("reward", log[-WINDOW:]),
             "kl_last": mean("kl", log[-WINDOW:]),
@@ -137,41 +116,30 @@ class ReinforcementLearning(Work):
         }
 
     def _trainer(
-        self, policy: Any, tokenizer: Any, prompts: Sequence[Conversation], judge: Judge, place: Path, advance: Any
+        self, policy: Any, tokenizer: Any, prompts: Sequence[Conversation], judge: Judge, scratch: Path
     ) -> Any:
+        from unmask.training.trainer import arguments, check_reference, silence_telemetry
+
         silence_telemetry()
         from datasets import Dataset
         from trl.trainer.rloo_config import RLOOConfig
 
-        from unmask.training.trainer import Watcher
-
-        settings = configured(
+        settings = arguments(
+            self,
+            scratch,
             RLOOConfig,
-            folder=place,
-            save_steps=self.resume_every,
-            max_steps=self.steps,
-            per_device_train_batch_size=self.batch_size,
             num_generations=self.num_generations,
-            learning_rate=self.learning_rate,
             beta=self.kl,
             max_completion_length=self.max_new_tokens,
             temperature=self.temperature,
-            warmup_steps=min(self.warmup, self.steps // 2),
-            lr_scheduler_type=self.schedule,
-            optim=self.optimizer,
-            weight_decay=self.weight_decay,
-            seed=self.seed,
-            logging_steps=1,
             shuffle_dataset=False,  # the rows are in order already, and a resumed training sees them in the same one
         )
-        curve = {step: place / step_folder(step) for step in self.curve}
         trainer = policy_trainer()(
             model=policy,
             reward_funcs=visible(judge, tokenizer, ends(policy, tokenizer)),
             args=settings,
             train_dataset=Dataset.from_list([{"prompt": prompt.rows()} for prompt in prompts]),
             processing_class=tokenizer,
-            callbacks=[Watcher(advance, tokenizer, curve)],
         )
         check_reference(trainer.model, trainer.ref_model)
         return trainer
@@ -184,14 +152,6 @@ def usable(tokenizer: Any, path: Path, room: int) -> list[Conversation]:
         raise DataError(f"{path} has no rows: there is nothing to train on.")
     chat.encoded(tokenizer, prompts, room)
     return prompts
-
-
-def arranged(prompts: Sequence[Conversation], number: int, seed: int) -> list[Conversation]:
-    """`number` prompts in shuffled passes over all of them, in the order of training."""
-    rng, order = random.Random(seed), list[Conversation]()
-    while len(order) < number:
-        order.extend(rng.sample(prompts, len(prompts)))
-    return order[:number]
 
 
 def ends(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -246,41 +206,15 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def mean(name: str, rows: Sequence[Mapping[str, Any]]) -> float:
-    """Of one metric over rows of a log."""
-    return sum(row[name] for row in rows) / len(rows)
-
-
-def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is wrong with a policy by its log's end, a sentence each: length, diversity, distance. Empty if nothing."""
-    if not log:
-        return []
-    window = max(1, min(WINDOW, len(log) // 2))
-    said: list[str] = []
-    first, last = (mean("length", rows) for rows in (log[:window], log[-window:]))
-    if last > LONGER * first or last < first / SHORTER:
-        said.append(f"Length: replies went from {first:.1f} to {last:.1f} tokens.")
-    varied, same = (mean("distinct", rows) for rows in (log[:window], log[-window:]))
-    if same < varied / SAMER:
-        said.append(f"Diversity: the share of distinct replies fell from {varied:.0%} to {same:.0%}.")
-    far = mean("kl", log[-window:]) / last
-    if far > FAR:
-        said.append(f"KL: {far:.2f} nats a token from the defended model; raise kl or train for fewer steps.")
-    return said
-
-
 def policy_trainer() -> Any:
     """TRL's RLOO trainer, which off a GPU would run the head over every token of the prompts too: half of a step."""
-    import torch
     from trl.trainer.rloo_trainer import RLOOTrainer
 
-    from unmask.training.trainer import WatchedTrainer
+    from unmask.training.trainer import Watched, finite
 
-    class PolicyTrainer(WatchedTrainer, RLOOTrainer):
-        compute_loss = RLOOTrainer.compute_loss
-
+    class PolicyTrainer(Watched, RLOOTrainer):
         def training_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-            if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
+            if not finite(model):
                 raise TrainingError(  # before anything is sampled from them
                     f"The weights are not numbers after training step {self.state.global_step}. Lower the learning "
                     f"rate (now {self.args.learning_rate:g}) and run again."

@@ -11,33 +11,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import random
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.core import progress
 from unmask.core.conversation import Conversation
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.models import chat, checkpoint
+from unmask.training.rows import arranged, check_fits
 
 IGNORED = -100
 """The label that the loss skips."""
 
-MEGABATCH = 50
-"""Batches that are sorted by length together."""
-
-LOG_ROWS = 50
-"""Rows of log.jsonl, about: each is a mean over the steps since the one before."""
+Row = Mapping[str, list[int]]
+"""Token ids: "input_ids" and, as long, "labels"."""
 
 
 def step_folder(step: int) -> str:
     """Where the checkpoint of an intermediate step is, inside a training's result."""
     return f"steps/{step:06d}"
+
+
+def check_curve(curve: Sequence[int], steps: int) -> None:
+    """Raise SettingError unless every step of a curve is one of the training."""
+    if any(not 0 < step <= steps for step in curve):
+        raise SettingError(f"curve={curve}: its steps must lie between 1 and steps={steps}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,109 +64,76 @@ class SupervisedFineTuning(Work):
     def __post_init__(self) -> None:
         if self.steps < 0 or self.batch_size < 1 or self.accumulation < 1 or self.learning_rate <= 0:
             raise SettingError("Training needs steps >= 0, batch_size >= 1, accumulation >= 1 and learning_rate > 0.")
-        if any(not 0 < step <= self.steps for step in self.curve):
-            raise SettingError(f"curve={self.curve}: its steps must lie between 1 and steps={self.steps}.")
+        check_curve(self.curve, self.steps)
 
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
 
     def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
         """Raises DataError for unusable rows, TrainingError where the loss is no longer a number."""
-        import torch
+        from unmask.training.trainer import fit, loaded, logged, untrained
 
-        torch.manual_seed(self.seed)
-        # Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round to nothing.
-        # On a GPU the arithmetic is bfloat16 all the same (autocast).
-        network, tokenizer = checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
+        network, tokenizer = loaded(model, self.seed)
         rows = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
-            checkpoint.save(network, tokenizer, out)
-            write_jsonl(out / "log.jsonl", [])
-            return {"parameters": checkpoint.parameters(network), "tokens": 0}
-        with progress.bar("training", self.steps) as advance:
-            trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch", advance)
-            last = _last_checkpoint(scratch)
-            advance(int(last.rpartition("-")[2]) if last else 0)
-            trainer.train(resume_from_checkpoint=last)
-        checkpoint.save(trainer.model, tokenizer, out)
-        for step in self.curve:
-            # From scratch, which outlives a killed attempt: what was passed before the kill is not trained again.
-            shutil.move(self._curve_folder(scratch or out / "scratch", step), out / step_folder(step))
-        if scratch is None:
-            shutil.rmtree(out / "scratch", ignore_errors=True)
-        log = logged(trainer.state.log_history, max(1, self.steps // LOG_ROWS))
+            return untrained(network, tokenizer, out)
+        trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch")
+        facts = fit(trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "training")
+        history = trainer.state.log_history
+        rates = {entry["step"]: entry["learning_rate"] for entry in history if "learning_rate" in entry}
+        log = [{**row, "learning_rate": rates[row["step"]]} for row in logged(history, {"loss": "loss"})]
         write_jsonl(out / "log.jsonl", log)
-        return {
-            "parameters": checkpoint.parameters(network),
-            "device": str(network.device),
-            "dtype": "bfloat16 autocast" if trainer.args.bf16 else "float32",
-            "examples": len(rows),
-            "tokens": int(trainer.state.num_input_tokens_seen),
-            "loss_first": log[0]["loss"],
-            "loss_last": log[-1]["loss"],
-        }
+        return {**facts, "examples": len(rows), "loss_first": log[0]["loss"], "loss_last": log[-1]["loss"]}
 
-    def _curve_folder(self, scratch: Path, step: int) -> Path:
-        return scratch / "curve" / f"{step:06d}"
-
-    def _trainer(self, network: Any, tokenizer: Any, rows: list[Any], scratch: Path, advance: Any) -> Any:
-        from transformers.trainer_callback import PrinterCallback
-
-        from unmask.training.trainer import WatchedTrainer, Watcher, arguments
+    def _trainer(self, network: Any, tokenizer: Any, rows: Sequence[Row], scratch: Path) -> Any:
+        from unmask.training.trainer import arguments
 
         settings = arguments(
-            folder=scratch,
-            save_steps=self.resume_every,
-            max_steps=self.steps,
-            per_device_train_batch_size=self.batch_size,
+            self,
+            scratch,
             gradient_accumulation_steps=self.accumulation,
-            learning_rate=self.learning_rate,
-            warmup_steps=min(self.warmup, self.steps // 2),
-            lr_scheduler_type=self.schedule,
-            weight_decay=self.weight_decay,
-            optim=self.optimizer,
-            seed=self.seed,
-            logging_steps=1,  # means over more steps would differ after a resumption
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        watcher = Watcher(advance, tokenizer, {step: self._curve_folder(scratch, step) for step in self.curve})
-        order = arranged(rows, self.steps * self.accumulation, self.batch_size, self.seed)
-        trainer = WatchedTrainer(
+        return reply_trainer()(
             model=network,
             args=settings,
-            train_dataset=order,  # pyright: ignore[reportArgumentType] - any sequence will do
+            train_dataset=arranged(rows, self.steps * self.accumulation, self.batch_size, self.seed, row_length),
             data_collator=Collator(tokenizer.pad_token_id),
-            callbacks=[watcher],
         )
-        trainer.remove_callback(PrinterCallback)  # it writes to standard output, which belongs to --json
-        return trainer
 
 
-def _last_checkpoint(scratch: Path | None) -> str | None:
-    """The newest complete trainer checkpoint of an earlier, killed attempt."""
-    if scratch is None:
-        return None
-    found = sorted(scratch.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
-    complete = [folder for folder in found if (folder / "trainer_state.json").is_file()]
-    return str(complete[-1]) if complete else None
+def reply_trainer() -> Any:
+    """The class of trainer that computes logits only where a label asks for them.
+
+    Prompts are most of the tokens, and at toy size the head is most of the work: leaving prompts out of it makes a
+    step a third shorter.
+    """
+    import torch
+
+    from unmask.training.trainer import Watched
+
+    class ReplyTrainer(Watched):
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            """Mean cross-entropy of the labelled tokens."""
+            targets = inputs["labels"][:, 1:]
+            kept = targets != IGNORED
+            head = self.accelerator.unwrap_model(model).get_output_embeddings()
+            hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][kept][None],))
+            try:
+                outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+            finally:
+                hook.remove()
+            total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), targets[kept], reduction="sum")
+            loss = total / (kept.sum() if num_items_in_batch is None else num_items_in_batch)
+            return (loss, outputs) if return_outputs else loss
+
+    return ReplyTrainer
 
 
-def logged(history: Sequence[Mapping[str, Any]], every: int) -> list[dict[str, float]]:
-    """Means over `every` steps, from a trainer's log of each step: {"step", "loss", "learning_rate"} of the last."""
-    steps = [entry for entry in history if "loss" in entry]
-    windows = [steps[i : i + every] for i in range(0, len(steps), every)]
-    return [
-        {
-            "step": window[-1]["step"],
-            "loss": sum(entry["loss"] for entry in window) / len(window),
-            "learning_rate": window[-1]["learning_rate"],
-        }
-        for window in windows
-    ]
-
-
-def tokenized(tokenizer: Any, path: Path, context: int) -> list[dict[str, list[int]]]:
+def tokenized(tokenizer: Any, path: Path, context: int) -> list[Row]:
     """Rows {"input_ids", "labels"}; labels are IGNORED on the prompt and on what is given of the reply.
 
     Raises DataError, never truncates.
@@ -180,7 +148,7 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[dict[str, list[i
         replies.append(_text(row.get("reply"), "reply", where))
     if not prompts:
         raise DataError(f"{path} has no rows: there is nothing to train on.")
-    rows: list[dict[str, list[int]]] = []
+    rows: list[Row] = []
     for start in range(0, len(prompts), 4096):
         batch = slice(start, start + 4096)
         heads = chat.encoded(tokenizer, prompts[batch], context)
@@ -188,11 +156,7 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[dict[str, list[i
         tails = chat.reply_ids(tokenizer, replies[batch])
         for i, (prompt, beginning, tail) in enumerate(zip(heads, begun, tails, strict=True), start + 1):
             head = prompt + beginning
-            if len(head) + len(tail) > context:
-                raise DataError(
-                    f"{path}, line {i} has {len(head)} + {len(tail)} tokens and the model's context is {context}. "
-                    "Shorten it, drop it, or use a longer context; nothing is cut silently."
-                )
+            check_fits(f"{path}, line {i}", len(head), len(tail), context)
             rows.append({"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail})
     return rows
 
@@ -203,23 +167,9 @@ def _text(value: Any, field: str, where: str) -> str:
     return value
 
 
-def arranged(rows: Sequence[Any], batches: int, batch_size: int, seed: int) -> list[Any]:
-    """The rows in the order of training, `batches` * `batch_size` of them, as one single pass.
-
-    Shuffled anew in each pass over the rows; within every MEGABATCH batches, rows of like length share a batch (at
-    toy size padding would be half of the work), and the batches are shuffled again. All of it is decided here by the
-    seed, so that a resumed training sees what an uninterrupted one does.
-    """
-    rng, order = random.Random(seed), list[Any]()
-    while len(order) < batches * batch_size:
-        order.extend(rng.sample(rows, len(rows)))
-    del order[batches * batch_size :]
-    arranged: list[Any] = []
-    for start in range(0, len(order), MEGABATCH * batch_size):
-        block = sorted(order[start : start + MEGABATCH * batch_size], key=lambda row: len(row["input_ids"]))
-        chunks = [block[i : i + batch_size] for i in range(0, len(block), batch_size)]
-        arranged.extend(row for chunk in rng.sample(chunks, len(chunks)) for row in chunk)
-    return arranged
+def row_length(row: Row) -> int:
+    """In tokens, padding aside."""
+    return len(row["input_ids"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,10 +178,10 @@ class Collator:
 
     pad: int
 
-    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
+    def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
         import torch
 
-        longest = math.ceil(max(len(row["input_ids"]) for row in rows) / 8) * 8
+        longest = math.ceil(max(map(row_length, rows)) / 8) * 8
 
         def padded(values: list[list[int]], filler: int) -> Any:
             return torch.tensor([value + [filler] * (longest - len(value)) for value in values])

@@ -1,38 +1,101 @@
-"""What all our trainers share: arguments that work on any machine, a watch for losses that are not numbers, curves.
+"""What all our trainers share: from arguments that work on any machine to a result with its curve and its log.
 
 Imports transformers at the top: import this module only where training begins.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
 
-from unmask.core.errors import TrainingError
+from unmask.core import progress
+from unmask.core.errors import DataError, TrainingError
+from unmask.core.files import write_jsonl
 from unmask.models import checkpoint
-from unmask.training.sft import IGNORED
+
+LOG_ROWS = 50
+"""Rows of log.jsonl, about: each is a mean over the steps since the one before."""
 
 
-def arguments(folder: Path, save_steps: int, **settings: Any) -> TrainingArguments:
-    """TrainingArguments for this machine; a checkpoint to resume from every `save_steps`."""
+class Settings(Protocol):
+    """The settings that every training has."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def schedule(self) -> str: ...
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def resume_every(self) -> int: ...
+
+
+def loaded(model: Path, seed: int) -> tuple[Any, Any]:
+    """The model to train and its tokenizer; torch's seed is set.
+
+    Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round to nothing. On a
+    GPU the arithmetic is bfloat16 all the same (autocast).
+    """
+    torch.manual_seed(seed)
+    return checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
+
+
+def untrained(network: Any, tokenizer: Any, out: Path) -> dict[str, Any]:
+    """The result, and the facts, of a training of no steps."""
+    checkpoint.save(network, tokenizer, out)
+    write_jsonl(out / "log.jsonl", [])
+    return {"parameters": checkpoint.parameters(network), "tokens": 0}
+
+
+def arguments(work: Settings, folder: Path, kind: Any = TrainingArguments, **special: Any) -> Any:
+    """Arguments of class `kind` for this machine, with checkpoints to resume from in `folder`.
+
+    `special` is what only this kind of training asks for. Every step is logged: means over more of them would differ
+    after a resumption (`logged` takes them afterwards).
+    """
+    # TRL turns gradient checkpointing on, and some versions of transformers refuse the option's new name.
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
     cuda = torch.cuda.is_available()
-    found = TrainingArguments(
+    found = kind(
         output_dir=str(folder),
-        save_strategy="steps",
-        save_steps=save_steps,
-        save_total_limit=2,
+        max_steps=work.steps,
+        per_device_train_batch_size=work.batch_size,
+        learning_rate=work.learning_rate,
+        warmup_steps=min(work.warmup, work.steps // 2),
+        lr_scheduler_type=work.schedule,
+        optim=work.optimizer,
+        weight_decay=work.weight_decay,
+        seed=work.seed,
+        logging_steps=1,
         logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=work.resume_every,
+        save_total_limit=2,
         disable_tqdm=True,
         report_to="none",
         use_cpu=not cuda,
         bf16=cuda and torch.cuda.is_bf16_supported(),
+        gradient_checkpointing=False,
         dataloader_pin_memory=cuda,
-        **settings,
+        **special,
     )
     # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees, under the same key.
     # Several GPUs are several processes, started by Accelerate.
@@ -40,33 +103,16 @@ def arguments(folder: Path, save_steps: int, **settings: Any) -> TrainingArgumen
     return found
 
 
-class WatchedTrainer(Trainer):
-    """Trainer that computes logits only where a label asks for them, and stops at the first loss that is no number,
-    before it reaches the weights."""
+def silence_telemetry() -> None:
+    """Keep TRL from reporting every trainer to the hub; the variable alone is read only once, at the first import."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    from huggingface_hub import constants
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> Any:
-        """Mean cross-entropy of the labelled tokens.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
 
-        Prompts are most of the tokens, and at toy size the head is most of the work: leaving prompts out of it makes
-        a step a third shorter.
-        """
-        targets = inputs["labels"][:, 1:]
-        kept = targets != IGNORED
-        head = self.accelerator.unwrap_model(model).get_output_embeddings()
-        hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][kept][None],))
-        try:
-            outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
-        finally:
-            hook.remove()
-        total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), targets[kept], reduction="sum")
-        loss = total / (kept.sum() if num_items_in_batch is None else num_items_in_batch)
-        return (loss, outputs) if return_outputs else loss
+
+class Watched(Trainer):
+    """Put in front of any trainer: it stops at the first loss that is no number, before that reaches the weights."""
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         loss = super().training_step(*args, **kwargs)
@@ -89,7 +135,7 @@ class Watcher(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.advance(1)
         model = kwargs["model"]
-        if control.should_save and not all(bool(torch.isfinite(w).all()) for w in model.parameters()):
+        if control.should_save and not finite(model):
             raise TrainingError(
                 f"The weights are not numbers after training step {state.global_step}. The last good checkpoint is "
                 f"kept in {args.output_dir}; lower the learning rate (now {args.learning_rate:g}) and run again."
@@ -101,3 +147,77 @@ class Watcher(TrainerCallback):
             shutil.rmtree(folder, ignore_errors=True)
             checkpoint.save(model, self.tokenizer, unfinished)
             unfinished.rename(folder)
+
+
+def finite(model: Any) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(torch.isfinite(weight).all()) for weight in model.parameters())
+
+
+def check_kept(trainer: Any, comparisons: int) -> None:
+    """Raise DataError where TRL has dropped rows, as it does with those that it finds too long."""
+    kept = len(trainer.train_dataset)
+    if kept != comparisons:
+        raise DataError(f"The trainer kept {kept} of {comparisons} comparisons: nothing may be dropped in silence.")
+
+
+def check_reference(policy: Any, reference: Any) -> None:
+    """Raise TrainingError unless the reference has the very weights of the policy.
+
+    TRL reads the reference from where the policy's config says that it came from, and not from the policy itself.
+    """
+    ours, theirs = policy.state_dict(), reference.state_dict()
+    other = [name for name in ours if name not in theirs or not torch.equal(ours[name], theirs[name])]
+    if other or len(ours) != len(theirs):
+        raise TrainingError(
+            f"The reference is not the model being defended: {len(other)} of {len(ours)} tensors differ "
+            f"({', '.join(other[:3])}). Give the model as a folder that holds it, and leave that folder alone."
+        )
+
+
+def fit(trainer: Any, tokenizer: Any, out: Path, curve: Mapping[int, str], label: str) -> dict[str, Any]:
+    """Train, from the last checkpoint of a killed attempt if there is one, and write the model to `out`.
+
+    `curve` says where in `out` the model after a step goes; `label` names the bar. Returns the facts of any training.
+    """
+    place = Path(trainer.args.output_dir)
+    trainer.remove_callback(PrinterCallback)  # it writes to standard output, which belongs to --json
+    with progress.bar(label, trainer.args.max_steps) as advance:
+        trainer.add_callback(Watcher(advance, tokenizer, {step: place / folder for step, folder in curve.items()}))
+        last = last_checkpoint(place)
+        advance(int(last.rpartition("-")[2]) if last else 0)
+        trainer.train(resume_from_checkpoint=last)
+    checkpoint.save(trainer.model, tokenizer, out)
+    for folder in curve.values():
+        # From scratch, which outlives a killed attempt: what was passed before the kill is not trained again.
+        shutil.move(place / folder, out / folder)
+    if place == out / "scratch":
+        shutil.rmtree(place, ignore_errors=True)
+    return {
+        "parameters": checkpoint.parameters(trainer.model),
+        "device": str(trainer.model.device),
+        "dtype": "bfloat16 autocast" if trainer.args.bf16 else "float32",
+        "tokens": int(trainer.state.num_input_tokens_seen),
+    }
+
+
+def last_checkpoint(scratch: Path) -> str | None:
+    """The newest complete trainer checkpoint of an earlier, killed attempt."""
+    found = sorted(scratch.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
+    complete = [folder for folder in found if (folder / "trainer_state.json").is_file()]
+    return str(complete[-1]) if complete else None
+
+
+def logged(history: Sequence[Mapping[str, Any]], metrics: Mapping[str, str], rows: int = LOG_ROWS) -> list[Any]:
+    """About `rows` rows of log.jsonl, {"step", metric: mean}, from a trainer's log of each step.
+
+    `metrics` maps our names to the trainer's. A row is a mean over equally many steps; only the last may have fewer.
+    """
+    steps = [entry for entry in history if all(theirs in entry for theirs in metrics.values())]
+    every = max(1, len(steps) // rows)
+    windows = [steps[i : i + every] for i in range(0, len(steps), every)]
+    return [
+        {"step": window[-1]["step"]}
+        | {ours: sum(entry[theirs] for entry in window) / len(window) for ours, theirs in metrics.items()}
+        for window in windows
+    ]
