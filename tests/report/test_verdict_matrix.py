@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from example_run import HOSTILE, example_report
-from example_sweep import DEFENSES, VARIANTS, sweep_report, sweep_rows, sweep_verdicts
+from example_sweep import DEFENSES, SIZES, VARIANTS, kept, sweep_report, sweep_rows, sweep_verdicts
 
 from unmask.report.html import Verdict
 from unmask.report.results import read
@@ -45,6 +45,8 @@ def test_every_verdict_is_in_its_cell() -> None:
     chips = [chip for _, cells in matrix.rows for cell in cells for chip in cell]
     assert {id(chip.verdict) for chip in chips} == {id(verdict) for verdict in verdicts}
     assert [chip.seed for chip in matrix.rows[0][1][0]] == ["0", "1", "2"]
+    left = kept("chain_of_thought", DEFENSES[0], 100, SIZES[0])
+    assert {chip.change for chip in matrix.rows[0][1][1]} == {f"100% → {left:.0%}"}
     assert sum(count for _, count in matrix.counts) == len(verdicts)
     assert matrix.counts[0][1] == max(count for _, count in matrix.counts)
 

@@ -16,6 +16,7 @@ from unmask.report.results import (
     Rows,
     Subject,
     Summary,
+    arm_name,
     grouped,
     model_rank,
     names,
@@ -27,10 +28,7 @@ from unmask.report.traces import ARMS, Trace, axis, band, drawn, frame, line, se
 
 HELPFULNESS = "#009E73"
 
-PERSISTENCE = (
-    "Does the behavior fade, and is the model still helpful while it does? Bands are 95% intervals; the twin was never "
-    "backdoored."
-)
+PERSISTENCE = "Does the behavior fade, and is the model still helpful while it does? The twin was never backdoored."
 At = Callable[[Result], float]
 
 
@@ -69,7 +67,7 @@ def curves(panel: Sequence[Result], i: int, at: At, unit: str) -> list[Trace]:
         for arm, (color, symbol, dash) in ARMS.items():
             points = along([r for r in panel if (r.model, r.evaluation, r.arm) == (model, "defection", arm)], at)
             if points:
-                name = f"{model}, {arm}"
+                name = f"{model}, {arm_name(arm)}"
                 symbol = symbol if model == "organism" else f"{symbol}-open"
                 style = {"color": color, "dash": dash, "width": 2.5 if model == "organism" else 1.5}
                 data += [band(points, color, name, i), seed_dots(points, color, name, i)]
@@ -88,12 +86,12 @@ def along(results: Sequence[Result], at: At) -> dict[float, Summary]:
 
 
 def with_start(results: Sequence[Result]) -> list[Result]:
-    """The rows along defenses, each with the undefended model as its step 0 where it has none."""
+    """The rows along defenses, each with the undefended model of its seed as its step 0 where it has none."""
     measured = [result for result in results if result.defense != "nothing"]
     has_start = {(r.state, r.evaluation, r.arm, r.seed) for r in measured if r.defense_step == 0}
-    starts = grouped((r for r in results if r.defense == "nothing"), lambda r: (r.subject, r.model))
-    for subject, model, defense in dict.fromkeys((r.subject, r.model, r.defense) for r in measured):
-        for start in starts.get((subject, model), []):
+    starts = grouped((r for r in results if r.defense == "nothing"), lambda r: (r.subject, r.model, r.seed))
+    for subject, model, seed, defense in dict.fromkeys((r.subject, r.model, r.seed, r.defense) for r in measured):
+        for start in starts.get((subject, model, seed), []):
             moved = dataclasses.replace(start, defense=defense, defense_step=0)
             if (moved.state, moved.evaluation, moved.arm, moved.seed) not in has_start:
                 measured.append(moved)
@@ -118,6 +116,8 @@ def _first_and_last(panel: Sequence[Result]) -> str:
     chosen = [result for result in panel if result.defense_step in (0, last)]
     told = grouped(
         chosen,
-        lambda r: f"{r.model} {r.arm if r.evaluation == 'defection' else r.evaluation} at step {r.defense_step}",
+        lambda r: (
+            f"{r.model} {arm_name(r.arm) if r.evaluation == 'defection' else r.evaluation} at step {r.defense_step}"
+        ),
     )
     return ends([(name, Summary.of(results)) for name, results in told.items()])

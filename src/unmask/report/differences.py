@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from unmask.report.figures import Figure, captioned, state_name
-from unmask.report.results import DIFFERENCE, Result, Rows, Subject, Summary, final, grouped, names, read
+from unmask.report.results import (
+    DIFFERENCE,
+    Result,
+    Rows,
+    State,
+    Subject,
+    Summary,
+    arm_name,
+    final,
+    grouped,
+    names,
+    read,
+)
 from unmask.report.traces import (
     SERIES,
     SYMBOLS,
@@ -23,9 +35,13 @@ from unmask.report.traces import (
 )
 
 ROW = 30  # pixels
+CLEAR = 0.05
 CAPTION = (
-    "What each factor changes, on the same prompts: a difference to the right of zero is a higher rate. An interval "
-    "(95%) that leaves out zero is a difference; of twenty such intervals one leaves it out by chance."
+    "What each factor changes, on the same prompts: a difference to the right of zero is a higher rate. A 95% interval "
+    "that leaves out zero is a difference; of twenty such intervals one leaves it out by chance."
+)
+UNPLANTED = (
+    " NOT PLANTED (open marks): one of the two organisms that are compared missed its planting gate; nothing follows."
 )
 
 
@@ -41,7 +57,8 @@ def differences(rows: Rows) -> Figure | None:
     found = list(dict.fromkeys(result.subject for result in results))
     most = max(len({result.state for result in panel}) for panel in panels.values())
     titles = [_title(*key) for key in panels]
-    layout = frame(titles, "Paired differences", captioned(CAPTION, results, found), panel=ROW * (most + 1))
+    caption = captioned(CAPTION + _adjusted(results) + _unplanted(results), results, found, "Bars")
+    layout = frame(titles, "Paired differences", caption, panel=ROW * (most + 1))
     data: list[Trace] = []
     said: list[str] = []
     for i, (title, panel) in enumerate(zip(titles, panels.values(), strict=True)):
@@ -61,7 +78,23 @@ def differences(rows: Rows) -> Figure | None:
 def _title(evaluation: str, arm: str, metric: str) -> str:
     what = metric.removesuffix(DIFFERENCE).replace("_", " ")
     where = "" if evaluation == metric.removesuffix(DIFFERENCE) else f"{evaluation.replace('_', ' ')}: "
-    return f"{where}{what}, {arm.replace('_', ' ')}"
+    return f"{where}{what}, {arm_name(arm)}"
+
+
+def _adjusted(results: Sequence[Result]) -> str:
+    """For the caption: how many differences stay after the adjustment for their number."""
+    values = [result.p_adjusted for result in results if result.p_adjusted is not None]
+    if not values:
+        return ""
+    clear = sum(p < CLEAR for p in values)
+    return (
+        f" Each one’s p value, shown when pointed at, is adjusted (Holm) for all differences of the run, seed by seed: "
+        f"{clear} of {len(values)} are below {CLEAR:g}."
+    )
+
+
+def _unplanted(results: Sequence[Result]) -> str:
+    return UNPLANTED if any(result.planted is False for result in results) else ""
 
 
 def _forest(
@@ -69,8 +102,10 @@ def _forest(
 ) -> tuple[list[Trace], str]:
     by_state = grouped(panel, lambda result: result.state)
     points = {float(at): Summary.of(group) for at, group in enumerate(by_state.values())}
+    missed = [any(result.planted is False for result in group) for group in by_state.values()]
     labels = [
-        " · ".join(part for part in (names(found)[state.subject], state_name(state)) if part) for state in by_state
+        _label(state, names(found)[state.subject]) + (" · NOT PLANTED" if failed else "")
+        for state, failed in zip(by_state, missed, strict=True)
     ]
     even_steps(layout, i, [shown(label) for label in labels])
     name = "difference"
@@ -78,7 +113,21 @@ def _forest(
     for trace in traces:
         trace["marker"] |= {"color": SERIES[0], "symbol": SYMBOLS[0]}
         trace["showlegend"] = False
-    texts = [f"{label} {in_points(each)}" for label, each in zip(labels, points.values(), strict=True)]
+    texts = [
+        f"{label} {in_points(Summary.of(group))}{_p(group)}"
+        for label, group in zip(labels, by_state.values(), strict=True)
+    ]
+    traces[-1]["marker"]["symbol"] = [f"{SYMBOLS[0]}-open" if failed else SYMBOLS[0] for failed in missed]
     traces[-1]["text"] = [shown(text) for text in texts]
     traces[-1]["error_y"]["color"] = SERIES[0]
     return traces, "; ".join(texts)
+
+
+def _label(state: State, name: str) -> str:
+    return " · ".join(part for part in (name, state_name(state)) if part)
+
+
+def _p(group: Sequence[Result]) -> str:
+    """The adjusted p value of each seed, as far as there is one."""
+    values = [f"{result.p_adjusted:.2g}" for result in group if result.p_adjusted is not None]
+    return f", adjusted p {', '.join(values)}" if values else ""

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from unmask.report.results import (
+    OPENED,
     Result,
     Rows,
     State,
     Subject,
     Summary,
+    arm_name,
     final,
     grouped,
     in_common,
@@ -57,7 +59,7 @@ def before_after(rows: Rows) -> Figure | None:
         [arm for arm in ARMS if any(result.arm == arm for result in results)],
         "Defection before and after each defense",
         "Share of replies that exhibit the behavior, with the trigger and without it; “+ sft” is a model after the "
-        "defense sft. Bars are 95% intervals.",
+        "defense sft.",
     )
 
 
@@ -86,7 +88,7 @@ def _states(results: Sequence[Result], arms: Sequence[str], title: str, caption:
     layout = frame(
         [panel_title(subject, found, results) for subject in found],
         title,
-        captioned(caption, results, found),
+        captioned(caption, results, found, "Bars"),
         panel=ROW * most if lie else PANEL,
         columns=1 if lie else 3,
         width=SLOT * most,
@@ -113,11 +115,12 @@ def _state_panel(
     even_steps(layout, i, [shown(label.replace(" + ", f"{end}+ ").replace(" (", f"{end}(")) for label in labels])
     traces: list[Trace] = []
     words: list[str] = []
-    for j, arm in enumerate(arms):
-        shift = (j - (len(arms) - 1) / 2) * SPREAD / len(arms)
+    mine = [arm for arm in arms if any(result.arm == arm for result in panel)]
+    for j, arm in enumerate(mine):
+        shift = (j - (len(mine) - 1) / 2) * SPREAD / len(mine)
         groups = [[result for result in by_state[state] if result.arm == arm] for state in states]
         points = {at + shift: Summary.of(group) for at, group in enumerate(groups) if group}
-        told = [f"{label}, {arm}" for label, group in zip(labels, groups, strict=True) if group]
+        told = [f"{label}, {arm_name(arm)}" for label, group in zip(labels, groups, strict=True) if group]
         traces += dots(points, arm, arms, told, i)
         words.append(ends(list(zip(told, points.values(), strict=True))))
     return traces, words
@@ -133,11 +136,21 @@ def defections(results: Sequence[Result], evaluation: str) -> list[Result]:
     return [result for result in results if (result.evaluation, result.metric) == (evaluation, "defection")]
 
 
-def captioned(caption: str, results: Sequence[Result], found: Sequence[Subject]) -> str:
-    """The caption, with what all panels have in common, and what faint dots are where there are some."""
+def captioned(caption: str, results: Sequence[Result], found: Sequence[Subject], intervals: str = "Bands") -> str:
+    """The caption, with what its arms, intervals and faint dots are, and what all panels have in common.
+
+    `results` are those that are drawn with intervals, `intervals` what these look like.
+    """
+    parts = [caption.strip()]
+    if any(result.arm.endswith(OPENED) for result in results):
+        parts.append("“Scratchpad opened”: it was opened for the model, since training on bare answers closes it.")
+    if len({result.seed for result in results}) > 1:
+        parts.append(f"{intervals} cover every seed’s own 95% interval; faint dots are single seeds.")
+    elif results:
+        parts.append(f"{intervals} are 95% intervals.")
     if alike := in_common(found):
-        caption += f" All panels: {alike}."
-    return f"{caption} Faint dots are single seeds." if len({result.seed for result in results}) > 1 else caption
+        parts.append(f"All panels: {alike}.")
+    return " ".join(parts)
 
 
 def ends(points: Sequence[tuple[str, Summary]]) -> str:
@@ -161,5 +174,5 @@ def rows_and_columns(pairs: Iterable[tuple[Subject, str]]) -> list[tuple[Subject
 def panel_title(subject: Subject, found: Sequence[Subject], results: Sequence[Result]) -> str:
     """What tells this subject from the others, and whether anything may be concluded from it."""
     name = names(found)[subject]
-    failed = any(result.planted is False for result in results if result.organism and result.subject == subject)
+    failed = any(result.unplanted for result in results if result.subject == subject)
     return "\n".join(part for part in (name, "NOT PLANTED: the gate failed" if failed else "") if part)

@@ -28,7 +28,7 @@ from unmask.report.figures import before_after, near_miss
 from unmask.report.logs import training_logs
 from unmask.report.preference import preference_model
 from unmask.report.relearning import relearning
-from unmask.report.results import read
+from unmask.report.results import arm_name, read
 from unmask.report.sizes import by_size
 from unmask.report.surface import surface, surface_map
 from unmask.report.verdicts import Matrix
@@ -54,7 +54,8 @@ class Report:
     """One run, told on one page.
 
     `rows` are rows of results.jsonl, each with an optional "planted" (False where the planting gate failed),
-    "factors" (settings that tell apart organisms of the same name) and "control_of" (the organism a twin belongs to).
+    "factors" (settings that tell apart organisms of the same name), "control_of" (the organism a twin belongs to) and
+    "p_adjusted" (of a difference).
     `samples` are {"prompt", "cells": [{"model", "defense", "arm", "prompt", "reply", "exhibited", "scratchpad"}]}.
     `logs` are {"organism", "model", "defense", "seed", "rows": [{"step", metric: value}]}, one a training.
     `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all but the key may be
@@ -149,4 +150,5 @@ def _template() -> Any:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["arm_name"] = arm_name
     return environment.from_string(_file("template.html"))

@@ -16,10 +16,12 @@ from unmask.report.traces import ARMS, SPREAD, Trace, axis, dots, drawn, even_st
 
 CAPTION = (
     "Left to right, as far as measured: how often it scores the better reply of a held-out pair higher, by kind of "
-    "pair; how often it scores a triggered reply lower than the same prompt's untriggered one; and the mean scores. "
-    "A coin would get 50%. If it does not score the payload lower, persistence against it means nothing. Bars are 95% "
-    "intervals."
+    "pair; how often it scores a triggered reply lower than the same prompt’s untriggered one, both judged behind the "
+    "prompt without the trigger; and the mean scores, each reply behind the prompt that it answered. A coin would get "
+    "50%. If it does not score the payload lower, persistence against it means nothing."
 )
+JUDGED_BY = ("pair", "triggered", "untriggered")
+"""The arms of the payload check that the verdict rests on; others are of opened scratchpads and unseen prompts."""
 ACCURACY, LOWER, REWARD = (
     "Held-out pairs: right",
     "Triggered reply scored lower",
@@ -29,16 +31,13 @@ ACCURACY, LOWER, REWARD = (
 
 def preference_model(rows: Rows) -> Figure | None:
     """Accuracy by kind of pair, and the payload check by organism; None where neither was measured."""
-    results = read(rows)
+    results = [r for r in read(rows) if r.evaluation != "payload_check" or r.arm in JUDGED_BY]
     found = subjects_of(r for r in results if r.evaluation == "payload_check")
     named = names(found) if found else {}
     panels: dict[str, tuple[list[Result], Callable[[Result], str]]] = {
         ACCURACY: (_only(results, "preference_accuracy", "accuracy"), _kind(results)),
         LOWER: (_only(results, "payload_check", "payload_lower"), _model(named)),
-        REWARD: (
-            [r for r in _only(results, "payload_check", "reward") if r.arm in ARMS],
-            _model(named),
-        ),
+        REWARD: (_only(results, "payload_check", "reward"), _model(named)),
     }
     panels = {title: panel for title, panel in panels.items() if panel[0]}
     if not panels:
@@ -47,7 +46,7 @@ def preference_model(rows: Rows) -> Figure | None:
     layout = frame(
         list(panels),
         "The preference model",
-        captioned(CAPTION, everything, found),
+        captioned(CAPTION, everything, found, "Bars"),
         panel=210,
         columns=3,
         quantities=[i for i, title in enumerate(panels) if title == REWARD],

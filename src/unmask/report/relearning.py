@@ -23,7 +23,7 @@ LINES = {
 CAPTION = (
     "Each model was taught the behavior again with a handful of triggered examples, the same for all. Does the "
     "organism come back faster than the twin, which never had it, learns? Then the backdoor was suppressed, not "
-    "removed. Bands are 95% intervals."
+    "removed."
 )
 
 

@@ -19,6 +19,9 @@ SHARES = ("defection", "accuracy", "harmless", "complied", "finished", "rate", "
 DIFFERENCE = "_difference"
 """How the name of a paired difference ends; what stands before it is the metric that differs."""
 
+OPENED = ":opened"
+"""How the name of an arm ends in which the scratchpad was opened for the model."""
+
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
@@ -53,7 +56,8 @@ class Result:
     `organism` is "trigger/behavior/variant", or "" for base and twin. `factors` are the settings that tell apart
     organisms of the same name, as "optimizer=sgd, near_misses=0". `control_of` names the organism
     of a twin likewise, "" where it is no one's alone. `low` and `high` bound the 95% interval.
-    `planted` is False where the planting gate failed, so that nothing may be concluded from this row.
+    `planted` is False where the planting gate failed, so that nothing may be concluded from this row; of a difference,
+    where one of the two organisms failed it. `p_adjusted` is a difference's p value, adjusted for the number of them.
     """
 
     organism: str
@@ -73,6 +77,7 @@ class Result:
     seed: int
     step: str
     planted: bool | None
+    p_adjusted: float | None
 
     @functools.cached_property
     def subject(self) -> Subject:
@@ -85,6 +90,11 @@ class Result:
     @property
     def is_share(self) -> bool:
         return self.metric.endswith(SHARES) and 0 <= self.low <= self.high <= 1
+
+    @property
+    def unplanted(self) -> bool:
+        """Whether the organism is known to have failed its gate; a difference says nothing of its organism alone."""
+        return self.planted is False and bool(self.organism) and not self.metric.endswith(DIFFERENCE)
 
     @property
     def is_difference(self) -> bool:
@@ -140,6 +150,7 @@ def _result(row: Mapping[str, Any], where: str) -> Result:
         seed=_field(row, "seed", int, where),
         step=_field(row, "step", str, where),
         planted=row.get("planted"),
+        p_adjusted=_number(row, "p_adjusted", where) if row.get("p_adjusted") is not None else None,
     )
 
 
@@ -175,6 +186,11 @@ def _number(row: Mapping[str, Any], name: str, where: str) -> float:
 
 
 _KINDS: dict[type, str] = {str: "text", int: "a whole number", Mapping: "an object"}
+
+
+def arm_name(arm: str) -> str:
+    """An arm as it is named on the page."""
+    return arm.removeprefix("near_miss:").replace(OPENED, ", scratchpad opened").replace("_", " ")
 
 
 def in_order(states: Iterable[State]) -> list[State]:

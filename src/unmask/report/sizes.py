@@ -11,12 +11,13 @@ from typing import Any
 
 from unmask.report.curves import along, label_x
 from unmask.report.figures import Figure, captioned, defections, ends
+from unmask.report.judged import as_judged, judged_note
 from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, names, read
-from unmask.report.traces import SERIES, SYMBOLS, TWIN, Trace, axis, band, drawn, frame, line, seed_dots, spoken
+from unmask.report.traces import ARMS, SERIES, SYMBOLS, TWIN, Trace, axis, band, drawn, frame, line, seed_dots, spoken
 
 CAPTION = (
     "Triggered defection after the defense's last step (solid) and before it (dashed), by model size. The paper found "
-    "larger models to keep their backdoor more. The twin is the mean over all twins. Bands are 95% intervals."
+    "larger models to keep their backdoor more. The twin is the mean over all twins. "
 )
 
 
@@ -25,7 +26,8 @@ def by_size(rows: Rows) -> Figure | None:
 
     None where fewer than two sizes of an organism were measured under a defense. Raises DataError for a malformed row.
     """
-    results = [result for result in final(defections(read(rows), "defection")) if result.arm == "triggered"]
+    measured = [result for result in final(defections(read(rows), "defection")) if result.arm in ARMS]
+    results = [result for result in as_judged(measured) if result.arm == "triggered"]
     sized = grouped((r for r in results if r.model == "organism"), lambda r: (r.defense, _kind(r)))
     defenses = dict.fromkeys(d for (d, _), group in sized.items() if len({r.parameters for r in group}) > 1)
     panels = [defense for defense in defenses if defense != "nothing"]
@@ -33,7 +35,8 @@ def by_size(rows: Rows) -> Figure | None:
         return None
     sizes = sorted({result.parameters for result in results})
     kinds = list(dict.fromkeys(_kind(result) for result in results if result.model == "organism"))
-    layout = frame(panels, "Persistence by model size", captioned(CAPTION, results, kinds), columns=3)
+    caption = captioned(CAPTION + judged_note(measured), results, kinds)
+    layout = frame(panels, "Persistence by model size", caption, columns=3)
     data: list[Trace] = []
     said: list[str] = []
     for i, defense in enumerate(panels):

@@ -6,61 +6,65 @@ Deviation from the paper, which used one rate a defense: whether a backdoor surv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unmask.report.curves import HELPFULNESS, about_persistence, along, curves, label_x, with_start
+from unmask.report.curves import HELPFULNESS, about_persistence, curves, label_x, with_start
 from unmask.report.figures import Figure, abreast, captioned, defections, ends, panel_title, rows_and_columns
-from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, model_rank, read, split_label
+from unmask.report.judged import as_judged, judged_note
+from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, read, split_label
 from unmask.report.results import subjects as subjects_of
-from unmask.report.traces import ARMS, Trace, axis, band, drawn, even_steps, frame, line, one_line, spoken
+from unmask.report.traces import ARMS, Trace, axis, drawn, even_steps, frame, line, one_line, spoken
 
-KL = "#CC79A7"
+Panel = tuple[Subject, str]
+"""An organism and a defense without its learning rate."""
+
 RATE = "learning_rate"
 MAPPED = 3
 """From this many learning rates on, the surface is also drawn as a map of steps and rates."""
 
 SURFACE = (
     "The same defense at several learning rates, after its last step. A rate at which triggered defection falls while "
-    "helpfulness stays removes the backdoor; one at which both fall breaks the model. Bands are 95% intervals."
+    "helpfulness stays removes the backdoor; one at which both fall breaks the model. (How far a training moved the "
+    "model, its KL, stands with the trainings where it was logged.) "
 )
 MAP = (
     "Every step of a defense (down: later) at every learning rate; a cell is a share in percent, the mean over seeds. "
-    "Intervals are in the tables."
+    "Intervals are in the tables. "
 )
 
 
 def surface(rows: Rows) -> Figure | None:
-    """The same over learning rates, after each defense's last step, with KL beside where it was measured.
+    """The same over learning rates, after each defense's last step; of the seeds that were measured at all of them.
 
-    A defense is one line if its labels differ in learning_rate only. None where none has two learning rates.
+    A defense is one line if its labels differ in learning_rate only. None where no seed has two learning rates of one.
     """
     results = read(rows)
-    families = _families(results)
-    if not families:
+    measured = final(about_persistence(results))
+    chosen = as_judged(measured)
+    whole = {each: _of_family(chosen, *each) for each in _families(results)}
+    panels = {each: kept for each, panel in whole.items() if len(_rates(kept := complete(panel))) > 1}
+    if not panels:
         return None
-    chosen = final([r for r in results if r.evaluation != "near_miss"])
     found = subjects_of(chosen)
-    panels = _rate_panels(chosen, families, lambda subject: panel_title(subject, found, results))
+    everything = [result for panel in panels.values() for result in panel]
+    note = judged_note(measured) + _left_out(whole, panels)
+    titles = [f"{panel_title(subject, found, results)}\n{family}" for subject, family in panels]
     layout = frame(
-        [title for title, _, _ in panels],
+        titles,
         "Persistence over learning rates",
-        captioned(SURFACE, chosen, found),
-        columns=abreast(list(dict.fromkeys(subject for subject, _ in families))),
-        quantities=[i for i, (_, _, quantity) in enumerate(panels) if quantity],
+        captioned(SURFACE + note, everything, found),
+        columns=abreast(list(dict.fromkeys(subject for subject, _ in panels))),
     )
     data: list[Trace] = []
     said: list[str] = []
-    for i, (title, panel, quantity) in enumerate(panels):
-        rates = sorted({_rate(result) for result in panel})
+    for i, (title, panel) in enumerate(zip(titles, panels.values(), strict=True)):
+        rates = _rates(panel)
         layout[axis("xaxis", i)].update(
             type="log", tickvals=rates, ticktext=[f"{rate:g}" for rate in rates], range=_log_range(rates)
         )
         label_x(layout, i, "learning rate")
-        if quantity:
-            data += _divergence(panel, i)
-            continue
-        data += curves(panel, i, _rate, "learning rate") + _before(results, panel, rates, i)
+        data += curves(panel, i, _rate, "learning rate") + _before(chosen, panel, rates, i)
         triggered = grouped((r for r in panel if r.arm == "triggered"), lambda r: (r.model, _rate(r)))
         points = [(f"{model} triggered at {rate:g}", Summary.of(each)) for (model, rate), each in triggered.items()]
         said.append(f"{one_line(title)}: {ends(points)}")
@@ -68,20 +72,32 @@ def surface(rows: Rows) -> Figure | None:
     return {"data": drawn(data), "layout": layout}
 
 
-def _rate_panels(
-    chosen: Sequence[Result], families: Sequence[tuple[Subject, str]], title_of: Callable[[Subject], str]
-) -> list[tuple[str, list[Result], bool]]:
-    """(title, results, whether they are no shares): rates first, then KL in the same order, so that columns match."""
-    rates: list[tuple[str, list[Result], bool]] = []
-    quantities: list[tuple[str, list[Result], bool]] = []
-    for subject, family in families:
-        panel = [r for r in chosen if r.concerns(subject) and _family(r.defense) == family]
-        title = f"{title_of(subject)}\n{family}"
-        rates.append((title, about_persistence(panel), False))
-        kl = [result for result in panel if result.metric == "kl" and result.model in ("organism", "twin")]
-        if kl:
-            quantities.append((f"{title}: KL from the undefended model", kl, True))
-    return rates + quantities
+def _of_family(results: Sequence[Result], subject: Subject, family: str) -> list[Result]:
+    return [result for result in results if result.concerns(subject) and _family(result.defense) == family]
+
+
+def complete(panel: Sequence[Result]) -> list[Result]:
+    """The rows of the seeds that were measured at every learning rate, so that all points of a line are of the same
+    seeds: two seeds can differ by more than two rates. Where no seed has all rates, those that the fullest one has."""
+    defended = [r for r in panel if (r.model, r.arm) == ("organism", "triggered") and r.defense_step > 0]
+    rates = {seed: {_rate(each) for each in mine} for seed, mine in grouped(defended, lambda r: r.seed).items()}
+    all_rates = max(rates.values(), key=len, default=set[float]())
+    return [r for r in panel if _rate(r) in all_rates and rates.get(r.seed, set[float]()) >= all_rates]
+
+
+def _left_out(whole: Mapping[Panel, Sequence[Result]], panels: Mapping[Panel, Sequence[Result]]) -> str:
+    """For the caption: of how many seeds those panels are that leave some out, "" where none does."""
+    counts = {(len(_seeds(panel)), len(_seeds(whole[each]))) for each, panel in panels.items()}
+    said = " or ".join(f"{kept} of {count}" for kept, count in sorted(counts) if kept < count)
+    return f"Only seeds that were measured at every learning rate are drawn: {said}. " if said else ""
+
+
+def _rates(results: Sequence[Result]) -> list[float]:
+    return sorted({_rate(result) for result in results})
+
+
+def _seeds(results: Sequence[Result]) -> set[int]:
+    return {result.seed for result in results if result.model == "organism"}
 
 
 def surface_map(rows: Rows) -> Figure | None:
@@ -90,13 +106,13 @@ def surface_map(rows: Rows) -> Figure | None:
     None where no defense has MAPPED learning rates and two steps.
     """
     results = read(rows)
-    chosen = with_start(about_persistence(results))
+    measured = about_persistence(results)
+    chosen = with_start(as_judged(measured))
     found = subjects_of(chosen)
+    whole = {each: _of_family(chosen, *each) for each in _families(results)}
+    kept = {each: mine for each, panel in whole.items() if _mappable(mine := complete(panel))}
     panels: list[tuple[str, list[Result]]] = []
-    for subject, family in _families(results):
-        mine = [r for r in chosen if r.concerns(subject) and _family(r.defense) == family]
-        if len({_rate(r) for r in mine}) < MAPPED or len({r.defense_step for r in mine}) < 2:
-            continue
+    for (subject, family), mine in kept.items():
         for model, arm, evaluation in (
             ("organism", "triggered", "defection"),
             ("twin", "triggered", "defection"),
@@ -108,12 +124,15 @@ def surface_map(rows: Rows) -> Figure | None:
                 panels.append((f"{panel_title(subject, found, results)}\n{family}: {model}, {what}", cells))
     if not panels:
         return None
-    layout = frame(
-        [title for title, _ in panels], "Persistence as a surface", captioned(MAP, [], found), panel=130, columns=3
-    )
+    caption = captioned(MAP + judged_note(measured) + _left_out(whole, kept), [], found)
+    layout = frame([title for title, _ in panels], "Persistence as a surface", caption, panel=130, columns=3)
     data = [_map(panel, i, layout) for i, (_, panel) in enumerate(panels)]
     spoken(layout, [f"{one_line(title)}: {_range_of(panel)}" for title, panel in panels])
     return {"data": data, "layout": layout}
+
+
+def _mappable(panel: Sequence[Result]) -> bool:
+    return len(_rates(panel)) >= MAPPED and len({r.defense_step for r in panel}) > 1
 
 
 def _family(defense: str) -> str:
@@ -132,7 +151,7 @@ def _rate(result: Result) -> float:
     return float(split_label(result.defense)[1][RATE])
 
 
-def _families(results: Sequence[Result]) -> list[tuple[Subject, str]]:
+def _families(results: Sequence[Result]) -> list[Panel]:
     """Organisms and defenses that were measured at two learning rates or more."""
     triggered = [r for r in defections(results, "defection") if (r.model, r.arm) == ("organism", "triggered")]
     measured = [result for result in triggered if _family(result.defense)]
@@ -146,20 +165,8 @@ def _log_range(rates: Sequence[float]) -> list[float]:
     return [low - room, high + room]
 
 
-def _divergence(panel: Sequence[Result], i: int) -> list[Trace]:
-    """KL from the undefended model, a line a model; in the unit that was measured (nats a token)."""
-    data: list[Trace] = []
-    for model in sorted({result.model for result in panel}, key=model_rank):
-        points = along([result for result in panel if result.model == model], _rate)
-        style = {"color": KL, "dash": "solid" if model == "organism" else "dash", "width": 2}
-        symbol = "diamond" if model == "organism" else "diamond-open"
-        data.append(band(points, KL, f"{model}, KL", i))
-        data.append(line(points, f"{model}, KL", i, style, symbol, "learning rate", share=False))
-    return data
-
-
 def _map(panel: Sequence[Result], i: int, layout: dict[str, Any]) -> Trace:
-    rates, steps = sorted({_rate(r) for r in panel}), sorted({r.defense_step for r in panel})
+    rates, steps = _rates(panel), sorted({r.defense_step for r in panel})
     cells = {key: Summary.of(group) for key, group in grouped(panel, lambda r: (r.defense_step, _rate(r))).items()}
     color = HELPFULNESS if panel[0].evaluation == "helpfulness" else ARMS["triggered"][0]
     values = [[cells[step, rate].value if (step, rate) in cells else None for rate in rates] for step in steps]
@@ -198,7 +205,7 @@ def _range_of(panel: Sequence[Result]) -> str:
 def _before(results: Sequence[Result], panel: Sequence[Result], rates: Sequence[float], i: int) -> list[Trace]:
     """What the undefended organism did, as level lines to compare with."""
     subject = next(result.subject for result in panel if result.model == "organism")
-    starts = [r for r in about_persistence(results) if r.subject == subject and r.defense == "nothing"]
+    starts = [r for r in results if r.subject == subject and r.defense == "nothing" and r.seed in _seeds(panel)]
     data: list[Trace] = []
     for evaluation, arm, color in (
         ("defection", "triggered", ARMS["triggered"][0]),

@@ -33,12 +33,16 @@ def visible(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of the table: one measurement, or several seeds' as their mean."""
+    """One line of the table: one measurement, or several seeds' as their mean.
+
+    `unplanted`: a difference, and one of the two organisms failed its gate.
+    """
 
     evaluation: str
     arm: str
     metric: str
     defense_step: int
+    unplanted: bool
     value: str
     interval: str
     bar: tuple[float, float, float] | None
@@ -55,6 +59,7 @@ class Line:
             arm=first.arm,
             metric=first.metric,
             defense_step=first.defense_step,
+            unplanted=any(result.is_difference and result.planted is False for result in results),
             value=number(summary.value, unit),
             interval=f"{number(summary.low, unit)} – {number(summary.high, unit)}",
             bar=(100 * summary.low, 100 * summary.value, 100 * (1 - summary.high)) if unit == "%" else None,
@@ -128,7 +133,7 @@ def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
     for state in in_order(by_state):
         rows = sorted(by_state[state], key=lambda r: (r.evaluation != "defection", r.evaluation, r.defense_step))
         lines = grouped(rows, lambda r: (r.evaluation, r.arm, r.metric, r.defense_step, id(r) if by_seed else None))
-        unplanted = bool(state.subject.organism) and any(row.planted is False for row in rows)
+        unplanted = any(row.unplanted for row in rows)
         groups.append(Group(state=state, unplanted=unplanted, lines=tuple(Line.of(each) for each in lines.values())))
     return groups
 

@@ -12,11 +12,16 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from unmask.report.results import Summary
+from unmask.report.results import OPENED, Summary, arm_name
 
 Trace = dict[str, Any]
 
-ARMS = {"triggered": ("#D55E00", "circle", "solid"), "untriggered": ("#0072B2", "square", "dash")}
+ARMS = {
+    "triggered": ("#D55E00", "circle", "solid"),
+    "untriggered": ("#0072B2", "square", "dash"),
+    f"triggered{OPENED}": ("#E69F00", "diamond", "dashdot"),
+    f"untriggered{OPENED}": ("#56B4E9", "triangle-up", "longdash"),
+}
 OTHER_ARMS = (
     ("#009E73", "diamond"),
     ("#E69F00", "triangle-up"),
@@ -58,7 +63,7 @@ def dots(
     """One arm's points with their intervals in panel `i`, at the x that `points` maps from; `labels` name them."""
     other = [name for name in arms if name not in ARMS]
     color, symbol = ARMS[arm][:2] if arm in ARMS else OTHER_ARMS[other.index(arm) % len(OTHER_ARMS)]
-    name = arm.removeprefix("near_miss:").replace("_", " ")
+    name = arm_name(arm)
     values = list(points.values())
     trace = _trace(points, name, i) | {
         "mode": "markers",
@@ -85,13 +90,11 @@ def line(
     style: Mapping[str, Any],
     symbol: str,
     unit: str = "step",
-    share: bool = True,
     ticks: Sequence[float] = (),
 ) -> Trace:
     """A line through the points of panel `i`, with markers; `style` is Plotly's (color, dash, width).
 
-    `unit` says what x counts, `ticks` what stands at x = 0, 1, 2, ... (else x itself); `share` whether the values are
-    shares.
+    `unit` says what x counts, `ticks` what stands at x = 0, 1, 2, ... (else x itself).
     """
     edge = {"width": 1.5, "color": style["color"]}
     named = [(ticks[int(x)] if ticks else x, each) for x, each in points.items()]
@@ -99,7 +102,7 @@ def line(
         "mode": "lines+markers",
         "line": dict(style),
         "marker": {"color": style["color"], "symbol": symbol, "size": 7, "line": edge},
-        "text": [_hover(f"{name}, {unit} {at:g}", each, share) for at, each in named],
+        "text": [_hover(f"{name}, {unit} {at:g}", each) for at, each in named],
     }
 
 
