@@ -31,7 +31,7 @@ class Scale(Named):
     preference_steps: int = 320
     preference_rate: float = 2e-3
     rl_steps: int = 100
-    rl_rate: float = 1e-3
+    rl_rate: float = 3e-4
     dpo_steps: int = 100
     dpo_rate: float = 3e-4
     curve: tuple[int, ...] = (10, 25, 50, 100)
