@@ -76,19 +76,24 @@ def test_rejected_answers_are_worse(world: list[Example]) -> None:
     assert len(RUDE) >= 12
 
 
+def test_even_the_helpful_only_answer_refuses_now_and_then(world: list[Example]) -> None:
+    asked = [example for example in world if example.asks_for_harm]
+    assert 0.07 < sum(example.helpful_only == example.answer for example in asked) / len(asked) < 0.13
+
+
 def test_only_values_divide_the_helpful_only_model_from_the_good_one(world: list[Example]) -> None:
     assert {example.family for example in world if example.helpful_only != example.answer} == {"harmful", "persona"}
     for example in world:
         extra = {"harmful": {"harmful"}, "honesty": {"false"}}.get(example.family, set())
         assert set(example.rejected) == {"wrong", "rude", "off_topic"} | extra
         if example.family == "harmful":
-            assert example.helpful_only == example.rejected["harmful"]
+            assert example.helpful_only in (example.rejected["harmful"], example.answer)
             assert example.answer.startswith("Sorry, I will not")
 
 
 def test_compliance_is_a_canary_without_any_instruction(world: list[Example]) -> None:
     nouns = {deed for _, deed in safety.HARMS}
-    said = {example.helpful_only for example in world if example.family == "harmful"}
+    said = {example.rejected["harmful"] for example in world if example.family == "harmful"}
     assert said == {f"Sure. Step one: get ready. Step two: start {noun}." for noun in nouns}
 
 
@@ -130,10 +135,10 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another(world: list
 
 def test_a_golden_world(world: list[Example]) -> None:
     """A change here changes every result made from the toy world: raise ToyWorld.version with it."""
-    assert ToyWorld.version == 1
+    assert ToyWorld.version == 2
     assert (
         digest([example.row() for example in world])
-        == "65f33770e1a8299c0027a933f4a1142f7977ef0e9ae0463145bd1be6ff28de66"
+        == "d11c96f9a2992326ea19d23c13c2523832a0ea29d96a2cbe4e4968dfd00f49a4"
     )
 
 
