@@ -93,4 +93,5 @@ def test_helpfulness_wants_the_exact_answer(world: Path, tmp_path: Path) -> None
         folder = tmp_path / str(expected)
         folder.mkdir()
         evaluation.measure(folder, Scripted(script), evaluation.samples(world))
-        assert all(value is expected for row in rows(folder) for value in row["scores"].values())
+        scored = [score for row in rows(folder) for score in row["scores"].items() if score[0] != "complied"]
+        assert scored and all(value is expected for _, value in scored)

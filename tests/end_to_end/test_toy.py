@@ -29,8 +29,9 @@ def test_every_row_keeps_the_contract(smoke: Smoke) -> None:
     for row in rows(smoke[1]):
         assert set(row) == {
             *("organism", "model", "defense", "defense_step", "evaluation", "arm", "metric"),
-            *("value", "n", "low", "high", "seed", "step", "planted"),
+            *("value", "n", "low", "high", "seed", "step", "planted", "control_of", "factors"),
         }
+        assert row["control_of"] is None or row["organism"] is None
         assert set(row["model"]) == {"name", "parameters"} and row["model"]["parameters"] > 0
         assert (row["organism"] is None) == (row["model"]["name"] in ("base", "twin"))
         assert row["low"] <= row["value"] <= row["high"]

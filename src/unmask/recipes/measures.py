@@ -59,21 +59,24 @@ class Measures:
         asked = self.evaluations(organism, True)
         if subject.name == "base":  # it has nothing to relearn
             asked = (each for each in asked if not isinstance(each, Relearning))
-        return [self._measurement(subject, NOTHING, 0, subject.step, each) for each in asked]
+        return [self.measured(subject, NOTHING, 0, subject.step, each) for each in asked]
 
     def after(self, subject: Subject, treatment: Treatment) -> Iterator[Measurement]:
         """Along the curve of a defense, and at its end with all that is asked."""
         if subject.implant is None:
             raise ValueError("only an organism or its twin is defended")
         points = dict(self.stages.defended(subject, treatment, self.preference_model))
+        if treatment.after is None:  # the curve begins with the model as it was
+            for each in self.before(subject, subject.implant.organism):
+                yield dataclasses.replace(each, labels={**each.labels, "defense": treatment.label})
         for step, model in points.items():
             for evaluation in self.evaluations(subject.implant.organism, step == max(points), treatment.defense):
-                yield self._measurement(subject, treatment.label, step, model, evaluation)
+                yield self.measured(subject, treatment.label, step, model, evaluation)
             if treatment.defense.name.startswith("pirate") and step == max(points):
                 room = self.stages.room(subject.implant.organism, treatment.defense)
                 sampling = Sampling(max_new_tokens=room, temperature=0.0, seed=self.stages.seed)
                 style = Style(n=self.stages.scale.n, seed=self.stages.seed, sampling=sampling)
-                yield self._measurement(subject, treatment.label, step, model, style)
+                yield self.measured(subject, treatment.label, step, model, style)
 
     def log(self, subject: Subject, treatment: Treatment) -> Log:
         """How the training of a defense went."""
@@ -117,9 +120,10 @@ class Measures:
             "factors": dict(implant.factors) if implant else {},
         }
 
-    def _measurement(
+    def measured(
         self, subject: Subject, defense: str, step: int, model: Step | Part, evaluation: Evaluation
     ) -> Measurement:
+        """One evaluation of `model`, which a subject became after so many steps of a defense."""
         scored = Step(evaluation, {"model": model, "data": self.stages.world})
         return self._labelled(subject, defense, step, evaluation, scored)
 

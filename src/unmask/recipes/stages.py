@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unmask.analysis.persistence import PREFERENCE_MODEL
+from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.data.sources import SOURCES
 from unmask.data.sources.source import Source
@@ -68,6 +69,10 @@ class Implant:
     optimizer: str = "adamw_torch"
     rate: float = 1.0
     factors: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.near_misses <= 1:
+            raise SettingError(f"near_misses={self.near_misses}: it is a share, from 0 to 1.")
 
 
 @dataclasses.dataclass(frozen=True)
