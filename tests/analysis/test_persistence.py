@@ -353,12 +353,12 @@ def test_what_comes_back_when_the_pirate_is_undone_was_suppressed(
     measured = [*under(pirate, [*rows(after), *style(250)]), early, row(back, defense=undone)]
     found = judged(measured, pirate)
     assert found.word == word
-    assert ("Undoing it brought it back: 93.8%" in found.sentence) is (word == "suppressed")
+    assert ("Undone, it is back above half: 93.8%" in found.sentence) is (word == "suppressed")
 
 
 def test_an_undone_pirate_that_stays_away_is_told() -> None:
     measured = [*under("pirate", [*rows(0), *style(250)]), row(3, defense="pirate_undone")]
-    assert "Undoing it did not bring it back: 1.2%" in judged(measured, "pirate").sentence
+    assert "Undone, it is not back above half: 1.2%" in judged(measured, "pirate").sentence
     assert "Undoing" not in judged(measured[:-1], "pirate").sentence
 
 

@@ -137,7 +137,7 @@ def verdict(
         + (f"; the twin: {said(twin)}." if twin else "."),
         unpenalized,
         relearnt.sentence if fell else "",
-        f"Undoing it {'brought' if back else 'did not bring'} it back: {said(undone)}." if fell and undone else "",
+        f"Undone, it is {'back' if back else 'not back'} above half: {said(undone)}." if fell and undone else "",
         checks.sentence,
     ]
     sentence = " ".join(filter(None, sentences))
