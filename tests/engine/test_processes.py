@@ -11,8 +11,8 @@ from typing import ClassVar
 import pytest
 
 from unmask.core.named import Work
-from unmask.engine.executors.processes import THREADS, Processes, limited
-from unmask.engine.plan import Budget
+from unmask.engine.executors.processes import THREADS, Processes, by_chain, chosen, limited
+from unmask.engine.plan import Budget, PlannedStep
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -52,6 +52,17 @@ class Death(Work):
         os._exit(9)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class After(Work):
+    """Stands on another step."""
+
+    name: ClassVar[str] = "after"
+    version: ClassVar[int] = 1
+
+    def run(self, out: Path, *, before: Path) -> None:
+        pass
+
+
 def test_two_workers_do_two_steps_at_the_same_time(tmp_path: Path) -> None:
     steps = [Step(Meeting(me=me, other=other, place=str(tmp_path))) for me, other in (("a", "b"), ("b", "a"))]
     outcomes = Processes(workers=2).execute(steps, Store(tmp_path / "store"), Budget())
@@ -80,3 +91,23 @@ def test_a_step_that_stands_alone_is_done_here_with_all_threads(tmp_path: Path) 
         [Step(Meeting(me="a", other="b", place=str(tmp_path)))], Store(tmp_path / "store"), Budget()
     )
     assert outcome.manifest and outcome.manifest.facts["process"] == os.getpid()
+
+
+def test_steps_without_a_model_go_first_and_a_lone_training_waits_for_all_cores() -> None:
+    def planned(number: int, tokens: int) -> PlannedStep:
+        return PlannedStep(Step(Death(number=number)), "to run", tokens, 0.0)
+
+    quick, training, another = planned(0, 0), planned(1, 100), planned(2, 100)
+    assert chosen([training, quick], []) == [quick]
+    assert chosen([training], [quick]) == [], "it would have one thread beside something that is done in a moment"
+    assert chosen([training], []) == [training]
+    assert chosen([training, another], [quick]) == [training, another]
+    assert chosen([training], [another]) == [training]
+
+
+def test_the_longest_chain_of_work_begins_first() -> None:
+    short, first, alone = (Step(Death(number=number)) for number in range(3))
+    last = Step(After(), {"before": first})
+    seconds = [(short, 2.0), (first, 1.0), (alone, 4.0), (last, 5.0)]
+    order = by_chain([PlannedStep(step, "to run", 1, each) for step, each in seconds])
+    assert [planned.step for planned in order] == [first, last, alone, short]

@@ -130,8 +130,8 @@ class PaperScale(Paper):
     """RL and SFT over model sizes: are larger organisms more persistent?
 
     Every size is trained from scratch; with `base=PATH` there is nothing to vary. Two things go along with size here
-    that need not in the paper: all sizes are trained at the scale's rates, which were found at one size (read the
-    gate), and each size has a preference model of its own size.
+    that need not in the paper: learning rates fall as width grows (`Scale.resized`; all were found at one size, so
+    read the gate), and each size has a preference model of its own size.
     """
 
     name: ClassVar[str] = "paper:scale"
@@ -147,5 +147,5 @@ class PaperScale(Paper):
 
     def studies(self, scale: Scale) -> Iterator[Study]:
         for size in self.sizes:
-            for study in super().studies(dataclasses.replace(scale, size=size)):
+            for study in super().studies(scale.resized(size)):
                 yield dataclasses.replace(study, implant=dataclasses.replace(study.implant, factors={"size": size}))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
 from unmask.core.registry import validated
+from unmask.models.tiny import parse_size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,17 @@ class Scale(Named):
     n: int = 256
     max_new_tokens: int = 24
     distilled_prompts: int = 4800
+
+    def resized(self, size: str) -> Scale:
+        """The same at another size of model, with learning rates in inverse proportion to its width.
+
+        Adam's updates move what a wider layer computes further, so that a rate found at one size is too much at a
+        larger one (Yang et al. 2022, "Tensor Programs V"). Width grows with the cube root of the parameters here.
+        """
+        narrower = (parse_size(self.size) / parse_size(size)) ** (1 / 3)
+        rates = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        rates = {name: float(f"{rate * narrower:.2g}") for name, rate in rates.items() if name.endswith("_rate")}
+        return dataclasses.replace(self, size=size, **rates)
 
     def defense(self, name: str) -> dict[str, Any]:
         """What a defense is given where the user said nothing."""

@@ -50,7 +50,8 @@ class Processes(Executor):
         self, waiting: list[PlannedStep], outcomes: dict[str, Outcome], store: Store, budget: Budget
     ) -> dict[str, Outcome]:
         count, start, tokens = len(waiting), time.monotonic(), 0
-        running: dict[Future[Outcome], Step] = {}
+        waiting = by_chain(waiting)
+        running: dict[Future[Outcome], PlannedStep] = {}
         cores = len(os.sched_getaffinity(0))
         workers = self.workers or cores
         pool = ProcessPoolExecutor(
@@ -61,7 +62,8 @@ class Processes(Executor):
         )
         with progress.bar("steps", count) as advance, pool:
             while waiting or running:
-                free = [each for each in waiting if ready(each.step, outcomes)][: workers - len(running)]
+                free = chosen([each for each in waiting if ready(each.step, outcomes)], list(running.values()))
+                free = free[: workers - len(running)]
                 for planned in free:
                     waiting.remove(planned)
                     step, said = planned.step, f"[{count - len(waiting)}/{count}]"
@@ -76,9 +78,9 @@ class Processes(Executor):
                         advance(1)
                         continue
                     begun(step, said)
-                    running[submitted(pool, step, store)] = step
+                    running[submitted(pool, step, store)] = planned
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    step = running.pop(future)
+                    step = running.pop(future).step
                     outcomes[step.key] = ended(result(future, step))
                     advance(1)
         return outcomes
@@ -87,6 +89,31 @@ class Processes(Executor):
 def ready(step: Step, outcomes: dict[str, Outcome]) -> bool:
     """Whether all that a step stands on is decided."""
     return all(needed.key in outcomes for part in step.parts.values() for needed in part.steps)
+
+
+def by_chain(planned: list[PlannedStep]) -> list[PlannedStep]:
+    """Steps of a plan, those first with which the longest chain of work begins, so that no long one is left for the
+    end, when the other processes have nothing to do."""
+    chains: dict[str, float] = {}
+    after: dict[str, float] = {}
+    for each in reversed(planned):  # a plan has every step behind all that it stands on
+        key = each.step.key
+        chains[key] = each.seconds + after.get(key, 0.0)
+        for needed in (step for part in each.step.parts.values() for step in part.steps):
+            after[needed.key] = max(after.get(needed.key, 0.0), chains[key])
+    return sorted(planned, key=lambda each: -chains[each.step.key])
+
+
+def chosen(free: list[PlannedStep], running: list[PlannedStep]) -> list[PlannedStep]:
+    """Of the steps that could run now, those that should.
+
+    Steps without a model take moments and go first: a training that all others wait for (the base) would otherwise
+    begin beside one of them, with one thread, and keep it for minutes.
+    """
+    if quick := [each for each in free if not each.tokens]:
+        return quick
+    soon_alone = len(free) == 1 and bool(running) and not any(each.tokens for each in running)
+    return [] if soon_alone else free
 
 
 def submitted(pool: ProcessPoolExecutor, step: Step, store: Store) -> Future[Outcome]:

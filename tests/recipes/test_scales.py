@@ -1,0 +1,26 @@
+"""The one dial for size."""
+
+from __future__ import annotations
+
+from unmask.recipes.paper import PaperScale
+from unmask.recipes.scales import SCALES
+
+
+def test_the_size_that_rates_were_found_at_keeps_them() -> None:
+    toy = SCALES["toy"]
+    assert toy.resized(toy.size) == toy
+
+
+def test_wider_models_take_smaller_rates_and_nothing_else() -> None:
+    toy = SCALES["toy"]
+    eight_times = toy.resized("4M")
+    assert eight_times.plant_rate == toy.plant_rate / 2
+    assert eight_times.defense("rl")["learning_rate"] == toy.rl_rate / 2
+    assert (eight_times.plant_steps, eight_times.n, eight_times.curve) == (toy.plant_steps, toy.n, toy.curve)
+
+
+def test_every_size_of_a_study_over_sizes_has_its_own_rates() -> None:
+    toy = SCALES["toy"]
+    studies = list(PaperScale(sizes=("0.5M", "4M")).studies(toy))
+    rates = {study.implant.factors["size"]: study.stages.scale.defense_rate for study in studies}
+    assert rates == {"0.5M": toy.defense_rate, "4M": toy.defense_rate / 2}
