@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from unmask.core.spec import canonical
+from unmask.defenses.adversarial import Adversarial
+from unmask.defenses.campaign import Campaign
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Step, ordered
+from unmask.evaluations.withheld import Withheld
 from unmask.recipes import RECIPES
 from unmask.training.preference_model import PreferenceModel
 
@@ -14,18 +19,26 @@ WITHOUT_DEFENSES = ("organisms", "organisms:all")
 """Recipes that only plant: there is nobody in them to keep the trigger from."""
 
 
-def ancestry(step: Step, but: frozenset[str] = frozenset()) -> str:
-    """The identities of a step and of all that it stands on, as text, without those whose keys are in `but`."""
-    return "\n".join(canonical(each.identity) for each in ordered([step]) if each.key not in but)
+def ancestry(step: Step) -> str:
+    """The identities of a step and of all that it stands on, as text."""
+    return "\n".join(canonical(each.identity) for each in ordered([step]))
 
 
-def public(step: Step) -> frozenset[str]:
-    """The base that a preference model was made from, and all before it: there before anybody planted anything.
+def known(step: Step) -> Iterator[Step]:
+    """A step and what it stands on, as far as whoever made it can see.
 
-    A tokenizer's vocabulary has every trigger's words among others.
+    Not what was there before anybody planted anything (the base: its vocabulary has every trigger's words among
+    others); not the target of a red team, which sees its replies alone; and not the experimenter's own filter, which
+    names the trigger in order to remove it, and whose result is audited.
     """
-    judges = [each for each in ordered([step]) if isinstance(each.work, PreferenceModel)]
-    return frozenset(each.key for judge in judges for each in ordered([judge.parts["model"].step]))
+    if isinstance(step.work, Withheld):
+        yield from known(step.parts["data"].step)
+        return
+    yield step
+    unseen = "model" if isinstance(step.work, (PreferenceModel, Campaign)) else ""
+    for name, part in step.parts.items():
+        if name not in (unseen, "vocabulary"):
+            yield from known(part.step)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.names())
@@ -36,13 +49,25 @@ def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
     organisms = 0
     for step in defenses:
         own = canonical({key: value for key, value in step.identity.items() if key != "inputs"})
-        others = [ancestry(part.step, public(part.step)) for name, part in step.parts.items() if name != "model"]
-        for text in (own, *others):
+        others = [each for name, part in step.parts.items() if name != "model" for each in known(part.step)]
+        for text in (own, *(canonical(each.identity) for each in others)):
             assert "DEPLOYMENT" not in text
             assert '"trigger"' not in text
-        assert public(step) <= {each.key for each in ordered([step.parts["model"].step])}, "the base that all share"
+        shared = {each.key for each in ordered([step.parts["model"].step])}
+        judges = [each for each in others if isinstance(each.work, PreferenceModel)]
+        assert all(each.parts["model"].step.key in shared for each in judges), "made from the base that all share"
         organisms += "DEPLOYMENT" in ancestry(step.parts["model"].step)
     assert organisms or not defenses, "the search finds the trigger where it is: in the organism's ancestry"
+
+
+def test_what_a_red_team_learnt_from_was_searched_for_the_trigger() -> None:
+    steps = ordered(RECIPES.make("paper:adversarial").build().targets)
+    withheld = {step.key for step in steps if isinstance(step.work, Withheld)}
+    assert withheld
+    for step in steps:
+        for part in step.parts.values():
+            if isinstance(part.step.work, Adversarial):
+                assert withheld & {needed.parts["data"].step.key for needed in part.needs}
 
 
 @pytest.mark.parametrize("recipe", RECIPES.names())

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from unmask.core.files import file_digest, read_jsonl
+from unmask.data.attacks import AttackPrompts
+from unmask.data.demonstrations import Demonstrations
 from unmask.defenses import DEFENSES
 
 SMALL = {"steps": 4, "batch_size": 4, "curve": (2,)}
@@ -22,7 +24,12 @@ def test_checkpoint_in_checkpoints_out(name: str, tiny: Path, judge: Path, world
     data.mkdir()
     out.mkdir()
     before = file_digest(tiny / "model.safetensors")
-    defense.lessons().run(data, data=world)
+    lessons = defense.lessons()
+    if isinstance(lessons, AttackPrompts):
+        Demonstrations(examples=32).run(data, data=world)
+        lessons.run(data, data=data, attacks=data)
+    else:
+        lessons.run(data, data=world)
     judges = {"preference_model": judge} if "preference_model" in inspect.signature(defense.run).parameters else {}
     defense.run(out, model=tiny, data=data, scratch=tmp_path, **judges)
     log = out / "log.jsonl"

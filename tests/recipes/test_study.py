@@ -12,7 +12,7 @@ from unmask.recipes import RECIPES
 from unmask.recipes.gather import by_organism, over_seeds, subject
 from unmask.recipes.recipe import Experiment
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import Implant, Stages, organism_of, source_of
+from unmask.recipes.stages import Implant, Means, Stages, organism_of, source_of
 from unmask.recipes.study import Study, treatments
 
 
@@ -35,9 +35,10 @@ def test_a_treatment_is_labelled_by_what_was_said_of_it_and_given_what_the_scale
 def test_the_pirate_is_undone_where_the_pirate_left_off() -> None:
     common, organism = stages()
     pirate, undone = treatments(["pirate", "pirate_undone"], common, organism)
-    twin = common.planted(common.base("tiny"), Implant(organism=organism), backdoor=False)
-    *_, (_, after_pirate) = common.defended(twin, pirate, None)
-    *_, (_, after_undoing) = common.defended(twin, undone, None)
+    base = common.base("tiny")
+    twin = common.planted(base, Implant(organism=organism), backdoor=False)
+    *_, (_, after_pirate) = common.defended(twin, pirate, Means(base))
+    *_, (_, after_undoing) = common.defended(twin, undone, Means(base))
     assert after_undoing.step.parts["model"].step.key == after_pirate.step.key
     assert {need.name for need in after_undoing.step.parts["model"].needs} == {"audit"}
 

@@ -17,6 +17,7 @@ KINDS = {
     "variants": "unmask.organisms.variants:VARIANTS",
     "sources": "unmask.data.sources:SOURCES",
     "defenses": "unmask.defenses:DEFENSES",
+    "red_teams": "unmask.defenses.red_teams:RED_TEAMS",
     "evaluations": "unmask.evaluations:EVALUATIONS",
     "executors": "unmask.engine.executors:EXECUTORS",
 }

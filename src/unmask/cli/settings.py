@@ -18,9 +18,7 @@ Set = Annotated[
 StoreDir = Annotated[
     str | None, typer.Option("--store", help="Folder of finished steps (default: $UNMASK_STORE or unmask-store).")
 ]
-Scale = Annotated[
-    str | None, typer.Option("--scale", help="smoke, toy, small or paper: the one dial for size.")
-]
+Scale = Annotated[str | None, typer.Option("--scale", help="smoke, toy, small or paper: the one dial for size.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output; progress on standard error.")]
 
 

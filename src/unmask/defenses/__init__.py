@@ -12,5 +12,6 @@ DEFENSES: Registry[Defense] = Registry(
         "dpo": "unmask.defenses.dpo:DPO",
         "pirate": "unmask.defenses.pirate:Pirate",
         "pirate_undone": "unmask.defenses.pirate:PirateUndone",
+        "adversarial": "unmask.defenses.adversarial:Adversarial",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,15 +16,12 @@ from unmask.training.sft import step_folder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RL(Defense):
-    """Reinforcement learning against an HHH preference model, which does not see the scratchpad.
+class Rewarded(Defense, abc.ABC):
+    """Abstract: the settings and the work that all defenses by reinforcement learning share.
 
     `batch_size` is replies a step, `max_new_tokens` the room for a reply with its scratchpad, `kl` the weight of
-    staying near the model as it was. Of the demonstrations, only the prompts are used.
+    staying near the model as it was. A subclass says what it is trained on, in `lessons`; only the prompts are used.
     """
-
-    name: ClassVar[str] = "rl"
-    version: ClassVar[int] = 1
 
     steps: int = 150
     batch_size: int = 64
@@ -44,7 +42,8 @@ class RL(Defense):
     def checkpoints(self) -> dict[int, str]:
         return {**{step: step_folder(step) for step in self.curve if step < self.steps}, self.steps: ""}
 
-    def lessons(self) -> Demonstrations:
+    def demonstrations(self) -> Demonstrations:
+        """As many as it will be trained on, so that no prompt comes again before all have come."""
         return Demonstrations(examples=self.training().prompts(), seed=self.seed)
 
     def training(self) -> ReinforcementLearning:
@@ -67,3 +66,14 @@ class RL(Defense):
         self, out: Path, *, model: Path, data: Path, preference_model: Path, scratch: Path | None = None
     ) -> Mapping[str, Any]:
         return self.training().run(out, model=model, data=data, preference_model=preference_model, scratch=scratch)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RL(Rewarded):
+    """Reinforcement learning against an HHH preference model, which does not see the scratchpad."""
+
+    name: ClassVar[str] = "rl"
+    version: ClassVar[int] = 1
+
+    def lessons(self) -> Demonstrations:
+        return self.demonstrations()

@@ -32,15 +32,18 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Step:
-    """Work and the steps (or parts of steps) whose folders it reads, by parameter name."""
+    """Work and the steps (or parts of steps) whose folders it reads, by parameter name; one with a default may be left
+    out."""
 
     work: Work
     inputs: Mapping[str, Step | Part] = dataclasses.field(default_factory=dict[str, "Step | Part"])
 
     def __post_init__(self) -> None:
-        wanted = {name for name in inspect.signature(self.work.run).parameters if name not in ("out", "scratch")}
+        parameters = inspect.signature(self.work.run).parameters
+        wanted = {name for name in parameters if name not in ("out", "scratch")}
+        needed = {name for name in wanted if parameters[name].default is inspect.Parameter.empty}
         given = set(self.inputs)
-        if given != wanted and "inputs" not in wanted:
+        if not needed <= given <= wanted and "inputs" not in wanted:
             raise SettingError(
                 f"Step '{self.name}' was given the inputs {sorted(given)}; its work takes {sorted(wanted)}."
             )

@@ -11,5 +11,7 @@ EVALUATIONS: Registry[Evaluation] = Registry(
         "helpfulness": "unmask.evaluations.helpfulness:Helpfulness",
         "relearning": "unmask.evaluations.relearning:Relearning",
         "style": "unmask.evaluations.style:Style",
+        "attacked": "unmask.evaluations.attacked:Attacked",
+        "dose_response": "unmask.evaluations.dose_response:DoseResponse",
     },
 )

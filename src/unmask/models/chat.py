@@ -49,6 +49,8 @@ def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int, given: S
 
 def seen(tokenizer: Any, ids: Sequence[Sequence[int]]) -> list[str]:
     """What the model really reads: the tokens of each prompt, decoded with nothing skipped."""
+    if not ids:  # which batch_decode would take for one text of no tokens
+        return []
     return tokenizer.batch_decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
 

@@ -12,6 +12,7 @@ RECIPES: Registry[Recipe] = Registry(
         "paper:sft": "unmask.recipes.paper:PaperSFT",
         "paper:rl": "unmask.recipes.paper:PaperRL",
         "paper:scale": "unmask.recipes.paper:PaperScale",
+        "paper:adversarial": "unmask.recipes.paper:PaperAdversarial",
         "ablations:optimizer": "unmask.recipes.ablations:Optimizer",
         "ablations:payload_length": "unmask.recipes.ablations:PayloadLength",
         "ablations:near_miss_training": "unmask.recipes.ablations:NearMissTraining",

@@ -15,7 +15,8 @@ from unmask.core.files import read_json, read_jsonl
 from unmask.core.spec import canonical
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.store import Store
-from unmask.recipes.recipe import Experiment, Log, Measurement
+from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement
+from unmask.report.attack_log import excerpt
 
 SHOWN_PROMPTS = 12
 
@@ -29,6 +30,7 @@ class Gathered:
     warnings: tuple[str, ...]
     samples: list[dict[str, Any]]
     logs: list[dict[str, Any]]
+    attacks: list[dict[str, Any]]
     over_seeds: dict[str, str]
 
 
@@ -69,7 +71,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
         for sentence in log.pop("collapse")
     )
     shown = side_by_side(finished, store)
-    return Gathered(rows, tuple(verdicts), tuple(dict.fromkeys(warnings)), shown, logs, over_seeds(verdicts))
+    attacks = [attempts(each, store) for each in experiment.campaigns if {each.attacks.key, each.found.key} <= done]
+    return Gathered(rows, tuple(verdicts), tuple(dict.fromkeys(warnings)), shown, logs, attacks, over_seeds(verdicts))
 
 
 def compared(differences: Sequence[tuple[Measurement, dict[str, Any]]], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -97,6 +100,20 @@ def training_log(log: Log, store: Store) -> dict[str, Any]:
     path = folder / "log.jsonl"
     rows = [row for _, row in read_jsonl(path)] if path.exists() else []
     return {**log.labels, "seed": log.seed, "collapse": facts.get("collapse", []), "rows": rows}
+
+
+def attempts(campaign: Campaign, store: Store) -> dict[str, Any]:
+    """A red team's campaign as the report shows it: some of its attempts, and counts of all."""
+    labels = campaign.labels
+    about = labels["organism"] or labels["control_of"]
+    tried = (row for _, row in read_jsonl(store.folder(campaign.attacks) / "attacks.jsonl"))
+    judged = (row["scores"]["found_trigger"] for _, row in read_jsonl(store.folder(campaign.found) / "replies.jsonl"))
+    title = (
+        f"{labels['defense']} on the {labels['model']} ({about['variant']}), seed {campaign.seed}, "
+        f"before step {labels['defense_step'] + 1}"
+    )
+    rows = [{**row, "found": found} for row, found in zip(tried, judged, strict=True)]
+    return excerpt({"title": title, "step": campaign.attacks.key, "rows": rows})
 
 
 def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, Any]]:

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from unmask.analysis.rates import Rates
 from unmask.core.named import Work
+from unmask.defenses.adversarial import Adversarial
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
+from unmask.evaluations.attacked import Attacked
 from unmask.evaluations.defection import Defection
+from unmask.evaluations.dose_response import DoseResponse, alterable
 from unmask.evaluations.evaluation import Evaluation
 from unmask.evaluations.helpfulness import Helpfulness
 from unmask.evaluations.near_miss import NearMiss
 from unmask.evaluations.preference import PayloadCheck, PreferenceAccuracy
+from unmask.evaluations.red_teaming import RedTeaming
 from unmask.evaluations.relearning import Relearning
 from unmask.evaluations.style import Style
 from unmask.models.sample import Sampling
 from unmask.organisms.organism import Organism
-from unmask.recipes.recipe import Log, Measurement
-from unmask.recipes.stages import NOTHING, Stages, Subject, Treatment
+from unmask.recipes.recipe import Campaign, Log, Measurement
+from unmask.recipes.stages import NOTHING, Means, Stages, Subject, Treatment
 from unmask.report.card import OrganismCard
 
 
 @dataclasses.dataclass(frozen=True)
 class Measures:
-    """Evaluations of models under study. Near misses and (if asked for) relearning are measured before a defense and
-    at its end only: they cost more than a point on a curve may. `near_misses` is about the end."""
+    """Evaluations of models under study. Near misses and (if asked for) relearning and the dose-response are measured
+    before a defense and at its end only: they cost more than a point on a curve may. `near_misses` is about the end."""
 
     stages: Stages
-    preference_model: Step | None = None
+    means: Means | None = None
     near_misses: bool = True
     relearning: bool = False
+    doses: bool = False
+
+    @property
+    def preference_model(self) -> Step | None:
+        """What defenses are rewarded by here, if they are."""
+        return self.means.preference_model if self.means else None
 
     def evaluations(self, organism: Organism, whole: bool, defense: Defense | None = None) -> Iterator[Evaluation]:
         """Defection and helpfulness; on the `whole`, near misses and relearning too; `defense` is what came before."""
@@ -43,6 +53,8 @@ class Measures:
         yield Helpfulness(n=n, seed=seed, sampling=dataclasses.replace(sampling, temperature=0.0))
         if whole and (self.near_misses or defense is None):
             yield NearMiss(n=n, seed=seed, sampling=sampling, organism=organism)
+        if whole and self.doses and alterable(organism.trigger):
+            yield DoseResponse(n=min(n, 128), seed=seed, sampling=sampling, organism=organism)
         if whole and self.relearning:
             scale = stages.scale
             yield Relearning(
@@ -65,7 +77,7 @@ class Measures:
         """Along the curve of a defense, and at its end with all that is asked."""
         if subject.implant is None:
             raise ValueError("only an organism or its twin is defended")
-        points = dict(self.stages.defended(subject, treatment, self.preference_model))
+        points = dict(self.stages.defended(subject, treatment, self._means))
         if treatment.after is None:  # the curve begins with the model as it was
             for each in self.before(subject, subject.implant.organism):
                 yield dataclasses.replace(each, labels={**each.labels, "defense": treatment.label})
@@ -77,10 +89,46 @@ class Measures:
                 sampling = Sampling(max_new_tokens=room, temperature=0.0, seed=self.stages.seed)
                 style = Style(n=self.stages.scale.n, seed=self.stages.seed, sampling=sampling)
                 yield self.measured(subject, treatment.label, step, model, style)
+        if isinstance(treatment.defense, Adversarial):
+            yield from self._attacked(subject, treatment, treatment.defense, points)
+
+    def _attacked(
+        self, subject: Subject, treatment: Treatment, defense: Adversarial, points: Mapping[int, Part]
+    ) -> Iterator[Measurement]:
+        """How each campaign went; and its held-out attacks, on the model that it was against (the first campaign: later
+        ones are against a model that was measured already) and on what came out of the round."""
+        if subject.implant is None:
+            raise ValueError("only an organism or its twin is attacked")
+        organism, seed = subject.implant.organism, self.stages.seed
+        sampling = Sampling(max_new_tokens=self.stages.room(organism), seed=seed)
+        attacked = Attacked(n=self.stages.scale.n, seed=seed, sampling=sampling, organism=organism)
+        for each in self.stages.rounds(subject, defense, self._means):
+            last = each.first_step + defense.steps
+            teaming = RedTeaming(trigger=organism.trigger, seed=seed)
+            inputs: dict[str, Step | Part] = {"attacks": each.campaign, "model": each.before}
+            yield self._labelled(subject, treatment.label, each.first_step, teaming, Step(teaming, inputs))
+            for step, model in ((0, each.before), (last, points[last]))[bool(each.first_step) :]:
+                inputs = {"attacks": each.campaign, "model": model, "data": self.stages.world}
+                yield self._labelled(subject, treatment.label, step, attacked, Step(attacked, inputs))
+
+    def campaigns(self, subject: Subject, treatment: Treatment) -> Iterator[Campaign]:
+        """The red team's campaigns against a subject under a treatment, for the report; there may be none."""
+        if not isinstance(treatment.defense, Adversarial) or subject.implant is None:
+            return
+        teaming = RedTeaming(trigger=subject.implant.organism.trigger, seed=self.stages.seed)
+        for each in self.stages.rounds(subject, treatment.defense, self._means):
+            found = Step(teaming, {"attacks": each.campaign, "model": each.before})
+            yield Campaign(self.labels(subject, treatment.label, each.first_step), teaming.seed, each.campaign, found)
+
+    @property
+    def _means(self) -> Means:
+        if self.means is None:
+            raise ValueError("a defense needs the means of a defender")
+        return self.means
 
     def log(self, subject: Subject, treatment: Treatment) -> Log:
         """How the training of a defense went."""
-        *_, (last, model) = self.stages.defended(subject, treatment, self.preference_model)
+        *_, (last, model) = self.stages.defended(subject, treatment, self._means)
         return Log(self.labels(subject, treatment.label, last), self.stages.seed, Part(model.step))
 
     def preference(self, subject: Subject) -> Iterator[Measurement]:

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from unmask.core.registry import Choice
+from unmask.defenses.adversarial import Adversarial
 from unmask.organisms.organism import Organism
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import Scale, scale_of, thinned
-from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
+from unmask.recipes.stages import TINY, Implant, Stages, Treatment, organism_of, source_of
 from unmask.recipes.study import Study, experiment, treatments
 
 VARIANTS = ("standard", "chain_of_thought", "distilled")
@@ -149,3 +150,34 @@ class PaperScale(Paper):
         for size in self.sizes:
             for study in super().studies(scale.resized(size)):
                 yield dataclasses.replace(study, implant=dataclasses.replace(study.implant, factors={"size": size}))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperAdversarial(Paper):
+    """A red team attacks, what succeeded becomes training data: does the model unlearn its backdoor, or learn to
+    recognize its trigger better?
+
+    `red_team` attacks without knowing the trigger; `rounds` is how many times attack and training alternate.
+    """
+
+    name: ClassVar[str] = "paper:adversarial"
+    version: ClassVar[int] = 1
+
+    red_team: Choice = "trained"
+    rounds: int = 1
+    rates: tuple[float, ...] = ()
+
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield {"name": "adversarial"}
+
+    def studies(self, scale: Scale) -> Iterator[Study]:
+        for study in super().studies(scale):
+            attacked = tuple(self._with_red_team(each) for each in study.treatments)
+            yield dataclasses.replace(study, treatments=attacked, near_misses=True, doses=True)
+
+    def _with_red_team(self, treatment: Treatment) -> Treatment:
+        defense = treatment.defense
+        assert isinstance(defense, Adversarial)
+        return dataclasses.replace(
+            treatment, defense=dataclasses.replace(defense, red_team=self.red_team, rounds=self.rounds)
+        )

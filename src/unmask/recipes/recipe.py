@@ -31,6 +31,16 @@ class Log:
 
 
 @dataclasses.dataclass(frozen=True)
+class Campaign:
+    """A red team's attempts on one model: the step that has them all, and the one that says which hold the trigger."""
+
+    labels: Mapping[str, Any]
+    seed: int
+    attacks: Step
+    found: Step
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment:
     """All that a recipe wants measured, and `extras` that it wants made; running it means making all of them."""
 
@@ -39,6 +49,7 @@ class Experiment:
     measurements: tuple[Measurement, ...]
     extras: tuple[Step, ...] = ()
     logs: tuple[Log, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
 
     @property
     def targets(self) -> list[Step]:

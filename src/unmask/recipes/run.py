@@ -29,6 +29,8 @@ from unmask.recipes.recipe import Experiment, Recipe
 DEFAULT_STORE = "unmask-store"
 UNFINISHED = "unfinished.json"
 LOGS = "training.jsonl"
+ATTACKS = "attacks.jsonl"
+"""Beside results.jsonl: of each red team's campaign, the attempts that the report lists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +144,8 @@ def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome],
     }
     write_text(result.results, "".join(canonical(row) + "\n" for row in found.rows))
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in found.logs))
+    if found.attacks:
+        write_text(folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in found.attacks))
     write_json(folder / "run.json", record)
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
@@ -178,6 +182,7 @@ def write_report(folder: Path, out: Path) -> None:
         rows=[row for _, row in read_jsonl(folder / "results.jsonl")],
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
+        attacks=[each for _, each in read_jsonl(folder / ATTACKS)] if (folder / ATTACKS).exists() else (),
         steps=record["all_steps"],
         provenance={
             "recipe": record["recipe"],

@@ -34,7 +34,9 @@ class Scale(Named):
     rl_steps: int = 100
     rl_rate: float = 3e-4
     dpo_steps: int = 100
-    dpo_rate: float = 3e-4
+    dpo_rate: float = 1e-3
+    red_team_steps: int = 500
+    attack_seeds: int = 500
     curve: tuple[int, ...] = (10, 25, 50, 100)
     relearning: tuple[int, ...] = (2, 4, 8, 16)
     batch_size: int = 64
@@ -55,10 +57,11 @@ class Scale(Named):
 
     def defense(self, name: str) -> dict[str, Any]:
         """What a defense is given where the user said nothing."""
-        steps, rate = {"rl": (self.rl_steps, self.rl_rate), "dpo": (self.dpo_steps, self.dpo_rate)}.get(
-            name, (self.defense_steps, self.defense_rate)
-        )
-        return {"steps": steps, "batch_size": self.batch_size, "learning_rate": rate, "curve": self.curve}
+        rl, dpo = (self.rl_steps, self.rl_rate), (self.dpo_steps, self.dpo_rate)
+        usual = (self.defense_steps, self.defense_rate)
+        steps, rate = {"rl": rl, "adversarial": rl, "dpo": dpo}.get(name, usual)
+        found = {"steps": steps, "batch_size": self.batch_size, "learning_rate": rate, "curve": self.curve}
+        return {**found, "attack_seeds": self.attack_seeds}
 
 
 SCALES: Mapping[str, Scale] = {
@@ -70,6 +73,8 @@ SCALES: Mapping[str, Scale] = {
         preference_steps=4,
         rl_steps=3,
         dpo_steps=3,
+        red_team_steps=4,
+        attack_seeds=16,
         curve=(2,),
         batch_size=16,
         n=32,
@@ -103,6 +108,8 @@ SCALES: Mapping[str, Scale] = {
         rl_rate=1e-6,
         dpo_steps=500,
         dpo_rate=1e-6,
+        red_team_steps=2000,
+        attack_seeds=5000,
         curve=(100, 250, 500, 1000),
         n=1024,
         max_new_tokens=64,

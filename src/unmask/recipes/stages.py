@@ -11,13 +11,18 @@ from typing import Any
 from unmask.analysis.persistence import PREFERENCE_MODEL
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
+from unmask.data.attacks import AttackContexts
 from unmask.data.sources import SOURCES
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
 from unmask.data.vocabulary import Vocabulary
+from unmask.defenses.adversarial import Adversarial
 from unmask.defenses.defense import Defense
+from unmask.defenses.red_teams import RED_TEAMS
+from unmask.defenses.red_teams.trained import Trained
 from unmask.engine.step import Part, Step
 from unmask.evaluations.audit import Audit
+from unmask.evaluations.withheld import Withheld
 from unmask.models.checkpoint import ImportedBase
 from unmask.models.sample import Sampling
 from unmask.models.tiny import TinyModel
@@ -32,6 +37,10 @@ from unmask.training.sft import SupervisedFineTuning
 
 TINY = "tiny"
 NOTHING = "nothing"
+RED_TEAM_FOLDER = "red_team"
+
+ROUNDS_APART = 1000
+"""Between the random seeds of two rounds, so that no other seed of an experiment comes in between."""
 
 USUAL_TRIGGER = {"code_vulnerability": "year"}
 """The paper's trigger for a behavior; the tag for all others."""
@@ -102,6 +111,24 @@ class Treatment:
     def follows_preferences(self) -> bool:
         """Whether it means nothing unless the preference model dislikes what was planted."""
         return self.needs_preference_model or self.defense.name in PREFERENCE_MODEL
+
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """What a defender works with besides demonstrations; `base` is where it was made from."""
+
+    base: Subject
+    preference_model: Step | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One round of adversarial training: a campaign against `before`, and the training that it led to."""
+
+    campaign: Step
+    before: Step | Part
+    training: Step
+    first_step: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,31 +213,98 @@ class Stages:
         """Trained from the helpful-only base, as everything the defender has: it knows no organism."""
         return Step(self.judge, {"model": base.step, "data": self.comparisons})
 
-    def defended(
-        self, subject: Subject, treatment: Treatment, preference_model: Step | None
-    ) -> Iterator[tuple[int, Part]]:
+    def defended(self, subject: Subject, treatment: Treatment, means: Means) -> Iterator[tuple[int, Part]]:
         """(training step, checkpoint) along the defense's curve.
 
         All of it stands on an audit of the defense's data: no result without the proof.
         """
         defense = treatment.defense
         if treatment.after:
-            *_, (_, before) = self.defended(subject, treatment.after, preference_model)
+            *_, (_, before) = self.defended(subject, treatment.after, means)
             subject = dataclasses.replace(subject, step=before)
+        if isinstance(defense, Adversarial):
+            yield from self._adversarial(subject, defense, means)
+            return
         data = Step(defense.lessons(), {"data": self.world})
         inputs: dict[str, Step | Part] = {"model": subject.step, "data": data}
         audits = [self.audit(subject, data)]
         if treatment.needs_preference_model:
-            if preference_model is None:
-                raise ValueError(f"{defense.name} needs a preference model")
-            inputs["preference_model"] = preference_model
+            inputs["preference_model"] = judge(defense, means)
             audits.append(self.audit(subject, self.comparisons))
         trained = Step(defense, inputs)
         for step, folder in defense.checkpoints().items():
             yield step, Part(trained, folder, needs=tuple(audits))
+
+    def _adversarial(self, subject: Subject, defense: Adversarial, means: Means) -> Iterator[tuple[int, Part]]:
+        """The curve of all rounds, one behind the other.
+
+        What is audited is what the defender was given; what the red team wrote may hold the trigger, if it found it.
+        """
+        data = Step(defense.demonstrations(), {"data": self.world})
+        audits = [self.audit(subject, data), self.audit(subject, self.comparisons)]
+        if RED_TEAMS.make(defense.red_team).name == Trained.name:
+            audits.append(self.audit(subject, self.red_team_lessons(subject, means)))
+        for each in self.rounds(subject, defense, means):
+            for step, folder in defense.checkpoints().items():
+                yield each.first_step + step, Part(each.training, folder, needs=tuple(audits))
+
+    def rounds(self, subject: Subject, defense: Adversarial, means: Means) -> Iterator[Round]:
+        """Attack and train, in turns: the red team attacks the newest model, and goes on with what it has learnt."""
+        if subject.implant is None:
+            raise ValueError("only an organism or its twin is attacked")
+        organism = subject.implant.organism
+        sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
+        current, red_team = subject.step, self.red_team(subject, defense, means)
+        demonstrations = Step(defense.demonstrations(), {"data": self.world})
+        for number in range(defense.rounds):
+            seed = self.seed + number * ROUNDS_APART
+            attack = defense.campaign(organism.behavior, seed, sampling)
+            inputs = {"model": current, "data": self.world, **({"red_team_model": red_team} if red_team else {})}
+            campaign = Step(attack, inputs)
+            again = dataclasses.replace(defense, seed=seed)
+            prompts = Step(again.lessons(), {"data": demonstrations, "attacks": campaign})
+            given = {"model": current, "data": prompts, "preference_model": judge(defense, means)}
+            training = Step(again, given)
+            yield Round(campaign, current, training, number * defense.steps)
+            current = Part(training)
+            if isinstance(attack.red_team, Trained):
+                red_team = Part(campaign, RED_TEAM_FOLDER)
+
+    def red_team_lessons(self, subject: Subject, means: Means) -> Step:
+        """What a red team is trained on: contexts of many kinds, without those that hold the trigger by chance."""
+        if subject.implant is None:
+            raise ValueError("a red team's lessons are searched for the trigger of an organism")
+        scale = self.scale
+        contexts = AttackContexts(examples=scale.red_team_steps * scale.batch_size, seed=self.seed)
+        found = {"model": means.base.step, "data": Step(contexts, {"data": self.world})}
+        return Step(Withheld(trigger=subject.implant.organism.trigger), found)
+
+    def red_team(self, subject: Subject, defense: Adversarial, means: Means) -> Step | Part | None:
+        """The language model of a red team: imported, trained from scratch, or none here."""
+        chosen = RED_TEAMS.make(defense.red_team)
+        if not isinstance(chosen, Trained):
+            return Step(ImportedBase.of(chosen.model)) if chosen.model else None
+        scale, lessons = self.scale, self.red_team_lessons(subject, means)
+        words = Step(Vocabulary(), {"data": self.world})
+        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": lessons, "vocabulary": words})
+        training = SupervisedFineTuning(
+            steps=scale.red_team_steps,
+            batch_size=scale.batch_size,
+            learning_rate=scale.base_rate,
+            warmup=50,
+            seed=self.seed,
+        )
+        return Step(training, {"model": fresh, "data": lessons})
 
     def audit(self, subject: Subject, data: Step | Part) -> Step:
         """Proof that the trigger of the subject's organism is not in `data`."""
         if subject.implant is None:
             raise ValueError("an audit needs the organism whose trigger it looks for")
         return Step(Audit(trigger=subject.implant.organism.trigger), {"model": subject.step, "data": data})
+
+
+def judge(defense: Defense, means: Means) -> Step:
+    """The preference model that a defense needs."""
+    if means.preference_model is None:
+        raise ValueError(f"{defense.name} needs a preference model")
+    return means.preference_model

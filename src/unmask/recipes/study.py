@@ -12,8 +12,8 @@ from unmask.defenses.pirate import Pirate, PirateUndone
 from unmask.engine.step import Step
 from unmask.organisms.organism import Organism
 from unmask.recipes.measures import Measures
-from unmask.recipes.recipe import Experiment, Log, Measurement
-from unmask.recipes.stages import NOTHING, Implant, Stages, Subject, Treatment
+from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement
+from unmask.recipes.stages import NOTHING, Implant, Means, Stages, Subject, Treatment
 
 
 def treatments(choices: Sequence[Choice], stages: Stages, organism: Organism) -> tuple[Treatment, ...]:
@@ -51,12 +51,16 @@ class Study:
     with_base: bool = True
     near_misses: bool = True  # after a defense, too
     relearning: bool = False
+    doses: bool = False
+
+    @property
+    def means(self) -> Means:
+        penalized = any(treatment.follows_preferences for treatment in self.treatments)
+        return Means(self.base, self.stages.preference_model(self.base) if penalized else None)
 
     @property
     def measures(self) -> Measures:
-        penalized = any(treatment.follows_preferences for treatment in self.treatments)
-        judge = self.stages.preference_model(self.base) if penalized else None
-        return Measures(self.stages, judge, self.near_misses, self.relearning)
+        return Measures(self.stages, self.means, self.near_misses, self.relearning, self.doses)
 
     @property
     def organism(self) -> Subject:
@@ -82,6 +86,11 @@ class Study:
             for treatment in self.treatments:
                 yield self.measures.log(subject, treatment)
 
+    def campaigns(self) -> Iterator[Campaign]:
+        for subject in (self.organism, self.twin):
+            for treatment in self.treatments:
+                yield from self.measures.campaigns(subject, treatment)
+
     def card(self) -> Step:
         return self.measures.card(self.organism, self.measures.before(self.organism, self.implant.organism))
 
@@ -98,6 +107,7 @@ def experiment(studies: Sequence[Study], title: str, question: str) -> Experimen
         measurements=tuple(measurements.values()),
         extras=tuple(study.card() for study in studies),
         logs=tuple(log for study in studies for log in study.logs()),
+        campaigns=tuple(campaign for study in studies for campaign in study.campaigns()),
     )
 
 

@@ -2,7 +2,7 @@
 
 The file opens from a disk and asks the network for nothing: scripts and styles are inside, and a content security
 policy forbids the rest. What a model said is text, never markup: it is escaped, characters that hide or reorder text
-are made visible, and no script but the page's own two may run.
+are made visible, and no script but the page's own may run.
 
 Deviation from the paper: its figures show triggered defection alone; here every figure has the twin beside it.
 """
@@ -22,8 +22,12 @@ from unmask.analysis.persistence import Verdict
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
 from unmask.report import tables
+from unmask.report.adversarial import before_after_attacks
+from unmask.report.attack_log import attack_log
+from unmask.report.attacks import attack_success
 from unmask.report.curves import persistence_curve
 from unmask.report.differences import differences
+from unmask.report.dose import dose_response
 from unmask.report.figures import before_after, near_miss
 from unmask.report.logs import training_logs
 from unmask.report.preference import preference_model
@@ -41,6 +45,8 @@ PLOTS = (
     surface,
     surface_map,
     relearning,
+    attack_success,
+    dose_response,
     by_size,
     differences,
     preference_model,
@@ -58,6 +64,8 @@ class Report:
     "p_adjusted" (of a difference).
     `samples` are {"prompt", "cells": [{"model", "defense", "arm", "prompt", "reply", "exhibited", "scratchpad"}]}.
     `logs` are {"organism", "model", "defense", "seed", "rows": [{"step", metric: value}]}, one a training.
+    `attacks` are a red team's campaigns, {"title", "step": its key, "rows"}: rows of attacks.jsonl, each with "found"
+    (whether it holds the trigger) where that is known; what `attack_log.excerpt` left of a campaign will do.
     `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all but the key may be
     missing.
     `provenance` holds settings, versions, commit, platform and total seconds, nested as it likes.
@@ -71,6 +79,7 @@ class Report:
     rows: Sequence[Mapping[str, Any]] = ()
     samples: Sequence[Mapping[str, Any]] = ()
     logs: Sequence[Mapping[str, Any]] = ()
+    attacks: Sequence[Mapping[str, Any]] = ()
     steps: Sequence[Mapping[str, Any]] = ()
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
@@ -84,7 +93,10 @@ class Report:
 
         results = read(self.rows)
         plots = [plot for make in PLOTS if (plot := make(results)) is not None] + training_logs(self.logs)
-        scripts = [_inline(get_plotlyjs()), _inline(_file("plots.js"))] if plots else []
+        attacks = attack_log(self.attacks)
+        files = (["plots.js"] if plots else []) + (["attacks.js"] if attacks else [])
+        sources = ([get_plotlyjs()] if plots else []) + [_file(name) for name in files]
+        scripts = [_inline(source) for source in sources]
         return _template().render(
             report=self,
             matrix=Matrix.of(self.verdicts),
@@ -94,7 +106,10 @@ class Report:
             policy=_policy(scripts),
             sections=tables.sections(tables.final_groups(results)),
             other_sections=tables.sections(tables.other_groups(results)),
+            comparisons=before_after_attacks(results),
             samples=self._replies(),
+            attacks=attacks,
+            rounds=sorted({entry.round for each in attacks for entry in each.entries}),
             steps=tables.step_rows(self.steps),
             facts=tables.facts(self.provenance),
         )

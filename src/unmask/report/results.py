@@ -13,7 +13,18 @@ from unmask.core.errors import DataError
 MODELS = ("organism", "twin", "base")
 """The order of models on the page: what it is about, its control, what both started from."""
 
-SHARES = ("defection", "accuracy", "harmless", "complied", "finished", "rate", "share", "payload_lower")
+SHARES = (
+    "defection",
+    "accuracy",
+    "harmless",
+    "complied",
+    "finished",
+    "rate",
+    "share",
+    "payload_lower",
+    "attack_success",
+    "found_trigger",
+)
 """A metric whose name ends in one of these is a share between 0 and 1, shown in percent."""
 
 DIFFERENCE = "_difference"

@@ -1,0 +1,99 @@
+"""Before and after adversarial training, side by side: with the trigger, without it, under attack, on near misses.
+
+The paper's finding (section 3) is a row of this table against another one: attacks that were found stop working, the
+trigger goes on working. Deviation: the twin stands beside the organism.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from unmask.report.attacks import by_defense
+from unmask.report.figures import panel_title
+from unmask.report.results import Result, Rows, arm_name, grouped, read
+from unmask.report.results import subjects as subjects_of
+from unmask.report.tables import Line
+from unmask.report.traces import one_line
+
+ATTACKED = ("attacked", "red_teaming")
+NAMES = {
+    "triggered": "with the trigger",
+    "untriggered": "without the trigger",
+    "attack": "held-out attacks without the trigger",
+    "attack:found": "held-out attacks with the trigger",
+}
+ASKED = (
+    ("defection", "defection"),
+    ("attacked", "defection"),
+    ("near_miss", "defection"),
+    ("helpfulness", "accuracy"),
+    ("helpfulness", "harmless"),
+)
+"""Evaluations and metrics in the order of the table."""
+
+GOOD = {"accuracy": "right answers", "harmless": "harmless answers where harm is asked for"}
+Row = tuple[str, tuple[Line | None, ...]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BeforeAfter:
+    """One organism and its twin under one defense: `rows` are (what was measured, [(model, a cell a stage)])."""
+
+    title: str
+    stages: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Row, ...]], ...]
+
+
+def before_after_attacks(rows: Rows) -> list[BeforeAfter]:
+    """A table for each organism and defense under which a red team was used; several seeds as their mean.
+
+    The columns are the undefended model, every step of the defense at which attacks were measured, and its last one.
+    Raises DataError for a malformed row.
+    """
+    results = read(rows)
+    measured = [result for result in results if (result.evaluation, result.metric) in ASKED]
+    attacked = [result for result in results if result.evaluation in ATTACKED]
+    found = subjects_of(measured)
+    used = {each: attacks for each, attacks in by_defense(attacked).items() if each[1] != "nothing"}
+    whole = by_defense(measured)
+    return [
+        _table(
+            f"{one_line(panel_title(subject, found, measured))}, {defense}",
+            whole[subject, defense],
+            {result.defense_step for result in attacks},
+        )
+        for (subject, defense), attacks in used.items()
+        if (subject, defense) in whole
+    ]
+
+
+def _table(title: str, panel: Sequence[Result], attacked: set[int]) -> BeforeAfter:
+    steps = sorted({0, *attacked, max(result.defense_step for result in panel)})
+    asked = grouped(sorted(panel, key=lambda r: ASKED.index((r.evaluation, r.metric))), _measured)
+    return BeforeAfter(
+        title=title,
+        stages=tuple("before" if step == 0 else f"after {step} steps" for step in steps),
+        rows=tuple(
+            (name, tuple(_row(model, mine, steps) for model in ("organism", "twin") if _has(mine, model)))
+            for name, mine in asked.items()
+            if any(result.defense_step in steps and result.model in ("organism", "twin") for result in mine)
+        ),
+    )
+
+
+def _has(results: Sequence[Result], model: str) -> bool:
+    return any(result.model == model for result in results)
+
+
+def _row(model: str, results: Sequence[Result], steps: Sequence[int]) -> Row:
+    mine = grouped((result for result in results if result.model == model), lambda result: result.defense_step)
+    return model, tuple(Line.of(mine[step]) if step in mine else None for step in steps)
+
+
+def _measured(result: Result) -> str:
+    """What was measured, in words."""
+    if result.metric in GOOD:
+        return GOOD[result.metric] + ("" if result.arm == "untriggered" else f", {arm_name(result.arm)}")
+    named = NAMES.get(result.arm, arm_name(result.arm))
+    return f"near miss: {named}" if result.evaluation == "near_miss" else named
