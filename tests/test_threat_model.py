@@ -61,7 +61,7 @@ def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
 
 
 def test_what_a_red_team_learnt_from_was_searched_for_the_trigger() -> None:
-    steps = ordered(RECIPES.make("paper:adversarial").build().targets)
+    steps = ordered(RECIPES.make({"name": "paper:adversarial", "rounds": 2}).build().targets)
     withheld = {step.key for step in steps if isinstance(step.work, Withheld)}
     assert withheld
     for step in steps:

