@@ -1,4 +1,4 @@
-"""Adversarial training from nothing to its report: two rounds of attack and training, at a scale that teaches nothing."""
+"""Adversarial training from nothing to its report: two rounds of attack and training, too small to teach anything."""
 
 from __future__ import annotations
 
