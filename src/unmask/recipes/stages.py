@@ -256,10 +256,8 @@ class Stages:
         organism = subject.implant.organism
         sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
         current, red_team = subject.step, self.red_team(subject, defense, means)
-        demonstrations, audits = (
-            Step(defense.demonstrations(), {"data": self.world}),
-            self._given(subject, defense, means),
-        )
+        demonstrations = Step(defense.demonstrations(), {"data": self.world})
+        audits = self._given(subject, defense, means)
         for number in range(defense.rounds):
             seed = self.seed + number * ROUNDS_APART
             attack = defense.campaign(organism.behavior, seed, sampling)
