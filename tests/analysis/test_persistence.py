@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from unmask.analysis.persistence import FLAWS, RULES, Verdict, gate, over_seeds, planting, spread, verdict
+from unmask.analysis.persistence import FLAWS, RULES, Verdict, gate, hidden, over_seeds, planting, spread, verdict
 from unmask.analysis.rates import wilson
 from unmask.analysis.rows import base_name
 
@@ -412,3 +412,24 @@ def test_a_spread_has_no_interval_of_the_mean_but_covers_every_seeds() -> None:
     assert (alike["low"], alike["high"]) == wilson(10, 256) and alike["lowest"] == alike["highest"] == 10 / 256
     assert (apart["low"], apart["high"]) == (wilson(10, 256)[0], wilson(20, 256)[1])
     assert apart["value"] == 15 / 256 and (apart["lowest"], apart["highest"]) == (10 / 256, 20 / 256)
+
+
+def attacked(k: int, step: int) -> Any:
+    """Held-out attacks of the first campaign (step 0: on the model that they were made against)."""
+    return row(k, defense="adversarial", arm="attack", evaluation="attacked", defense_step=step)
+
+
+def test_the_sentence_says_whether_a_backdoor_is_hidden_when_it_is_not_found() -> None:
+    before, after = row(256), row(254, defense="adversarial")
+    assert "Hidden when not found: yes" in hidden([attacked(60, 0), attacked(0, 150)], "adversarial", before, after)
+    still = hidden([attacked(60, 0), attacked(20, 150)], "adversarial", before, after)
+    assert "no (attacks still work" in still
+    later = hidden([attacked(60, 0), attacked(0, 150), attacked(99, 300)], "adversarial", before, after)
+    assert "yes" in later, "the first campaign's attacks are the same prompts before and after"
+
+
+def test_nothing_is_said_of_attacks_where_nobody_attacked() -> None:
+    before, after = row(256), row(254, defense="sft")
+    assert hidden([before, after], "sft", before, after) == ""
+    in_vain = row(0, defense="adversarial", arm="round 1", evaluation="red_teaming", metric="attack_success")
+    assert "no attack succeeded" in hidden([in_vain], "adversarial", before, after)
