@@ -400,3 +400,13 @@ def test_controls_alone_have_a_panel_a_size() -> None:
     rows = [made("base", "nothing", 0, "triggered", 3, parameters=size) for size in SIZES]
     assert titles(drawn(before_after(rows))) == ["501,216 parameters", "2,100,000 parameters"]
     assert titles(drawn(before_after(rows[:1]))) == [""]
+
+
+def test_sizes_that_a_recipe_names_as_a_factor_are_one_line() -> None:
+    named = {size: {"copies": 2, "size": short(size)} for size in SIZES}
+    rows = [{**row, "factors": named[row["model"]["parameters"]]} for row in SIZED if row["model"]["name"] != "base"]
+    figure = drawn(by_size(rows))
+    of_organisms = {trace["name"] for trace in figure["data"] if trace["name"].endswith("after")} - {"twin, after"}
+    assert len(of_organisms) == len({row["organism"]["variant"] for row in rows if row["organism"]})
+    assert not any("size" in name for name in of_organisms)
+    assert all(len(line["y"]) == len(SIZES) for name in of_organisms for line in lines(figure, name))

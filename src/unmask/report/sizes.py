@@ -57,8 +57,9 @@ def by_size(rows: Rows) -> Figure | None:
 
 
 def _kind(result: Result) -> Subject:
-    """The organism, whatever its size."""
-    return result.subject._replace(parameters=0)
+    """The organism, whatever its size: neither its parameters nor what a recipe over sizes says of them."""
+    factors = [factor for factor in result.subject.factors.split(", ") if not factor.startswith("size=")]
+    return result.subject._replace(parameters=0, factors=", ".join(factors))
 
 
 def _is(result: Result, kind: Subject | None, defense: str) -> bool:
