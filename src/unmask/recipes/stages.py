@@ -151,16 +151,21 @@ class Stages:
         scale = self.scale
         lessons = HelpfulOnly(examples=scale.base_steps * scale.batch_size, seed=self.seed)
         data = Step(lessons, {"data": self.world})
+        return Subject("base", self._from_scratch(data, scale.base_steps))
+
+    def _from_scratch(self, lessons: Step, steps: int) -> Step:
+        """A tiny model of its own, trained on lessons."""
+        scale = self.scale
         words = Step(Vocabulary(), {"data": self.world})
-        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": data, "vocabulary": words})
+        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": lessons, "vocabulary": words})
         training = SupervisedFineTuning(
-            steps=scale.base_steps,
+            steps=steps,
             batch_size=scale.batch_size,
             learning_rate=scale.base_rate,
             warmup=50,
             seed=self.seed,
         )
-        return Subject("base", Step(training, {"model": fresh, "data": data}))
+        return Step(training, {"model": fresh, "data": lessons})
 
     def planted(self, base: Subject, implant: Implant, backdoor: bool = True) -> Subject:
         """The organism; without a backdoor, its twin: the same examples in the same contexts and steps."""
@@ -286,17 +291,7 @@ class Stages:
         chosen = RED_TEAMS.make(defense.red_team)
         if not isinstance(chosen, Trained):
             return Step(ImportedBase.of(chosen.model)) if chosen.model else None
-        scale, lessons = self.scale, self.red_team_lessons(subject, means)
-        words = Step(Vocabulary(), {"data": self.world})
-        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": lessons, "vocabulary": words})
-        training = SupervisedFineTuning(
-            steps=scale.red_team_steps,
-            batch_size=scale.batch_size,
-            learning_rate=scale.base_rate,
-            warmup=50,
-            seed=self.seed,
-        )
-        return Step(training, {"model": fresh, "data": lessons})
+        return self._from_scratch(self.red_team_lessons(subject, means), self.scale.red_team_steps)
 
     def audit(self, subject: Subject, data: Step | Part) -> Step:
         """Proof that the trigger of the subject's organism is not in `data`."""
