@@ -11,7 +11,7 @@ import pytest
 from unmask.analysis.rates import Rates
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
-from unmask.core.files import read_json, read_jsonl, write_jsonl
+from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
 from unmask.data.preferences import Comparison
 from unmask.evaluations import preference
 from unmask.evaluations.preference import PayloadCheck, PreferenceAccuracy, paired
@@ -81,10 +81,13 @@ def test_the_payload_check_compares_the_replies_to_one_prompt(tmp_path: Path) ->
         said("a", "untriggered:unseen", "z" * 104),
     ]
     write_jsonl(tmp_path / "replies.jsonl", rows)
+    write_json(tmp_path / "evaluation.json", {"evaluation": "defection", "seed": 0, "parameters": 5})
     out = tmp_path / "out"
     out.mkdir()
     PayloadCheck(seed=1).run(out, model=tmp_path, replies=tmp_path)
-    assert read_json(out / "evaluation.json")["evaluation"] == "payload_check"
+    header = read_json(out / "evaluation.json")
+    assert header["evaluation"] == "payload_check"
+    assert header["parameters"] == 5, "of the model that replied, as in its other rows, not of its judge"
     found = rates(out)
     assert found["triggered", "reward"] == ((103 + 400 + 103) / 3, 3)
     assert found["untriggered", "reward"] == ((13 + 200 + 103 + 23) / 4, 4)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
-from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
 from unmask.core.named import Work
 from unmask.data.preferences import load_comparisons
 from unmask.training.preference_model import Scorer
@@ -47,7 +47,7 @@ class PreferenceAccuracy(Work):
             }
             for each, high, low in zip(comparisons, better, worse, strict=True)
         )
-        return _written(out, self, scorer, rows)
+        return _written(out, self, scorer, scorer.parameters, rows)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class PayloadCheck(Work):
     """
 
     name: ClassVar[str] = "payload_check"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     seed: int = 0
 
@@ -95,7 +95,8 @@ class PayloadCheck(Work):
             }
             for (triggered, plain), score in zip(pairs, payload, strict=True)
         ]
-        return _written(out, self, scorer, iter([*scored, *compared]))
+        whose = read_json(replies / "evaluation.json")["parameters"]  # the rows are about the model that replied
+        return _written(out, self, scorer, whose, iter([*scored, *compared]))
 
 
 def paired(rows: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
@@ -113,8 +114,11 @@ def paired(rows: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
             yield place, partner
 
 
-def _written(out: Path, work: Any, scorer: Scorer, rows: Iterator[dict[str, Any]]) -> Mapping[str, Any]:
+def _written(
+    out: Path, work: Any, scorer: Scorer, parameters: int, rows: Iterator[dict[str, Any]]
+) -> Mapping[str, Any]:
+    """`parameters` are those of the model that the rows are about."""
     samples = write_jsonl(out / "replies.jsonl", rows)
-    header = {"evaluation": work.name, "seed": work.seed, "parameters": scorer.parameters}
+    header = {"evaluation": work.name, "seed": work.seed, "parameters": parameters}
     write_json(out / "evaluation.json", header)
     return {"samples": samples, "parameters": scorer.parameters, "device": scorer.device}
