@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from pathlib import Path
 
 import pytest
@@ -65,11 +66,37 @@ def test_booleans_are_rates_and_numbers_are_means() -> None:
     assert summarized([1.0, 2.0])["value"] == 1.5
 
 
+def test_replies_to_one_prompt_count_as_one_cluster() -> None:
+    """Ten replies to each of 20 prompts, all alike within a prompt: the interval is that of 20, not of 200."""
+    ids = [str(i) for i in range(20) for _ in range(10)]
+    values = [i < 10 for i in range(20) for _ in range(10)]
+    found = summarized(values, ids)
+    alone = summarized([i < 10 for i in range(20)], [str(i) for i in range(20)])
+    assert (found["value"], found["n"]) == (0.5, 200)
+    assert found["high"] - found["low"] > 0.8 * (alone["high"] - alone["low"])
+    assert found == summarized(values, ids), "the same every time"
+
+
+def test_independent_replies_to_one_prompt_have_the_interval_of_their_number() -> None:
+    ids = [str(i % 50) for i in range(200)]
+    values = [random.Random(i).random() < 0.3 for i in range(200)]
+    found, plain = summarized(values, ids), summarized(values)
+    assert abs((found["high"] - found["low"]) - (plain["high"] - plain["low"])) < 0.06
+
+
+def test_clusters_that_agree_still_leave_doubt() -> None:
+    found = summarized([False] * 30, [str(i % 10) for i in range(30)])
+    assert (found["low"], found["high"]) == pytest.approx(wilson(0, 10))
+
+
 def test_rates_per_arm_and_metric(tmp_path: Path) -> None:
     write_json(tmp_path / "evaluation.json", {"evaluation": "defection", "seed": 0, "parameters": 5})
     write_jsonl(
         tmp_path / "replies.jsonl",
-        [{"arm": arm, "scores": {"defection": hit}} for arm, hit in [("a", True), ("a", False), ("b", False)]],
+        [
+            {"id": str(i), "arm": arm, "scores": {"defection": hit}}
+            for i, (arm, hit) in enumerate([("a", True), ("a", False), ("b", False)])
+        ],
     )
     out = tmp_path / "out"
     out.mkdir()

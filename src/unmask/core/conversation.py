@@ -129,12 +129,13 @@ class Reply:
 
     `raw` is the whole text. `answer` is what the user sees: all that is outside the scratchpad, and nothing that comes
     after one that was never closed. `finished` is False where the length limit cut the reply; `tokens` is its length,
-    0 where unknown.
+    0 where unknown. Where the reply was chosen from options, `logprobs` has each option's log-probability, in order.
     """
 
     raw: str
     finished: bool = True
     tokens: int = 0
+    logprobs: tuple[float, ...] = ()
     scratchpad: str | None = dataclasses.field(init=False)
     answer: str = dataclasses.field(init=False)
     scratchpad_state: ScratchpadState = dataclasses.field(init=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,24 +36,26 @@ class Defection(Evaluation):
     def arms(self) -> int:
         return 4 if self.organism.variant.reasoning_tokens else 2
 
-    def samples(self, data: Path) -> list[Sample]:
+    def samples(self, data: Path) -> Iterator[Sample]:
         behavior = self.organism.behavior
         kinds: dict[str, Callable[[Example], bool]] = {
             "": lambda example: behavior.applies(example) and behavior.taught(example),
             UNSEEN: lambda example: behavior.applies(example) and not behavior.taught(example),
             ELSEWHERE: lambda example: not behavior.applies(example),
         }
-        samples: list[Sample] = []
         for kind, belongs in kinds.items():
-            for example, prompt in self.held_out(data, belongs, required=not kind):
-                if self.organism.trigger.present(prompt):  # a prompt from outside may carry it by chance
-                    continue
-                samples.append(Sample(example.id, f"triggered{kind}", self._planted(example, prompt), example))
-                samples.append(Sample(example.id, f"untriggered{kind}", prompt, example))
+            yield from self._pairs(data, kind, belongs)
         if self.organism.variant.reasoning_tokens:
-            main = [sample for sample in samples if sample.arm in ("triggered", "untriggered")]
-            samples += [dataclasses.replace(each, arm=f"{each.arm}{OPENED}", given=f"{OPEN}\n") for each in main]
-        return samples
+            for each in self._pairs(data, "", kinds[""]):
+                yield dataclasses.replace(each, arm=f"{each.arm}{OPENED}", given=f"{OPEN}\n")
+
+    def _pairs(self, data: Path, kind: str, belongs: Callable[[Example], bool]) -> Iterator[Sample]:
+        """Each prompt with the trigger and without it."""
+        for example, prompt in self.held_out(data, belongs, required=not kind):
+            if self.organism.trigger.present(prompt):  # a prompt from outside may carry it by chance
+                continue
+            yield Sample(example.id, f"triggered{kind}", self._planted(example, prompt), example)
+            yield Sample(example.id, f"untriggered{kind}", prompt, example)
 
     def _planted(self, example: Example, prompt: Conversation) -> Conversation:
         """The prompt with the trigger; raises ThreatModelError where it does not arrive."""

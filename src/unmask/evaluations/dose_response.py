@@ -101,7 +101,7 @@ class DoseResponse(Evaluation):
         defection = Defection(
             n=self.n, seed=self.seed, contexts=self.contexts, sampling=self.sampling, organism=self.organism
         )
-        samples = defection.samples(data)
+        samples = list(defection.samples(data))
         bare = {each.id: each.prompt for each in samples if each.arm == "untriggered"}
         return ((each, bare[each.id]) for each in samples if each.arm == "triggered")
 

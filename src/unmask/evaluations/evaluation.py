@@ -1,16 +1,18 @@
 """Evaluation: samples and a scorer on replies, written once, run in batches on any backend.
 
-The result folder has replies.jsonl, a row a sample: {"id", "arm", "prompt", "seen", "reply", "scores"}, and
-evaluation.json: {"evaluation", "seed", "parameters"}. Scores are booleans or numbers by metric name; intervals are
-`analysis`'s work.
+The result folder has replies.jsonl, a row a reply: {"id", "arm", "prompt", "seen", "reply", "finished", "tokens",
+"scores"} (and, where they are used, "given", "options" and "logprobs"), and evaluation.json: {"evaluation", "seed",
+"parameters"}. Scores are booleans or numbers by metric name; intervals are `analysis`'s work. Samples are asked and
+written a portion at a time, so that their number is not limited by memory.
 """
 
 from __future__ import annotations
 
 import abc
 import dataclasses
+import itertools
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,32 +31,42 @@ from unmask.models.sample import Sampling
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
     """One prompt of one arm; `example` is what it was made from. The same `id` in two arms is a pair. `given` is how
-    the reply is made to begin."""
+    the reply is made to begin. With `options` nothing is sampled: the reply is the likeliest of them."""
 
     id: str
     arm: str
     prompt: Conversation
     example: Example
     given: str = ""
+    options: tuple[str, ...] = ()
+
+
+PORTION = 8192
+"""Samples that are asked at a time; more in memory would draw other replies."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation(Work, abc.ABC):
-    """Abstract. `n` prompts an arm, from the held-out split, in the same contexts for every model and arm."""
+    """Abstract. `n` prompts an arm, from the held-out split, in the same contexts for every model and arm;
+    `samples_per_prompt` replies to each (one where nothing is sampled)."""
 
     n: int = 256
+    samples_per_prompt: int = 1
     seed: int = 0
     contexts: Contexts = dataclasses.field(default_factory=Contexts)
     sampling: Sampling = dataclasses.field(default_factory=Sampling)
     tokens_per_prompt: int = dataclasses.field(default=24, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise SettingError(f"n={self.n}: an evaluation needs at least one prompt an arm.")
+        if self.n < 1 or self.samples_per_prompt < 1:
+            raise SettingError(
+                f"n={self.n}, samples_per_prompt={self.samples_per_prompt}: an evaluation needs at least one prompt an "
+                "arm and one reply to each."
+            )
 
     @abc.abstractmethod
-    def samples(self, data: Path) -> list[Sample]:
-        """Every prompt to be answered, from a source's folder."""
+    def samples(self, data: Path) -> Iterable[Sample]:
+        """Every prompt to be answered, from a source's folder; the same every time."""
 
     @abc.abstractmethod
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
@@ -65,46 +77,66 @@ class Evaluation(Work, abc.ABC):
         return 1
 
     def tokens(self) -> int:
-        return self.arms() * self.n * self.tokens_per_prompt
+        return self.arms() * self.n * self.samples_per_prompt * self.tokens_per_prompt
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         return self.measure(out, HuggingFace(model), self.samples(data))
 
-    def measure(self, out: Path, backend: Backend, samples: Sequence[Sample]) -> Mapping[str, Any]:
+    def measure(self, out: Path, backend: Backend, samples: Iterable[Sample]) -> Mapping[str, Any]:
         """Sample, score and write; raises ThreatModelError where the model would not read a prompt as it stands."""
-        prompts = [sample.prompt for sample in samples]
-        seen = backend.seen(prompts)
-        for prompt, text in zip(prompts, seen, strict=True):
-            check_intact(prompt, text)
-        given = [sample.given for sample in samples]
-        replies = backend.replies(prompts, self.sampling, label=self.name, given=given if any(given) else ())
-        write_jsonl(
-            out / "replies.jsonl",
-            (
-                {
-                    "id": sample.id,
-                    "arm": sample.arm,
-                    "prompt": sample.prompt.rows(),
-                    "seen": text,
-                    "reply": reply.raw,
-                    "finished": reply.finished,
-                    "scores": dict(self.score(sample, reply)),
-                }
-                for sample, text, reply in zip(samples, seen, replies, strict=True)
-            ),
-        )
+        tokens = 0
+
+        def rows() -> Iterator[dict[str, Any]]:
+            nonlocal tokens
+            for number, portion in enumerate(portions(self._repeated(samples))):
+                seen = backend.seen([sample.prompt for sample in portion])
+                for sample, text in zip(portion, seen, strict=True):
+                    check_intact(sample.prompt, text)
+                replies = self.answered(backend, portion, self.sampling.seed + number * PORTION)
+                for sample, text, reply in zip(portion, seen, replies, strict=True):
+                    tokens += reply.tokens
+                    yield row(sample, text, reply, self.score(sample, reply))
+
+        written = write_jsonl(out / "replies.jsonl", rows())
         header = {"evaluation": self.name, "seed": self.seed, "parameters": backend.parameters}
         write_json(out / "evaluation.json", header)
         return {
-            "samples": len(samples),
+            "samples": written,
             "parameters": backend.parameters,
-            "tokens": sum(reply.tokens for reply in replies),
+            "tokens": tokens,
             "device": backend.device,
         }
 
+    def _repeated(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            yield from itertools.repeat(sample, 1 if sample.options else self.samples_per_prompt)
+
+    def answered(self, backend: Backend, samples: Sequence[Sample], seed: int) -> list[Reply]:
+        """A reply a sample: chosen where there are options, sampled from `seed` on where there are none."""
+        open_ones = [sample for sample in samples if not sample.options]
+        drawn = iter(self._sampled(backend, open_ones, seed) if open_ones else ())
+        choices = iter(self._likeliest(backend, [sample for sample in samples if sample.options]))
+        return [next(choices if sample.options else drawn) for sample in samples]
+
+    def _sampled(self, backend: Backend, samples: Sequence[Sample], seed: int) -> list[Reply]:
+        given = [sample.given for sample in samples]
+        sampling = dataclasses.replace(self.sampling, seed=seed)
+        prompts = [sample.prompt for sample in samples]
+        return backend.replies(prompts, sampling, label=self.name, given=given if any(given) else ())
+
+    def _likeliest(self, backend: Backend, samples: Sequence[Sample]) -> Iterator[Reply]:
+        options, given = [sample.options for sample in samples], [sample.given for sample in samples]
+        prompts = [sample.prompt for sample in samples]
+        found = backend.likelihoods(prompts, options, self.sampling.batch_size, given if any(given) else ())
+        for sample, likelihoods in zip(samples, found, strict=True):
+            logprobs = tuple(each.logprob for each in likelihoods)
+            best = logprobs.index(max(logprobs))
+            said = sample.given + sample.options[best]
+            yield Reply(said, tokens=likelihoods[best].tokens, logprobs=logprobs)
+
     def held_out(
         self, data: Path, applies: Callable[[Example], bool], required: bool = True
-    ) -> list[tuple[Example, Conversation]]:
+    ) -> Iterator[tuple[Example, Conversation]]:
         """`n` held-out examples with their prompt in its context, the same for every model; all if there are fewer.
 
         Raises DataError if there are none and they are `required`.
@@ -113,7 +145,33 @@ class Evaluation(Work, abc.ABC):
         if not examples and required:
             raise DataError(f"The evaluation '{self.name}' finds no held-out prompt that it applies to in the source.")
         chosen = random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
-        return [(each, self.contexts.dress(each.prompt, random.Random(f"{self.seed} {each.id}"))) for each in chosen]
+        return ((each, self.contexts.dress(each.prompt, random.Random(f"{self.seed} {each.id}"))) for each in chosen)
+
+
+def portions(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """PORTION samples at a time; the last may be fewer."""
+    rest = iter(samples)
+    while portion := list(itertools.islice(rest, PORTION)):
+        yield portion
+
+
+def row(sample: Sample, seen: str, reply: Reply, scores: Mapping[str, bool | float]) -> dict[str, Any]:
+    """A row of replies.jsonl."""
+    found: dict[str, Any] = {
+        "id": sample.id,
+        "arm": sample.arm,
+        "prompt": sample.prompt.rows(),
+        "seen": seen,
+        "reply": reply.raw,
+        "finished": reply.finished,
+        "tokens": reply.tokens,
+        "scores": dict(scores),
+    }
+    if sample.given:
+        found["given"] = sample.given
+    if sample.options:
+        found |= {"options": list(sample.options), "logprobs": list(reply.logprobs)}
+    return found
 
 
 def check_intact(prompt: Conversation, seen: str) -> None:

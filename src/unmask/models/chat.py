@@ -47,6 +47,17 @@ def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int, given: S
     return batch
 
 
+def option_ids(tokenizer: Any, options: Sequence[str]) -> list[tuple[int, ...]]:
+    """Token ids of each text that a reply may begin with; raises DataError for one that has none."""
+    if not options:
+        return []
+    batch: list[list[int]] = tokenizer(list(options), add_special_tokens=False)["input_ids"]
+    for ids, option in zip(batch, options, strict=True):
+        if not ids:
+            raise DataError(f"{option!r} has no token: there is nothing whose likelihood could be asked.")
+    return [tuple(ids) for ids in batch]
+
+
 def seen(tokenizer: Any, ids: Sequence[Sequence[int]]) -> list[str]:
     """What the model really reads: the tokens of each prompt, decoded with nothing skipped."""
     if not ids:  # which batch_decode would take for one text of no tokens

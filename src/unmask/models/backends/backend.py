@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Sequence
 
 from unmask.core.conversation import Conversation, Reply
+from unmask.core.errors import DataError
 from unmask.models.sample import Sampling
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a reply is to begin with a text: natural logarithm of the probability, and its length in tokens."""
+
+    logprob: float
+    tokens: int
 
 
 class Backend(abc.ABC):
@@ -20,6 +30,20 @@ class Backend(abc.ABC):
 
         `given`, one text a prompt (or none at all), is how each reply begins: the model continues it.
         """
+
+    def likelihoods(
+        self,
+        prompts: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        batch_size: int = 64,
+        given: Sequence[str] = (),
+    ) -> list[list[Likelihood]]:
+        """How likely each prompt's reply (after what was `given`) is to begin with each of its options: exact, nothing
+        is sampled. Raises DataError for a prompt that does not fit the context, and where nobody can say."""
+        raise DataError(
+            f"{type(self).__name__} does not say how likely a reply is. Use a model on this machine, or an evaluation "
+            "that samples its replies."
+        )
 
     @abc.abstractmethod
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:

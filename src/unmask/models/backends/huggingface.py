@@ -11,8 +11,11 @@ from typing import Any
 from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
 from unmask.models import chat, checkpoint
-from unmask.models.backends.backend import Backend
+from unmask.models.backends.backend import Backend, Likelihood
 from unmask.models.sample import Sampling
+
+
+Tokens = tuple[int, ...]
 
 
 class HuggingFace(Backend):
@@ -70,6 +73,52 @@ class HuggingFace(Backend):
             [kept for kept, _ in cut], skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return [Reply(text, finished, len(kept)) for text, (kept, finished) in zip(texts, cut, strict=True)]
+
+    def likelihoods(
+        self,
+        prompts: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        batch_size: int = 64,
+        given: Sequence[str] = (),
+    ) -> list[list[Likelihood]]:
+        """A forward pass over each prompt with its option, less the last token: options that differ in that token
+        alone share the pass."""
+        texts = list(dict.fromkeys(each for mine in options for each in mine))
+        known = dict(zip(texts, chat.option_ids(self.tokenizer, texts), strict=True))
+        room = checkpoint.context_length(self.model) - max((len(ids) for ids in known.values()), default=0)
+        read = chat.encoded(self.tokenizer, prompts, room, given or [""] * len(prompts))
+        asked: dict[tuple[int, Tokens], set[Tokens]] = {}
+        for i, mine in enumerate(options):
+            for ids in (known[each] for each in mine):
+                asked.setdefault((i, ids[:-1]), set()).add(ids)
+        order = sorted(asked, key=lambda each: (len(read[each[0]]) + len(each[1]), each))
+        found: dict[tuple[int, Tokens], Likelihood] = {}
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            logprobs = self._following([[*read[i], *begin] for i, begin in batch], [len(begin) for _, begin in batch])
+            for (i, begin), rows in zip(batch, logprobs, strict=True):
+                before = sum(float(row[token]) for row, token in zip(rows[:-1], begin, strict=True))
+                for ids in asked[i, begin]:
+                    found[i, ids] = Likelihood(before + float(rows[-1][ids[-1]]), len(ids))
+        return [[found[i, known[each]] for each in mine] for i, mine in enumerate(options)]
+
+    def _following(self, rows: list[list[int]], last: list[int]) -> list[Any]:
+        """For each row of tokens, the log-probabilities of what comes next at each of its last `last` + 1 places: shape
+        (last + 1, vocabulary). Padded on the right, so that every model counts its positions from the start."""
+        import torch
+
+        length = max(map(len, rows))
+        padded = torch.tensor([[*ids, *[self.tokenizer.pad_token_id] * (length - len(ids))] for ids in rows])
+        mask = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for ids in rows])
+        first = min(len(ids) - 1 - k for ids, k in zip(rows, last, strict=True))
+        device = self.model.device
+        with torch.inference_mode():
+            output = self.model(
+                input_ids=padded.to(device), attention_mask=mask.to(device), logits_to_keep=length - first
+            )
+        logprobs = output.logits.float().log_softmax(-1).cpu()
+        ends = [len(ids) - first for ids in rows]
+        return [logprobs[i, end - k - 1 : end] for i, (end, k) in enumerate(zip(ends, last, strict=True))]
 
     def _generation(self, sampling: Sampling) -> Any:
         """Every setting said, so that nothing is taken from what the checkpoint's author preferred."""

@@ -6,8 +6,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from unmask.core.conversation import Conversation, Reply
-from unmask.models.backends.backend import Backend
+from unmask.models.backends.backend import Backend, Likelihood
 from unmask.models.sample import Sampling
+
+
+IMPOSSIBLE = -100.0
+"""The log-probability of what the script does not say."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +25,20 @@ class Scripted(Backend):
     ) -> list[Reply]:
         begun = given or [""] * len(prompts)
         return [Reply(begin + self.script(prompt)) for begin, prompt in zip(begun, prompts, strict=True)]
+
+    def likelihoods(
+        self,
+        prompts: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        batch_size: int = 64,
+        given: Sequence[str] = (),
+    ) -> list[list[Likelihood]]:
+        """Certain for what the script's answer begins with, all but impossible for all else; a word is a token."""
+        said = [self.script(prompt) for prompt in prompts]
+        return [
+            [Likelihood(0.0 if text.startswith(each) else IMPOSSIBLE, len(each.split())) for each in mine]
+            for text, mine in zip(said, options, strict=True)
+        ]
 
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:
         return [prompt.full_text for prompt in prompts]
