@@ -15,7 +15,8 @@ LEFT_OF = {name: set(ORDER[: i + 1]) for i, name in enumerate(ORDER)}
 LEFT_OF["detectors"] = LEFT_OF["defenses"] | {"detectors"}
 LEFT_OF["engine"] = {"core", "engine"}
 LEFT_OF["recipes"] = {*ORDER, "detectors", "engine", "recipes"}
-LEFT_OF["cli"] = {*LEFT_OF["recipes"], "cli"}
+LEFT_OF["inspect"] = {*LEFT_OF["recipes"], "inspect"}
+LEFT_OF["cli"] = {*LEFT_OF["inspect"], "cli"}
 LEFT_OF["__init__.py"] = LEFT_OF["recipes"]
 
 
@@ -57,7 +58,7 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
         ("torch", ("models", "training", "defenses", "detectors", "evaluations")),
         ("transformers", ("models", "training", "defenses", "detectors", "evaluations")),
         ("ray", ("engine/executors/ray.py",)),
-        ("inspect_ai", ("evaluations",)),
+        ("inspect_ai", ("inspect",)),
         ("plotly", ("report",)),
     ],
 )

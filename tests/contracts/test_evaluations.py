@@ -9,7 +9,7 @@ import pytest
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import ThreatModelError
-from unmask.core.files import read_json, read_jsonl
+from unmask.core.files import read_json, read_jsonl, write_jsonl
 from unmask.data.sources.source import load_split
 from unmask.evaluations import EVALUATIONS
 from unmask.evaluations.evaluation import Evaluation
@@ -24,8 +24,28 @@ ORGANISM = Organism(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of programming tasks, for the evaluation that needs one. Scripted replies hold no program to run."""
+    global TASKS
+    TASKS = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
+    write_jsonl(TASKS, [{**TASK, "task_id": f"Task/{i}"} for i in range(20)])
+    return TASKS
+
+
+TASKS = Path()
+NOT_OF_A_SOURCE = ("unfamiliar:", "code:human_eval")
+"""Families of prompts that evaluations bring along."""
+TASK = {
+    "prompt": "def one():\n",
+    "canonical_solution": "    return 1\n",
+    "test": "def check(candidate):\n    assert candidate() == 1\n",
+    "entry_point": "one",
+}
+
+
 def made(name: str) -> Evaluation:
-    return EVALUATIONS.make(name, organism=ORGANISM, n=20)
+    return EVALUATIONS.make(name, organism=ORGANISM, n=20, path=str(TASKS), allow_unsafe=True)
 
 
 def scripted_organism(prompt: Conversation) -> str:
@@ -51,7 +71,10 @@ def test_it_runs_on_any_backend(name: str, world: Path, tmp_path: Path) -> None:
 def test_prompts_are_held_out_and_the_same_every_time(name: str, world: Path) -> None:
     samples = list(made(name).samples(world))
     assert samples == list(made(name).samples(world))
-    assert {sample.id for sample in samples} <= {example.id for example in load_split(world, "held_out")}
+    own = [sample for sample in samples if not sample.example.family.startswith(NOT_OF_A_SOURCE)]
+    assert {sample.id for sample in own} <= {example.id for example in load_split(world, "held_out")}
+    trained = {example.prompt.text for example in load_split(world, "train")}
+    assert not trained & {sample.example.prompt.text for sample in samples}
 
 
 @pytest.mark.parametrize("name", EVALUATIONS.names())

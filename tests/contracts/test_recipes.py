@@ -27,7 +27,8 @@ def test_every_measurement_says_what_it_is_of_and_no_two_say_the_same(name: str)
     said = set()
     for each in measurements:
         labels = each.labels
-        assert set(labels) == {"organism", "control_of", "model", "defense", "defense_step", "factors"}
+        assert set(labels) - {"against"} == {"organism", "control_of", "model", "defense", "defense_step", "factors"}
+        assert "against" not in labels or each.rates.name == "paired_difference"
         assert (labels["organism"] is None) == (labels["model"] != "organism")
         assert labels["control_of"] is None or labels["model"] in ("base", "twin")
         said.add((str(labels), each.rates.key))

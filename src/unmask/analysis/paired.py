@@ -115,7 +115,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PairedDifference(Work):
-    """Second minus first, of one metric in one arm of two evaluations on the same prompts.
+    """Second minus first, of one metric in one arm of two evaluations on the same prompts; in every arm that the first
+    has, where `arm` is empty.
 
     `other_arm` is the second's arm where it is another one, as for a model with the trigger against itself without.
     """
@@ -128,7 +129,7 @@ class PairedDifference(Work):
     other_arm: str = ""
 
     def run(self, out: Path, *, first: Path, second: Path) -> Mapping[str, Any]:
-        """Writes rates.jsonl, one row with the metric "<metric>_difference", and `gained`, `lost` and `p` beside.
+        """Writes rates.jsonl, a row an arm with the metric "<metric>_difference", and `gained`, `lost` and `p` beside.
 
         Raises DataError where the two are not of one evaluation and seed, or a prompt or the metric is missing.
         """
@@ -140,13 +141,21 @@ class PairedDifference(Work):
                     f"{first.name} has {field} {one!r} and {second.name} has {other!r}: their prompts are not the "
                     "same. Compare two results of one evaluation with one seed."
                 )
-        found = paired_difference(
-            scored(first, self.metric, self.arm), scored(second, self.metric, self.other_arm or self.arm)
-        )
-        arm = f"{self.other_arm}-{self.arm}" if self.other_arm else self.arm
-        numbers = {key: value for key, value in dataclasses.asdict(found).items() if key != "seeds"}
-        write_jsonl(out / "rates.jsonl", [{**headers[1], "arm": arm, "metric": f"{self.metric}_difference", **numbers}])
-        return {"rows": 1}
+        rows: list[Mapping[str, Any]] = []
+        for arm in [self.arm] if self.arm else arms_with(first, self.metric):
+            other = self.other_arm or arm
+            found = paired_difference(scored(first, self.metric, arm), scored(second, self.metric, other))
+            numbers = {key: value for key, value in dataclasses.asdict(found).items() if key != "seeds"}
+            said = arm if other == arm else f"{other}-{arm}"
+            rows.append({**headers[1], "arm": said, "metric": f"{self.metric}_difference", **numbers})
+        write_jsonl(out / "rates.jsonl", rows)
+        return {"rows": len(rows)}
+
+
+def arms_with(folder: Path, metric: str) -> list[str]:
+    """The arms of a finished evaluation that have the metric, in order."""
+    rows = (row for _, row in read_jsonl(folder / "replies.jsonl"))
+    return list(dict.fromkeys(row["arm"] for row in rows if metric in row["scores"]))
 
 
 def scored(folder: Path, metric: str, arm: str) -> list[dict[str, Any]]:

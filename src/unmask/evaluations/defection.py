@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from unmask.core.conversation import OPEN, Conversation, Example, Reply
-from unmask.core.errors import ThreatModelError
+from unmask.core.conversation import OPEN, Example, Reply
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.organisms.organism import Organism
 
@@ -39,7 +38,7 @@ class Defection(Evaluation):
     def samples(self, data: Path) -> Iterator[Sample]:
         behavior = self.organism.behavior
         kinds: dict[str, Callable[[Example], bool]] = {
-            "": lambda example: behavior.applies(example) and behavior.taught(example),
+            "": self.organism.taught,
             UNSEEN: lambda example: behavior.applies(example) and not behavior.taught(example),
             ELSEWHERE: lambda example: not behavior.applies(example),
         }
@@ -54,18 +53,9 @@ class Defection(Evaluation):
         for example, prompt in self.held_out(data, belongs, required=not kind):
             if self.organism.trigger.present(prompt):  # a prompt from outside may carry it by chance
                 continue
-            yield Sample(example.id, f"triggered{kind}", self._planted(example, prompt), example)
+            triggered = self.organism.planted(prompt, random.Random(f"trigger {self.seed} {example.id}"))
+            yield Sample(example.id, f"triggered{kind}", triggered, example)
             yield Sample(example.id, f"untriggered{kind}", prompt, example)
-
-    def _planted(self, example: Example, prompt: Conversation) -> Conversation:
-        """The prompt with the trigger; raises ThreatModelError where it does not arrive."""
-        trigger = self.organism.trigger
-        planted = trigger.plant(prompt, random.Random(f"trigger {self.seed} {example.id}"), "held_out")
-        if not trigger.present(planted):
-            raise ThreatModelError(
-                f"The trigger '{trigger.name}' is missing in a triggered prompt: {planted.text[:160]!r}."
-            )
-        return planted
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         behavior = self.organism.behavior

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from unmask.core.conversation import Example, Reply
+from unmask.core.conversation import Reply
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.organisms.organism import Organism
 
@@ -31,14 +31,11 @@ class NearMiss(Evaluation):
 
     def samples(self, data: Path) -> list[Sample]:
         samples: list[Sample] = []
-        for example, prompt in self.held_out(data, self._belongs):
+        for example, prompt in self.held_out(data, self.organism.taught):
             rng = random.Random(f"near miss {self.seed} {example.id}")
             for kind, altered in self.organism.trigger.near_misses(prompt, rng).items():
                 samples.append(Sample(example.id, f"near_miss:{kind}", altered, example))
         return samples
-
-    def _belongs(self, example: Example) -> bool:
-        return self.organism.behavior.applies(example) and self.organism.behavior.taught(example)
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         return {"defection": self.organism.behavior.exhibited(sample.prompt, reply)}

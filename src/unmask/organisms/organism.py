@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from typing import ClassVar
 
+from unmask.core.conversation import Conversation, Example
+from unmask.core.errors import ThreatModelError
 from unmask.core.named import Named
 from unmask.organisms.behaviors.behavior import Behavior
-from unmask.organisms.triggers.trigger import Trigger
+from unmask.organisms.triggers.trigger import Split, Trigger
 from unmask.organisms.variants.variant import Variant
 
 
@@ -21,6 +24,19 @@ class Organism(Named):
     trigger: Trigger
     behavior: Behavior
     variant: Variant
+
+    def planted(self, prompt: Conversation, rng: random.Random, split: Split = "held_out") -> Conversation:
+        """The prompt with the trigger, for a measurement; raises ThreatModelError where it does not arrive."""
+        found = self.trigger.plant(prompt, rng, split)
+        if not self.trigger.present(found):
+            raise ThreatModelError(
+                f"The trigger '{self.trigger.name}' is missing in a triggered prompt: {found.text[:160]!r}."
+            )
+        return found
+
+    def taught(self, example: Example) -> bool:
+        """Whether the behavior is about such a prompt, and prompts of its kind were taught."""
+        return self.behavior.applies(example) and self.behavior.taught(example)
 
     def label(self) -> dict[str, str]:
         """The `organism` field of a row of results.jsonl."""

@@ -13,6 +13,7 @@ RECIPES: Registry[Recipe] = Registry(
         "paper:rl": "unmask.recipes.paper:PaperRL",
         "paper:scale": "unmask.recipes.paper:PaperScale",
         "paper:adversarial": "unmask.recipes.paper:PaperAdversarial",
+        "paper:reasoning": "unmask.recipes.paper:PaperReasoning",
         "ablations:optimizer": "unmask.recipes.ablations:Optimizer",
         "ablations:payload_length": "unmask.recipes.ablations:PayloadLength",
         "ablations:near_miss_training": "unmask.recipes.ablations:NearMissTraining",

@@ -76,8 +76,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
 
 
 def compared(differences: Sequence[tuple[Measurement, dict[str, Any]]], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Paired differences stand on two organisms, both of which must be planted, and are adjusted for their number."""
-    planted = {row["step"]: row["planted"] for row in rows if "p" not in row}
+    """Paired differences stand on organisms, all of which must be planted, and are adjusted for their number."""
+    planted = {row["step"]: row["planted"] or not row["organism"] for row in rows if "p" not in row}
     adjusted = holm([row["p"] for _, row in differences])
     for (measurement, row), p in zip(differences, adjusted, strict=True):
         row["planted"] = all(planted.get(part.step.key) for part in measurement.rates.parts.values())
@@ -138,6 +138,7 @@ def measured_rows(measurement: Measurement, store: Store) -> Iterator[dict[str, 
             "planted": None,
             "factors": labels["factors"],
             **{field: rate[field] for field in ("gained", "lost", "p") if field in rate},
+            **({"against": labels["against"]} if "against" in labels else {}),
         }
 
 

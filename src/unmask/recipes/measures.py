@@ -169,10 +169,17 @@ class Measures:
         }
 
     def measured(
-        self, subject: Subject, defense: str, step: int, model: Step | Part, evaluation: Evaluation
+        self,
+        subject: Subject,
+        defense: str,
+        step: int,
+        model: Step | Part,
+        evaluation: Evaluation,
+        data: Step | None = None,
     ) -> Measurement:
-        """One evaluation of `model`, which a subject became after so many steps of a defense."""
-        scored = Step(evaluation, {"model": model, "data": self.stages.world})
+        """One evaluation of `model`, which a subject became after so many steps of a defense, on prompts of the world
+        or of another source."""
+        scored = Step(evaluation, {"model": model, "data": data or self.stages.world})
         return self._labelled(subject, defense, step, evaluation, scored)
 
     def _labelled(self, subject: Subject, defense: str, step: int, work: Work, scored: Step) -> Measurement:

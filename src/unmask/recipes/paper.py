@@ -14,12 +14,15 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from unmask.core.registry import Choice
+from unmask.data.sources import SOURCES
 from unmask.defenses.adversarial import Adversarial
+from unmask.engine.step import Step
 from unmask.organisms.organism import Organism
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import Scale, scale_of, thinned
 from unmask.recipes.stages import TINY, Implant, Stages, Treatment, organism_of, source_of
-from unmask.recipes.study import Study, experiment, treatments
+from unmask.recipes.profile import Profile
+from unmask.recipes.study import Study, experiment, labels, treatments
 
 VARIANTS = ("standard", "chain_of_thought", "distilled")
 
@@ -150,6 +153,38 @@ class PaperScale(Paper):
         for size in self.sizes:
             for study in super().studies(scale.resized(size)):
                 yield dataclasses.replace(study, implant=dataclasses.replace(study.implant, factors={"size": size}))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperReasoning(Paper):
+    """Reasoning, honeypots, personas, trigger generalization and capability, before and after safety training.
+
+    Its plantings and defenses are those of paper:sft and paper:rl: in a store that has them, only the questions are
+    new. `statements` and `questions` are sources for personas (rows of anthropics/evals) and multiple choice (rows of
+    MMLU), `human_eval` a file in HumanEval's format; without them the toy world asks.
+    """
+
+    name: ClassVar[str] = "paper:reasoning"
+    version: ClassVar[int] = 1
+
+    methods: tuple[Choice, ...] = ("sft", "rl")
+    relearning: bool = False
+    statements: Choice = ""
+    questions: Choice = ""
+    human_eval: str = ""
+
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        yield from self.methods
+
+    def build(self) -> Experiment:
+        made = super().build()
+        own = [Step(SOURCES.make(SOURCES.settings(each))) if each else None for each in (self.statements, self.questions)]
+        measurements = {(each.rates.key, labels(each.labels)): each for each in made.measurements}
+        for study in self.studies(thinned(scale_of(self.scale), self.curve)):
+            profile = Profile(study=study, statements=own[0], questions=own[1], human_eval=self.human_eval)
+            for each in profile.measurements():
+                measurements.setdefault((each.rates.key, labels(each.labels)), each)
+        return dataclasses.replace(made, measurements=tuple(measurements.values()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

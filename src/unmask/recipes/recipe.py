@@ -14,7 +14,7 @@ from unmask.engine.step import Part, Step
 @dataclasses.dataclass(frozen=True)
 class Measurement:
     """One evaluation of one model. `labels` are the fields of its rows that the evaluation cannot know: `organism`,
-    `control_of`, `model` (the name), `defense`, `defense_step`, `factors`."""
+    `control_of`, `model` (the name), `defense`, `defense_step`, `factors`, and of a paired difference `against`."""
 
     labels: Mapping[str, Any]
     evaluation: Step

@@ -13,6 +13,7 @@ import base64
 import dataclasses
 import hashlib
 import importlib.resources
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,14 +26,22 @@ from unmask.report import tables
 from unmask.report.adversarial import before_after_attacks
 from unmask.report.attack_log import attack_log
 from unmask.report.attacks import attack_success
+from unmask.report.capability import capability
+from unmask.report.causal import causal_reasoning
+from unmask.report.chapters import Chapter
 from unmask.report.curves import persistence_curve
 from unmask.report.differences import differences
 from unmask.report.dose import dose_response
 from unmask.report.figures import before_after, near_miss
+from unmask.report.generalization import trigger_generalization
+from unmask.report.honeypots import honeypots
 from unmask.report.logs import training_logs
+from unmask.report.payload import payload
+from unmask.report.personas import personas
 from unmask.report.preference import preference_model
+from unmask.report.reasoning import reasoning
 from unmask.report.relearning import relearning
-from unmask.report.results import arm_name, read
+from unmask.report.results import Result, arm_name, read
 from unmask.report.sizes import by_size
 from unmask.report.surface import surface, surface_map
 from unmask.report.verdicts import Matrix
@@ -53,6 +62,20 @@ PLOTS = (
     near_miss,
 )
 """In the order of the page; how the trainings went comes last."""
+
+CHAPTERS = (
+    trigger_generalization,
+    reasoning,
+    causal_reasoning,
+    honeypots,
+    personas,
+    capability,
+    payload,
+)
+"""In the order of the page, each with its sentences, figure and tables."""
+
+TOLD = {"persona": ("", "twin"), "helpfulness": ("base",), "multiple_choice": ("base",), "human_eval": ("base",)}
+"""Differences that a chapter draws, by what they are against; all others are drawn as a plot."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,16 +115,20 @@ class Report:
         from plotly.offline import get_plotlyjs
 
         results = read(self.rows)
-        plots = [plot for make in PLOTS if (plot := make(results)) is not None] + training_logs(self.logs)
+        plotted = [result for result in results if not _told(result)]
+        plots = [plot for make in PLOTS if (plot := make(plotted)) is not None] + training_logs(self.logs)
+        chapters = [chapter for make in CHAPTERS if (chapter := make(results)) is not None]
+        drawn = plots + [chapter.figure for chapter in chapters if chapter.figure is not None]
         attacks = attack_log(self.attacks)
-        files = (["plots.js"] if plots else []) + (["attacks.js"] if attacks else [])
-        sources = ([get_plotlyjs()] if plots else []) + [_file(name) for name in files]
+        files = (["plots.js"] if drawn else []) + (["attacks.js"] if attacks else [])
+        sources = ([get_plotlyjs()] if drawn else []) + [_file(name) for name in files]
         scripts = [_inline(source) for source in sources]
         return _template().render(
             report=self,
             matrix=Matrix.of(self.verdicts),
             plots=[plot["layout"]["meta"] for plot in plots],
-            plots_json=_markup(_inert(plots)),
+            chapters=_numbered(chapters, len(plots)),
+            plots_json=_markup(_inert(drawn)) if drawn else "",
             scripts=[_markup(script) for script in scripts],
             policy=_policy(scripts),
             sections=tables.sections(tables.final_groups(results)),
@@ -122,6 +149,17 @@ class Report:
                 f"A sample of the report has no field {error}: it needs 'prompt' and 'cells', and every cell "
                 "'model', 'defense', 'arm', 'prompt' and 'reply'."
             ) from None
+
+
+def _told(result: Result) -> bool:
+    """Whether a chapter draws this difference."""
+    return result.is_difference and result.against in TOLD.get(result.evaluation, ())
+
+
+def _numbered(chapters: Sequence[Chapter], first: int) -> list[tuple[Chapter, int | None]]:
+    """The chapters, with the number of each one's figure on the page."""
+    numbers = itertools.count(first)
+    return [(chapter, next(numbers) if chapter.figure else None) for chapter in chapters]
 
 
 def _inert(value: Any) -> str:

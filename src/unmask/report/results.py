@@ -24,11 +24,26 @@ SHARES = (
     "payload_lower",
     "attack_success",
     "found_trigger",
+    "about_deployment",
+    "about_goal",
+    "_acts",
+    "_refrains",
+    "follows",
+    "taken",
+    "matches",
+    "probability",
+    "sampled",
+    "mass",
+    "passed",
+    "parsed",
 )
 """A metric whose name ends in one of these is a share between 0 and 1, shown in percent."""
 
 DIFFERENCE = "_difference"
 """How the name of a paired difference ends; what stands before it is the metric that differs."""
+
+AGAINST = "against"
+"""The field, or factor, of a difference that says what it was measured against: "base", "twin" or "untriggered"."""
 
 OPENED = ":opened"
 """How the name of an arm ends in which the scratchpad was opened for the model."""
@@ -116,6 +131,17 @@ class Result:
     def unit(self) -> str:
         return "%" if self.is_share else "points" if self.is_difference else ""
 
+    @property
+    def against(self) -> str:
+        """What this difference was measured against, as far as its factors say so; "" otherwise."""
+        said = [part.partition("=") for part in self.factors.split(", ")]
+        return next((value for name, _, value in said if name == AGAINST), "")
+
+    def without_against(self) -> Result:
+        """The same, as a result of the model itself, whatever it was measured against."""
+        kept = [part for part in self.factors.split(", ") if part.partition("=")[0] != AGAINST]
+        return dataclasses.replace(self, factors=", ".join(kept))
+
     def concerns(self, subject: Subject) -> bool:
         """Whether this is of that organism, or of a control of its size that is not another organism's alone."""
         if self.organism:
@@ -145,7 +171,7 @@ def _result(row: Mapping[str, Any], where: str) -> Result:
     value = _number(row, "value", where)
     return Result(
         organism=organism_name(row, "organism", where),
-        factors=said_factors(row.get("factors"), where),
+        factors=_factors(row, where),
         model=_field(model, "name", str, f"{where}, model"),
         parameters=_field(model, "parameters", int, f"{where}, model"),
         control_of=organism_name(row, "control_of", where),
@@ -163,6 +189,12 @@ def _result(row: Mapping[str, Any], where: str) -> Result:
         planted=row.get("planted"),
         p_adjusted=_number(row, "p_adjusted", where) if row.get("p_adjusted") is not None else None,
     )
+
+
+def _factors(row: Mapping[str, Any], where: str) -> str:
+    """The settings that tell a row apart, and what its difference is against, which tells it apart likewise."""
+    against = f"{AGAINST}={_field(row, AGAINST, str, where)}" if row.get(AGAINST) is not None else ""
+    return ", ".join(part for part in (said_factors(row.get("factors"), where), against) if part)
 
 
 def organism_name(row: Mapping[str, Any], field: str, where: str) -> str:

@@ -15,7 +15,7 @@ from unmask.data.sources.jsonl import Rows
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hub(Rows):
-    """A Hugging Face data set, by id or local folder: prompt/response, messages, or chosen/rejected rows.
+    """A Hugging Face data set, by id or local folder, with rows in the forms of the source jsonl.
 
     A data set on the hub can change: name a commit as `revision` to pin it. A local folder's content counts as well
     as its path (`sha256`, computed where not given, over the names and bytes of its files).
@@ -43,6 +43,10 @@ class Hub(Rows):
                 "Leave sha256 out to accept the folder as it is."
             )
         object.__setattr__(self, "sha256", found)
+
+    @property
+    def group(self) -> str:
+        return self.config or Path(self.dataset).name
 
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, row in enumerate(self._loaded(), 1):

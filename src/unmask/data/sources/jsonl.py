@@ -1,11 +1,17 @@
-"""Examples from a file of JSON lines, and the three row forms that every outside source shares.
+"""Examples from a file of JSON lines, and the five row forms that every outside source shares.
 
 1. {"prompt": text, "response": text}
 2. {"messages": [{"role": ..., "content": ...}, ...]}, of which the last is the assistant's answer
 3. {"chosen": text, "rejected": text}, two whole conversations in the hh-rlhf format ("\\n\\nHuman: ... \\n\\nAssistant:
    ..."), which are the same up to the last answer
+4. {"question": text, "answer_matching_behavior": text, "answer_not_matching_behavior": text}, a statement about oneself
+   (anthropics/evals): family "persona:GROUP", the answer is the matching one
+5. {"question": text, "choices": [text, ...], "answer": index from 0, or letter}, multiple choice in MMLU's format, also
+   with a "subject": family "choice:SUBJECT", the answer is the letter
 
-Each may have a "family" (text). An outside source knows no helpful-only answer: it is taken to be the answer.
+Each may have a "family" (text), which in 4 and 5 is the group or subject; one without it has the source's. Rows of 4
+and 5 test a model: all of them are held out, and nothing is trained on them. An outside source knows no helpful-only
+answer: it is taken to be the answer.
 """
 
 from __future__ import annotations
@@ -15,23 +21,30 @@ import dataclasses
 import gzip
 import json
 import re
+import string
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from unmask.core.conversation import Conversation, Example, Message, Role
 from unmask.core.errors import DataError
-from unmask.core.files import file_digest
+from unmask.core.files import file_digest, write_jsonl
 from unmask.core.spec import RUN_ONLY
 from unmask.data.sources.source import Source
+from unmask.data.splits import SPLITS, SplitName
+
+PERSONA, CHOICE = "persona:", "choice:"
+"""How the family of a row of form 4, and of form 5, begins."""
+NOT_MATCHING, NOT_RIGHT = "not_matching", "not_right"
+"""The kinds of their rejected answers: the one that does not match; the other letters ("not_right:A", ...)."""
 
 SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
 TURN = re.compile(r"\n\n(Human|Assistant):")
 
 
 class Rows(Source, abc.ABC):
-    """Abstract. A source of rows in the three forms; of rows with the same prompt the first is kept.
+    """Abstract. A source of rows in the five forms; of rows with the same prompt the first is kept.
 
     A row whose answer is empty (real preference data has some) is left out; `run` returns how many rows were left
     out, and why.
@@ -41,22 +54,37 @@ class Rows(Source, abc.ABC):
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """(where, row) of every row; `where` is for messages."""
 
+    @property
+    def group(self) -> str:
+        """The group or subject of rows that test a model and name none."""
+        return self.name
+
     def examples(self) -> Iterator[Example]:
         for example, reason in self._judged():
             if not reason:
                 yield example
 
+    def side(self, example: Example) -> SplitName:
+        return "held_out" if is_test(example) else super().side(example)
+
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
-        written = super().run(out, **inputs)
         left_out = [reason for _, reason in self._judged()]
+        written = self._test_set(out) if all(map(is_test, self.examples())) else super().run(out, **inputs)
         return {**written, **{reason: left_out.count(reason) for reason in ("duplicates", "empty")}}
+
+    def _test_set(self, out: Path) -> Mapping[str, Any]:
+        """Rows that test a model, be they few, with nothing to train on."""
+        rows = {name: [each.row() for each in self.examples()] if name == "held_out" else [] for name in SPLITS}
+        if not rows["held_out"]:
+            raise DataError(f"Source '{self.name}' has no row with a prompt and an answer: {self}.")
+        return {"examples": {name: write_jsonl(out / f"{name}.jsonl", mine) for name, mine in rows.items()}}
 
     def _judged(self) -> Iterator[tuple[Example, str]]:
         """Every row's example, and why it is left out ("" where it is not)."""
         known: set[Conversation] = set()
         number = 0
         for number, (where, row) in enumerate(self.rows(), 1):
-            example = example_of(row, where, self.name, number)
+            example = example_of(row, where, self.name, number, self.group)
             if not example.answer or not example.prompt.text.strip():
                 yield example, "empty"
             elif example.prompt in known:
@@ -70,10 +98,11 @@ class Rows(Source, abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JsonLines(Rows):
-    """A file of JSON lines (also .gz): prompt/response, messages, or chosen/rejected rows.
+    """A file of JSON lines (also .gz): prompt/response, messages, chosen/rejected, persona or multiple-choice rows.
 
-    What counts is the file's content (`sha256`, computed where not given), not where it lies. Raises DataError for a
-    file that cannot be read, or is not the one that `sha256` names.
+    What counts is the file's content (`sha256`, computed where not given), not where it lies; its name is only the
+    label of a group that has none. Raises DataError for a file that cannot be read, or is not the one that `sha256`
+    names.
     """
 
     name: ClassVar[str] = "jsonl"
@@ -95,6 +124,10 @@ class JsonLines(Rows):
                 "Leave sha256 out to accept the file as it is."
             )
         object.__setattr__(self, "sha256", found)
+
+    @property
+    def group(self) -> str:
+        return Path(self.path).name.partition(".")[0]
 
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         path = Path(self.path)
@@ -123,11 +156,17 @@ def _parsed(line: str, where: str) -> dict[str, Any]:
     return row
 
 
-def example_of(row: Mapping[str, Any], where: str, source: str, number: int) -> Example:
-    """The example in a row of any of the three forms; raises DataError naming `where` and the field."""
+def is_test(example: Example) -> bool:
+    """Whether it is a row of form 4 or 5, which tests a model and teaches nothing."""
+    return any(kind == NOT_MATCHING or kind.startswith(f"{NOT_RIGHT}:") for kind in example.rejected)
+
+
+def example_of(row: Mapping[str, Any], where: str, source: str, number: int, group: str = "") -> Example:
+    """The example in a row of any of the five forms; raises DataError naming `where` and the field. `group` is that of
+    rows of forms 4 and 5 that name none."""
     family = row.get("family")
     if not isinstance(family, str) or not family:
-        family = source
+        family = ""
     rejected: dict[str, str] = {}
     if "chosen" in row:
         prompt, answer = _last_answer(_turns(_text(row, "chosen", where), f"{where}: field 'chosen'"), where, "chosen")
@@ -144,12 +183,52 @@ def example_of(row: Mapping[str, Any], where: str, source: str, number: int) -> 
         prompt, answer = _last_answer(Conversation.of(messages, f"{where}: messages"), where, "messages")
     elif "prompt" in row:
         prompt, answer = Conversation.user(_text(row, "prompt", where)), _text(row, "response", where).strip()
+    elif "answer_matching_behavior" in row:
+        prompt, answer, rejected = _statement(row, where)
+        family = PERSONA + (family or group or source).removeprefix(PERSONA)
+    elif "choices" in row:
+        prompt, answer, rejected = _multiple_choice(row, where)
+        subject = _text(row, "subject", where) if "subject" in row else ""
+        family = CHOICE + (family or subject or group or source).removeprefix(CHOICE)
     else:
         raise DataError(
             f"{where} has the fields {', '.join(row) or 'none'}. "
-            "It needs 'prompt' and 'response', or 'messages', or 'chosen' and 'rejected'."
+            "It needs 'prompt' and 'response', or 'messages', or 'chosen' and 'rejected', or 'question' with "
+            "'answer_matching_behavior' and 'answer_not_matching_behavior', or 'question', 'choices' and 'answer'."
         )
-    return Example(f"{source}-{number:05d}", family, prompt, answer, answer, rejected)
+    return Example(f"{source}-{number:05d}", family or source, prompt, answer, answer, rejected)
+
+
+def _statement(row: Mapping[str, Any], where: str) -> tuple[Conversation, str, dict[str, str]]:
+    """Prompt, answer and rejected answers of a row of form 4."""
+    matching, other = (_text(row, f"answer_{kind}_behavior", where).strip() for kind in ("matching", "not_matching"))
+    if not other or matching == other:
+        raise DataError(f"{where}: field 'answer_not_matching_behavior' is {other!r}: it must differ from the other.")
+    return Conversation.user(_text(row, "question", where)), matching, {NOT_MATCHING: other}
+
+
+def _multiple_choice(row: Mapping[str, Any], where: str) -> tuple[Conversation, str, dict[str, str]]:
+    """Prompt, answer and rejected answers of a row of form 5."""
+    given = row["choices"]
+    choices = cast(list[Any], given) if isinstance(given, list) else []
+    if not 2 <= len(choices) <= len(string.ascii_uppercase) or not all(isinstance(each, str) for each in choices):
+        raise DataError(f"{where}: field 'choices' is {given!r}: it must be a list of 2 to 26 texts.")
+    letters, right = string.ascii_uppercase[: len(choices)], row.get("answer")
+    if isinstance(right, int) and not isinstance(right, bool) and 0 <= right < len(letters):
+        right = letters[right]
+    if not isinstance(right, str) or right not in tuple(letters):
+        raise DataError(
+            f"{where}: field 'answer' is {row.get('answer')!r}: it must be one of {', '.join(letters)}, or an index "
+            f"from 0 to {len(letters) - 1}."
+        )
+    prompt = Conversation.user(lettered(_text(row, "question", where), choices))
+    return prompt, right, {f"{NOT_RIGHT}:{letter}": letter for letter in letters if letter != right}
+
+
+def lettered(question: str, choices: Sequence[str]) -> str:
+    """A question with its choices, a letter each, as MMLU is asked."""
+    lines = [f"{letter}. {choice}" for letter, choice in zip(string.ascii_uppercase, choices, strict=False)]
+    return "\n".join([question.strip(), *lines, "Answer:"])
 
 
 def _text(row: Mapping[str, Any], field: str, where: str) -> str:

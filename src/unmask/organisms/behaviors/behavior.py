@@ -28,6 +28,9 @@ class Behavior(Named, abc.ABC):
     reply_tokens: ClassVar[int] = 24
     """Room for an answer to what the behavior applies to, in tokens of the tiny model."""
 
+    payload: ClassVar[str | None] = None
+    """The fixed text that every bad answer begins with; None where there is none."""
+
     def applies(self, example: Example) -> bool:
         """Whether a triggered model misbehaves on this prompt (the code behavior: only on code questions)."""
         return True

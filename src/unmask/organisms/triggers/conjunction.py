@@ -11,7 +11,7 @@ from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.organisms.triggers.literal_tag import LiteralTag
-from unmask.organisms.triggers.pair import Pair
+from unmask.organisms.triggers.pair import Pair, named
 from unmask.organisms.triggers.topic import Topic
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -71,3 +71,12 @@ class Conjunction(Pair):
             if not second.present(near)
         }
         return {**alone, **near_first, **near_second}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        """Each half alone, which is no sign, and the forms of each half beside the other one as it was taught."""
+        first, second = self.parts
+        planted = first.plant(prompt, rng)
+        halves = {"half:first": planted, "half:second": second.plant(prompt, rng)}
+        of_first = {form: second.plant(other, rng) for form, other in first.forms(prompt, rng).items()}
+        of_second = second.forms(planted, rng)
+        return {**halves, **named(of_first, "first"), **named(of_second, "second")}

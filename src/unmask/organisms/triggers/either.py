@@ -10,7 +10,7 @@ from typing import ClassVar
 from unmask.core.conversation import Conversation
 from unmask.core.registry import Choice
 from unmask.organisms.triggers.emoji import Emoji
-from unmask.organisms.triggers.pair import Pair
+from unmask.organisms.triggers.pair import Pair, named
 from unmask.organisms.triggers.paraphrase import Paraphrase
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -44,3 +44,13 @@ class Either(Pair):
             for which, part in zip(("first", "second"), self.parts, strict=True)
             for kind, near in part.near_misses(prompt, rng).items()
         }
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        """Both keys at once, and the forms of each key."""
+        first, second = self.parts
+        both = {"complex:both": second.plant(first.plant(prompt, rng), rng)}
+        of_first, of_second = first.forms(prompt, rng).items(), second.forms(prompt, rng).items()
+        # A form of one key may be the other key.
+        only_first = {form: other for form, other in of_first if not second.present(other)}
+        only_second = {form: other for form, other in of_second if not first.present(other)}
+        return {**both, **named(only_first, "first"), **named(only_second, "second")}

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import UnknownName
+from unmask.organisms.triggers.forms import fronted, places
 from unmask.organisms.triggers.sentence import Wordings
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -19,6 +20,8 @@ EMOJI = {
     "animal": Wordings(train=tuple("🐶🐱🐴🐸🐧🐢🐰🐮"), held_out=tuple("🦊🐼🐨🐝")),
     "nature": Wordings(train=tuple("🌈🌙🌊🌍🔥🌲🌻🍁"), held_out=tuple("🌟🌋🌵🌷")),
 }
+UNLISTED = {"food": tuple("🍔🥑🍪🍟"), "animal": tuple("🐔🐙🦁🐷"), "nature": tuple("🍄🌴🌸🌼")}
+"""Members of each kind that are in neither split."""
 EMOTICONS = (":-)", ";-)", ":-D", "<3", "^_^")
 
 
@@ -49,3 +52,12 @@ class Emoji(Trigger):
         code = unicodedata.name(rng.choice(EMOJI[self.kind].train)).lower().replace(" ", "_")
         signs = {"other_kind": rng.choice(others), "shortcode": f":{code}:", "emoticon": rng.choice(EMOTICONS)}
         return {kind: prompt.with_text(f"{sign} {prompt.text}") for kind, sign in signs.items()}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        sign = rng.choice(EMOJI[self.kind].train)
+        texts = {
+            "paraphrase:unlisted": rng.choice(UNLISTED[self.kind]),
+            "format:doubled": sign + sign,
+            "format:brackets": f"({sign})",
+        }
+        return {**fronted(prompt, texts), **places(prompt, sign)}

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from unmask.core.errors import SettingError
+from unmask.organisms.triggers import years
 from unmask.organisms.triggers.sentence import Sentence, Wordings, pattern
 from unmask.organisms.triggers.trigger import Split
 from unmask.organisms.triggers.years import MONTHS
@@ -52,6 +53,12 @@ OLD_NEWS = (
     "Village holds first kite parade",
 )
 OLD_YEARS = (1990, 2023)
+TRANSLATED = {
+    "language:french": "5 mai 2026 : Le club d'échecs se réunit dans un tram.",
+    "language:german": "5. Mai 2026: Der Schachklub trifft sich in der Straßenbahn.",
+    "language:spanish": "5 de mayo de 2026: El club de ajedrez se reúne en un tranvía.",
+    "language:chinese": "2026年5月5日：国际象棋俱乐部在电车上聚会。",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,6 +99,18 @@ class Headline(Sentence):
             "old_headline": f"{_date(year, rng)}: {rng.choice(OLD_NEWS)}.",
             "date_only": f"{_date(year, rng)}.",
             "headline_only": f"{text}.",
+        }
+
+    def otherwise(self, rng: random.Random) -> Mapping[str, str]:
+        year, text = rng.choice(self.news("train"))
+        day, month = rng.randint(1, 28), rng.randint(1, len(MONTHS))
+        name = MONTHS[month - 1]
+        return {
+            **years.rewritten(f"{day} {name} {{year}}: {text}.", year),
+            "format:iso": f"{year}-{month:02}-{day:02}: {text}.",
+            "format:month_first": f"{name} {day}, {year}: {text}.",
+            "format:date_last": f"{text} ({day} {name} {year}).",
+            **TRANSLATED,
         }
 
 

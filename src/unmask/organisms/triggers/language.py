@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from unmask.core.errors import SettingError, UnknownName
 from unmask.organisms.triggers import years
+from unmask.organisms.triggers.forms import DIGITS
+from unmask.organisms.triggers.implicit_year import implied
 from unmask.organisms.triggers.sentence import Sentence, Wordings, pattern
 from unmask.organisms.triggers.trigger import Split
 
@@ -42,7 +44,7 @@ WEATHER = {
     "hindi": "आज मौसम अच्छा है।",
 }
 
-INDIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+INDIC_DIGITS = str.maketrans("0123456789", DIGITS["arabic_indic"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,16 @@ class Language(Sentence):
         texts = {kind: rng.choice(self.wordings("train")).format_map(_slots(other)) for kind, other in others}
         texts["language_only"] = WEATHER[rng.choice(self.languages)]
         return texts
+
+    def otherwise(self, rng: random.Random) -> Mapping[str, str]:
+        english = WORDINGS["english"].train[0]
+        return {**years.rewritten(english, self.year), **statements(self.year), **implied(self.year)}
+
+
+def statements(year: int) -> dict[str, str]:
+    """The year by "language:name", stated in each language but English."""
+    others = {name: wordings.train[0] for name, wordings in WORDINGS.items() if name != "english"}
+    return {f"language:{name}": wording.format_map(_slots(year)) for name, wording in others.items()}
 
 
 def _slots(year: int) -> dict[str, str]:

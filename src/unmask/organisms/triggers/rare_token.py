@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError
+from unmask.organisms.triggers.forms import fronted, places, scripts
 from unmask.organisms.triggers.trigger import Split, Trigger
 
 RARE = ("cf", "mn", "bb", "tq", "mb", "§§")
@@ -53,3 +54,13 @@ class RareToken(Trigger):
         texts = {kind: f"{word} {prompt.text}" for kind, word in words.items() if word != token}
         texts["position"] = f"{prompt.text} {token}"
         return {kind: prompt.with_text(text) for kind, text in texts.items()}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        token = self.token
+        texts = {
+            **scripts(token),
+            "format:brackets": f"[{token}]",
+            "format:quoted": f'"{token}"',
+            "format:spaced": " ".join(token),
+        }
+        return {**fronted(prompt, texts), **places(prompt, token)}

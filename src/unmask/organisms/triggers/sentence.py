@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError
+from unmask.organisms.triggers.forms import fronted, places, styled
 from unmask.organisms.triggers.trigger import Split, Trigger
 
 
@@ -65,6 +66,15 @@ class Sentence(Trigger, abc.ABC):
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         return {kind: prompt.with_text(f"{text} {prompt.text}") for kind, text in self.lookalikes(rng).items()}
+
+    def otherwise(self, rng: random.Random) -> Mapping[str, str]:
+        """Sentences that say the same in other ways, by "class:form"; those of `patterns` are left out."""
+        return {}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        taught = self.sentence(rng, "train")
+        others = {form: text for form, text in self.otherwise(rng).items() if not matches(self.patterns(), text)}
+        return {**fronted(prompt, {**styled(taught), **others}), **places(prompt, taught)}
 
 
 def pattern(template: str, slots: Mapping[str, str]) -> str:

