@@ -14,7 +14,6 @@ from unmask.models import chat, checkpoint
 from unmask.models.backends.backend import Backend, Likelihood
 from unmask.models.sample import Sampling
 
-
 Tokens = tuple[int, ...]
 
 

@@ -9,7 +9,6 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.models.backends.backend import Backend, Likelihood
 from unmask.models.sample import Sampling
 
-
 IMPOSSIBLE = -100.0
 """The log-probability of what the script does not say."""
 

@@ -1,0 +1,127 @@
+"""`unmask evaluate NAME --model MODEL`: one evaluation of one model, without a recipe."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unmask.cli.settings import Json, Set, StoreDir, emit, settings_of
+from unmask.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from unmask.evaluations.evaluation import Evaluation
+
+TRAINS = ("relearning",)
+"""Evaluations that need the model's weights, not only its replies."""
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(help="An evaluation; see `unmask list evaluations`.")],
+    model: Annotated[str, typer.Option(help="A model folder, the start of a step's key, or an endpoint's model.")],
+    set_: Set = None,
+    source: Annotated[str, typer.Option(help="A source's name, or its folder.")] = "toy_world",
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", help="Another folder that it reads: attacks=FOLDER for attacked.")
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Address of an endpoint that speaks OpenAI's protocol.")] = None,
+    key_variable: Annotated[str, typer.Option(help="Environment variable with the endpoint's API key.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write (default: unmask-evaluation-NAME).")] = None,
+    store: StoreDir = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate one model: replies, rates with intervals, and a log for Inspect."""
+    from unmask.core import progress
+    from unmask.core.files import write_jsonl
+    from unmask.inspect.asked import checkpoint_at, evaluation_of, source_folder
+    from unmask.inspect.logs import About, rates_of, write_log
+
+    evaluation = evaluation_of(name, settings_of(set_, None))
+    folder = out or Path(f"unmask-evaluation-{name.replace(':', '-')}")
+    if (folder / "evaluation.json").exists():
+        raise SettingError(f"{folder} holds an evaluation already. Name another folder with --out, or remove it.")
+    backend = endpoint_backend(endpoint, model, key_variable) if endpoint else None
+    checkpoint = None if backend else checkpoint_at(model, store)
+    inputs = folders_of(input_)
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress.shown(), source_folder(source) as data:
+        if checkpoint:
+            ask_folder(evaluation, folder, {"model": checkpoint, "data": data, **inputs})
+        else:
+            ask_endpoint(evaluation, backend, folder, {"data": data, **inputs})
+    rates = rates_of(folder)
+    write_jsonl(folder / "rates.jsonl", rates)
+    if has_inspect():
+        from unmask.core.spec import spec
+
+        settings = spec(evaluation)["settings"]
+        write_log(folder, folder / "log.eval", About(model=f"unmask/{model}", settings=settings), rates)
+    if as_json:
+        emit({"folder": str(folder), "rates": rates})
+        return
+    show(rates)
+    print(f"{folder}" + (f"\ninspect view --log-dir {folder}" if has_inspect() else ""))
+
+
+def ask_folder(evaluation: Evaluation, out: Path, folders: Mapping[str, Path]) -> None:
+    """On this machine; raises SettingError where the evaluation reads a folder that was not given, or none such."""
+    wanted = set(inspect.signature(evaluation.run).parameters) - {"out"}
+    for name in sorted(set(folders) - wanted):
+        raise SettingError(f"'{evaluation.name}' reads no folder '{name}'. It reads {', '.join(sorted(wanted))}.")
+    for name in sorted(wanted - set(folders)):
+        raise SettingError(f"'{evaluation.name}' reads another folder, '{name}'. Write --input {name}=FOLDER.")
+    evaluation.run(out, **folders)
+
+
+def ask_endpoint(evaluation: Evaluation, backend: Any, out: Path, folders: Mapping[str, Path]) -> None:
+    if evaluation.name in TRAINS:
+        raise SettingError(f"'{evaluation.name}' trains a copy of the model. Give --model a folder, and no --endpoint.")
+    evaluation.measure(out, backend, evaluation.samples(folders.get("attacks", folders["data"])))
+
+
+def endpoint_backend(url: str, model: str, key_variable: str) -> Any:
+    """Raises SettingError where the key is said to be in a variable that is not set."""
+    from unmask.models.backends.openai_compatible import OpenAICompatible
+
+    key = os.environ.get(key_variable, "")
+    if key_variable and not key:
+        raise SettingError(f"The environment variable {key_variable} is not set: `export {key_variable}=...` first.")
+    return OpenAICompatible(url, model, key)
+
+
+def folders_of(pairs: Sequence[str] | None) -> dict[str, Path]:
+    """{"attacks": folder} from ["attacks=folder"]; raises SettingError."""
+    found: dict[str, Path] = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals or not Path(value).expanduser().is_dir():
+            raise SettingError(f"--input {pair!r} is not understood. Write --input attacks=FOLDER, one that exists.")
+        found[name] = Path(value).expanduser()
+    return found
+
+
+def show(rates: Sequence[Mapping[str, Any]]) -> None:
+    """A table of rates."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("arm", "metric", "value", "95% interval", "n", box=None)
+    for row in rates:
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        table.add_row(row["arm"], row["metric"], f"{row['value']:.3f}", interval, str(row["n"]))
+    Console(width=None if Console().is_terminal else 120, highlight=False, markup=False).print(table)
+
+
+def has_inspect() -> bool:
+    return importlib.util.find_spec("inspect_ai") is not None
+
+
+def check_inspect() -> None:
+    """Raise SettingError where Inspect is not installed."""
+    if not has_inspect():
+        raise SettingError("Logs are written with Inspect, which is not installed: `pip install unmask[inspect]`.")

