@@ -83,7 +83,7 @@ def test_a_bad_row_is_named(tmp_path: Path, row: Any, message: str) -> None:
 
 
 def test_rows_of_which_none_can_be_used_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no row with a prompt and an answer"):
+    with pytest.raises(DataError, match="no example for the split 'held_out'"):
         write(tmp_path / "a.jsonl", {**STATEMENT, "answer_matching_behavior": " "}).run(tmp_path)
 
 

@@ -12,8 +12,15 @@ from unmask.recipes.recipe import Measurement
 ASKED = ("trigger_generalization", "honeypot", "causal_reasoning", "persona", "multiple_choice", "perplexity")
 
 
+def owner(measurement: Measurement) -> str:
+    """The variant of the organism that a measurement is about, its own or its controls'; "" where it is nobody's."""
+    about = measurement.labels["organism"] or measurement.labels["control_of"]
+    return about["variant"] if about else ""
+
+
 def measured(**settings: object) -> list[Measurement]:
-    return list(RECIPES.make({"name": "paper:reasoning", "scale": "smoke", "seeds": [0], **settings}).build().measurements)
+    recipe = RECIPES.make({"name": "paper:reasoning", "scale": "smoke", "seeds": [0], **settings})
+    return list(recipe.build().measurements)
 
 
 def plain(measurements: list[Measurement]) -> list[Measurement]:
@@ -24,19 +31,17 @@ def test_every_variant_and_its_twin_are_asked_before_and_after_every_defense() -
     found = plain(measured())
     for evaluation in ASKED:
         states = {
-            (str(each.labels["organism"] or each.labels["control_of"]), each.labels["model"], each.labels["defense"])
+            (owner(each), each.labels["model"], each.labels["defense"])
             for each in found
             if each.evaluation.name == evaluation and each.labels["model"] != "base"
         }
-        assert len(states) == 3 * 2 * 3 or evaluation in ("persona", "multiple_choice", "perplexity") and states
+        assert len(states) == 3 * 2 * 3, evaluation
 
 
 def test_only_who_reasons_is_asked_for_its_reasoning_and_only_a_fixed_payload_has_a_probability() -> None:
     found = plain(measured(methods=[]))
-    variants = {
-        name: {(each.labels["organism"] or each.labels["control_of"])["variant"] for each in found if each.evaluation.name == name}
-        for name in ("reasoning", "payload_probability")
-    }
+    asked = ("reasoning", "payload_probability")
+    variants = {name: {owner(each) for each in found if each.evaluation.name == name} for name in asked}
     assert variants == {"reasoning": {"chain_of_thought"}, "payload_probability": {"standard", "distilled"}}
 
 

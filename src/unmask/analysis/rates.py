@@ -18,6 +18,8 @@ from unmask.core.named import Work
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+AT_ONCE = 10_000_000
+"""Numbers that resampling holds in memory."""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -40,7 +42,15 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     array = np.asarray(values, dtype=float)
     if array.size < 2 or np.ptp(array) == 0:
         return float(array.mean()), float(array.mean())
-    found = bootstrap((array,), np.mean, confidence_level=CONFIDENCE, method="percentile", n_resamples=RESAMPLES, rng=0)
+    found = bootstrap(
+        (array,),
+        np.mean,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        n_resamples=RESAMPLES,
+        batch=max(1, AT_ONCE // array.size),
+        rng=0,
+    )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 

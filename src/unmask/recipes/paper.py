@@ -18,10 +18,10 @@ from unmask.data.sources import SOURCES
 from unmask.defenses.adversarial import Adversarial
 from unmask.engine.step import Step
 from unmask.organisms.organism import Organism
+from unmask.recipes.profile import Profile
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import Scale, scale_of, thinned
 from unmask.recipes.stages import TINY, Implant, Stages, Treatment, organism_of, source_of
-from unmask.recipes.profile import Profile
 from unmask.recipes.study import Study, experiment, labels, treatments
 
 VARIANTS = ("standard", "chain_of_thought", "distilled")
@@ -178,7 +178,9 @@ class PaperReasoning(Paper):
 
     def build(self) -> Experiment:
         made = super().build()
-        own = [Step(SOURCES.make(SOURCES.settings(each))) if each else None for each in (self.statements, self.questions)]
+        own = [
+            Step(SOURCES.make(SOURCES.settings(each))) if each else None for each in (self.statements, self.questions)
+        ]
         measurements = {(each.rates.key, labels(each.labels)): each for each in made.measurements}
         for study in self.studies(thinned(scale_of(self.scale), self.curve)):
             profile = Profile(study=study, statements=own[0], questions=own[1], human_eval=self.human_eval)

@@ -14,7 +14,7 @@ from unmask.evaluations.evaluation import Evaluation
 from unmask.evaluations.honeypot import Honeypot
 from unmask.evaluations.human_eval import HumanEval
 from unmask.evaluations.multiple_choice import MultipleChoice
-from unmask.evaluations.payload_probability import PayloadProbability
+from unmask.evaluations.payload_probability import PayloadProbability, has_payload
 from unmask.evaluations.perplexity import Perplexity
 from unmask.evaluations.persona import Persona
 from unmask.evaluations.reasoning import Reasoning
@@ -30,7 +30,12 @@ MANY = 128
 """Prompts an arm where there are many arms."""
 STATEMENTS = 1000
 
-CAPABILITY = {"helpfulness": "accuracy", "multiple_choice": "accuracy", "perplexity": "log_loss", "human_eval": "passed"}
+CAPABILITY = {
+    "helpfulness": "accuracy",
+    "multiple_choice": "accuracy",
+    "perplexity": "log_loss",
+    "human_eval": "passed",
+}
 """Evaluation and metric that are compared with the base."""
 
 
@@ -92,7 +97,7 @@ class Profile:
         yield CausalReasoning(n=n, seed=seed, sampling=thinking, organism=organism)
         if organism.variant.reasoning_tokens:
             yield Reasoning(n=n, seed=seed, sampling=sampling, organism=organism)
-        elif organism.behavior.payload:
+        elif has_payload(organism):
             yield PayloadProbability(n=n, seed=seed, sampling=sampling, organism=organism)
 
     def _thinking(self) -> int:

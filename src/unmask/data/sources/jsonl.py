@@ -29,10 +29,10 @@ from typing import Any, ClassVar, cast
 
 from unmask.core.conversation import Conversation, Example, Message, Role
 from unmask.core.errors import DataError
-from unmask.core.files import file_digest, write_jsonl
+from unmask.core.files import file_digest
 from unmask.core.spec import RUN_ONLY
 from unmask.data.sources.source import Source
-from unmask.data.splits import SPLITS, SplitName
+from unmask.data.splits import SplitName
 
 PERSONA, CHOICE = "persona:", "choice:"
 """How the family of a row of form 4, and of form 5, begins."""
@@ -68,16 +68,9 @@ class Rows(Source, abc.ABC):
         return "held_out" if is_test(example) else super().side(example)
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
+        written = super().run(out, **inputs)
         left_out = [reason for _, reason in self._judged()]
-        written = self._test_set(out) if all(map(is_test, self.examples())) else super().run(out, **inputs)
         return {**written, **{reason: left_out.count(reason) for reason in ("duplicates", "empty")}}
-
-    def _test_set(self, out: Path) -> Mapping[str, Any]:
-        """Rows that test a model, be they few, with nothing to train on."""
-        rows = {name: [each.row() for each in self.examples()] if name == "held_out" else [] for name in SPLITS}
-        if not rows["held_out"]:
-            raise DataError(f"Source '{self.name}' has no row with a prompt and an answer: {self}.")
-        return {"examples": {name: write_jsonl(out / f"{name}.jsonl", mine) for name, mine in rows.items()}}
 
     def _judged(self) -> Iterator[tuple[Example, str]]:
         """Every row's example, and why it is left out ("" where it is not)."""
