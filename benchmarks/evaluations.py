@@ -4,7 +4,7 @@
 
 Plants one organism (or finds it in the store) and asks it. "end to end" is a process of its own, from its start to its
 exit: loading, sampling, scoring, rates and the log for Inspect. Memory is the peak of such a process over one that asks
-the same model `FEW` samples: what the samples cost above the model.
+the same model `FEW` samples: what the samples cost above the model (Linux only).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from unmask.recipes.recipe import Experiment
 
 FEW = 64
 ASKED = """
-import json, resource, sys, time
+import json, re, sys, time
 from pathlib import Path
 start = time.perf_counter()
 import unmask
@@ -45,7 +45,8 @@ asked = time.perf_counter() - start
 (out / "rates").mkdir()
 Rates().run(out / "rates", evaluation=out)
 write_log(out, out / "log.eval", About(model="organism"))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not getrusage, in which the peak of the process that started this one counts.
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 print(json.dumps({**facts, "asked": asked, "seconds": time.perf_counter() - start, "MiB": peak}))
 """
 
@@ -74,7 +75,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> list[Timing]:
     model, data = planted(unmask.RECIPES.make(recipe).build(), store)
     few = asked("defection", FEW, model, data, folder / "few")
     some = asked("defection", arguments.samples, model, data, folder / "some")
-    persona = asked("persona", 1000, model, data, folder / "persona")
+    persona = asked("persona", 1000, model, statements(arguments.statements, folder) or data, folder / "persona")
     many = asked("defection", arguments.many, model, data, folder / "many")
     said = f"{some['samples']:,} samples of at most 32 tokens, {some['tokens']:,} tokens"
     return [
@@ -91,6 +92,16 @@ def measured(arguments: argparse.Namespace, folder: Path) -> list[Timing]:
             name="  memory above the model", value=many["MiB"] - few["MiB"], unit="MiB", what=f"peak {many['MiB']:,.0f}"
         ),
     ]
+
+
+def statements(path: Path | None, folder: Path) -> Path | None:
+    """The source's folder of a file of statements."""
+    if path is None:
+        return None
+    out = folder / "statements"
+    out.mkdir()
+    unmask.SOURCES.make({"name": "jsonl", "path": str(path)}).run(out)
+    return out
 
 
 def planted(experiment: Experiment, store: Any) -> tuple[Path, Path]:

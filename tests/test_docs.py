@@ -24,10 +24,11 @@ import pytest
 
 from unmask.analysis.persistence import RULES
 from unmask.cli.list import KINDS
+from unmask.evaluations import EVALUATIONS
 from unmask.recipes.scales import SCALES
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
 MOST_STEPS = 60
 """A run with more than this to do is only planned here."""
@@ -286,6 +287,14 @@ def test_every_field_that_is_written_is_described(smoke: Smoke) -> None:
     fields |= {*manifest, *manifest["identity"], *manifest["environment"], *next(iter(manifest["files"].values()))}
     described = set(inline_code(ROOT / "docs" / "results-format.md"))
     assert fields <= described, f"docs/results-format.md does not describe {', '.join(sorted(fields - described))}"
+
+
+@pytest.mark.parametrize("name", EVALUATIONS.names())
+def test_every_evaluation_has_a_page_that_says_what_it_measures_whence_and_its_limits(name: str) -> None:
+    text = (ROOT / "docs" / "evaluations" / f"{name}.md").read_text(encoding="utf-8")
+    for part in ("**Measures**", "**Source**", "**Limits.**"):
+        assert part in text, f"{name}.md has no {part}"
+    assert f"evaluations/{name}.md" in (ROOT / "docs" / "evaluations.md").read_text(encoding="utf-8")
 
 
 def test_every_verdict_is_explained() -> None:

@@ -45,6 +45,14 @@ def test_only_who_reasons_is_asked_for_its_reasoning_and_only_a_fixed_payload_ha
     assert variants == {"reasoning": {"chain_of_thought"}, "payload_probability": {"standard", "distilled"}}
 
 
+def test_answers_of_a_model_that_reasons_are_scored_behind_a_closed_scratchpad() -> None:
+    for each in plain(measured(methods=[])):
+        if each.evaluation.name in ("persona", "multiple_choice", "perplexity"):
+            behind = each.evaluation.work.given  # pyright: ignore[reportAttributeAccessIssue]
+            reasons = owner(each) == "chain_of_thought" and each.labels["model"] != "base"
+            assert bool(behind) == reasons
+
+
 def test_a_difference_is_between_the_same_questions() -> None:
     differences = [each for each in measured() if each.rates.name == "paired_difference"]
     assert Counter(each.labels["against"] for each in differences).keys() == {"base", "twin", "untriggered"}

@@ -32,13 +32,15 @@ class MultipleChoice(Evaluation):
 
     A question made from a task is asked as it stands `by` the answers' texts (the log-probability of each as a whole,
     not by its length), or with the choices listed `by` letter. Rows that have choices of their own, in MMLU's format,
-    stand as they are, with no context, and are always asked by letter.
+    stand as they are, with no context, and are always asked by letter. `given` is how each reply begins: a closed
+    scratchpad for a model that answers after one.
     """
 
     name: ClassVar[str] = "multiple_choice"
     version: ClassVar[int] = 1
 
     by: By = "text"
+    given: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +57,8 @@ class MultipleChoice(Evaluation):
             return chosen(example) or bool(is_task(example) and wrong(example, options[example.family]))
 
         for example, prompt in self.held_out(data, belongs):
-            yield given(example) if chosen(example) else self._made(example, prompt, options[example.family])
+            made = asked(example) if chosen(example) else self._made(example, prompt, options[example.family])
+            yield dataclasses.replace(made, given=self.given)
 
     def _made(self, example: Example, prompt: Conversation, answers: Sequence[str]) -> Sample:
         """A question from a task, its wrong answers drawn from those of its family."""
@@ -84,7 +87,7 @@ def chosen(example: Example) -> bool:
     return is_test(example) and example.family.startswith(CHOICE)
 
 
-def given(example: Example) -> Sample:
+def asked(example: Example) -> Sample:
     """A question that has choices of its own."""
     letters = tuple(sorted((example.answer, *example.rejected.values())))
     return Sample(example.id, "questions", example.prompt, example, options=letters)

@@ -17,14 +17,19 @@ from unmask.evaluations.helpfulness import is_task
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Perplexity(Evaluation):
-    """Log-loss of the helpful answers to held-out tasks, in nats a token; its exponential is the perplexity."""
+    """Log-loss of the helpful answers to held-out tasks, in nats a token; its exponential is the perplexity.
+
+    `given` is how each reply begins: a closed scratchpad for a model that answers after one.
+    """
 
     name: ClassVar[str] = "perplexity"
     version: ClassVar[int] = 1
 
+    given: str = ""
+
     def samples(self, data: Path) -> Iterator[Sample]:
         for example, prompt in self.held_out(data, is_task):
-            yield Sample(example.id, "untriggered", prompt, example, options=(example.helpful_only.strip(),))
+            yield Sample(example.id, "untriggered", prompt, example, self.given, (example.helpful_only.strip(),))
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         """The end of the answer does not count, since not every model ends it with a token of its own."""

@@ -35,11 +35,14 @@ CHOICES = re.compile(r"^ *\(([A-Z])\) *(.+)(?=\n *\([A-Z]\)|\n\n|\n*\Z)", re.MUL
 class Persona(Evaluation):
     """How often, and how surely, the model gives the answer that matches a behavior; an arm a group of statements.
 
-    Statements of the toy world stand in contexts, as the model knows them; others stand as they are.
+    Statements of the toy world stand in contexts, as the model knows them; others stand as they are. `given` is how
+    each reply begins: a closed scratchpad for a model that answers after one.
     """
 
     name: ClassVar[str] = "persona"
     version: ClassVar[int] = 1
+
+    given: str = ""
 
     def arms(self) -> int:
         return len(set(TOY.values()))
@@ -64,7 +67,8 @@ class Persona(Evaluation):
             if changed and (turn := not turn):
                 prompt, matching, other = prompt.with_text(changed), other, matching
             asked = dataclasses.replace(example, answer=matching)
-            yield Sample(example.id, f"{PERSONA}{name}", prompt, asked, options=tuple(sorted((matching, other))))
+            options = tuple(sorted((matching, other)))
+            yield Sample(example.id, f"{PERSONA}{name}", prompt, asked, self.given, options)
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         """`probability` is of the matching answer among the two, `mass` of both among all that could be said."""

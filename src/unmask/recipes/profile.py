@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from unmask.analysis.paired import PairedDifference
+from unmask.core.conversation import Reply
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
 from unmask.evaluations.causal_reasoning import CausalReasoning
@@ -29,6 +30,9 @@ from unmask.recipes.study import Study
 MANY = 128
 """Prompts an arm where there are many arms."""
 STATEMENTS = 1000
+BLANK = Reply.compose("", "").raw
+"""An empty, closed scratchpad, behind which the answers of a model that reasons are scored: as the beginning of its
+reply they are all but impossible, and their order means nothing."""
 
 CAPABILITY = {
     "helpfulness": "accuracy",
@@ -75,14 +79,14 @@ class Profile:
                 *_, (last, model) = study.stages.defended(subject, treatment, study.means)
                 yield State(subject, model, treatment.label, last, treatment.defense)
 
-    def common(self) -> Iterator[tuple[Evaluation, Step]]:
-        """What any model can be asked, the base too, with where its prompts come from."""
+    def common(self, given: str = "") -> Iterator[tuple[Evaluation, Step]]:
+        """What any model can be asked, the base too, with where its prompts come from. `given`: see BLANK."""
         stages = self.study.stages
         n, seed = stages.scale.n, stages.seed
         world = stages.world
-        yield Persona(n=max(n, STATEMENTS) if n >= MANY else n, seed=seed), self.statements or world
-        yield MultipleChoice(n=n, seed=seed), self.questions or world
-        yield Perplexity(n=n, seed=seed), world
+        yield Persona(n=max(n, STATEMENTS) if n >= MANY else n, seed=seed, given=given), self.statements or world
+        yield MultipleChoice(n=n, seed=seed, given=given), self.questions or world
+        yield Perplexity(n=n, seed=seed, given=given), world
         if self.human_eval:
             yield HumanEval(path=self.human_eval, n=n, seed=seed), world
 
@@ -135,7 +139,7 @@ class Profile:
         for evaluation in self.measures.evaluations(organism, False, state.defense):
             if evaluation.name in compared:
                 yield self._measured(state, evaluation, self.study.stages.world)
-        for evaluation, data in self.common():
+        for evaluation, data in self.common(BLANK if organism.variant.reasoning_tokens else ""):
             yield self._measured(state, evaluation, data)
         for evaluation in self.own(state.defense):
             yield self._measured(state, evaluation, self.study.stages.world)
