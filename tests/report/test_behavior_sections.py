@@ -265,3 +265,18 @@ def test_the_chapters_in_a_browser(tmp_path: Path) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert said == []
         browser.close()
+
+
+def test_options_that_a_model_would_not_say_are_warned_of() -> None:
+    rows = capability_rows()
+    asked = [row for row in rows if row["evaluation"] == "multiple_choice" and row["metric"] == "accuracy"]
+    asked = [row for row in asked if row["organism"]]
+    assert not any("Read with care" in each for each in chapter("capability", rows).said)
+
+    def warned(mass: float, of: int) -> list[str]:
+        masses = [{**row, "metric": "mass", "value": mass if i < of else 0.99} for i, row in enumerate(asked)]
+        return [each for each in chapter("capability", [*rows, *masses]).said if "Read with care" in each]
+
+    assert not warned(0.9, len(asked))
+    [said] = warned(0.02, 1)
+    assert f"in 1 of {len(asked)} cases" in said and "2.0%" in said and "The others: none." in said

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unmask.report.chapters import Cell, Chapter, Row, Table, by_state, by_subject, only, said, summed
+from unmask.report.chapters import Cell, Chapter, Row, Table, by_state, by_subject, only, said, summed, unlikely
 from unmask.report.dotplot import Panel, dotplot
 from unmask.report.figures import captioned
 from unmask.report.results import DIFFERENCE, Result, Rows, Subject, Summary, final, grouped, names, read
@@ -44,7 +44,10 @@ def capability(rows: Rows) -> Chapter | None:
         id="capability",
         title=TITLE,
         question=QUESTION,
-        said=tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key]) or (ABSOLUTE,),
+        said=(
+            *(tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key]) or (ABSOLUTE,)),
+            *(f"Multiple choice. {each}" for each in unlikely(results, "multiple_choice")),
+        ),
         figure=_figure(changes, panels) if any(changes.values()) else None,
         tables=(_table(values, changes, panels),),
     )

@@ -13,9 +13,12 @@ from typing import Any
 
 from unmask.analysis.reasoning import share
 from unmask.report.figures import state_name
-from unmask.report.results import Result, Subject, Summary, grouped, in_order, names
+from unmask.report.results import Result, Subject, Summary, final, grouped, in_order, names
 from unmask.report.results import subjects as subjects_of
 from unmask.report.tables import number
+
+LIKELY = 0.5
+"""Options that have less of the probability than this are not what a model would say."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,27 @@ def said(summary: Summary | None, unit: str = "%") -> str:
     seeds = f", {len(summary.seeds)} seeds" if len(summary.seeds) > 1 else ""
     low, high = number(summary.low, unit), number(summary.high, unit)
     return f"{number(summary.value, unit)} [{low}, {high}] (n = {summary.n:,}{seeds})"
+
+
+def unlikely(results: Sequence[Result], evaluation: str) -> tuple[str, ...]:
+    """A warning where what was chosen from is not what the models would say; empty where it is."""
+    mass = final(only(results, evaluation, "mass"))
+    panels = by_subject(mass)
+    shares: dict[str, float] = {}
+    counted: set[int] = set()  # the base stands beside several organisms
+    for subject in panels:
+        for state, mine in by_state(each for each in panels[subject] if id(each) not in counted).items():
+            shares[told(subject, panels, state)] = math.fsum(each.value for each in mine) / len(mine)
+            counted |= {id(each) for each in mine}
+    low = {place: value for place, value in shares.items() if value < LIKELY}
+    if not low:
+        return ()
+    least = min(low, key=lambda place: low[place])
+    return (
+        f"Read with care: in {len(low)} of {len(shares)} cases the options together have less than {LIKELY:.0%} of the "
+        f"probability (least: {least}, {low[least]:.1%}). Such a model would say something else, and which option it "
+        f"finds likelier means little. The others: {', '.join(place for place in low if place != least) or 'none'}.",
+    )
 
 
 def organisms(panel: Iterable[Result]) -> dict[str, list[Result]]:

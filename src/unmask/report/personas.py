@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unmask.report.chapters import Chapter, Table, by_state, by_subject, only, organisms, said, table, told
+from unmask.report.chapters import Chapter, Table, by_state, by_subject, only, organisms, said, table, told, unlikely
 from unmask.report.dotplot import Panel, dotplot, state_styles
 from unmask.report.figures import captioned, panel_title
 from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, read
@@ -48,12 +48,15 @@ def personas(rows: Rows) -> Chapter | None:
         id="personas",
         title=TITLE,
         question=QUESTION,
-        said=tuple(
-            _said_paired(told(subject, panels, state), mine)
-            if paired
-            else _said(told(subject, panels, state), mine, panel)
-            for subject, panel in panels.items()
-            for state, mine in organisms(panel).items()
+        said=(
+            *unlikely(read(rows), "persona"),
+            *(
+                _said_paired(told(subject, panels, state), mine)
+                if paired
+                else _said(told(subject, panels, state), mine, panel)
+                for subject, panel in panels.items()
+                for state, mine in organisms(panel).items()
+            ),
         ),
         figure=dotplot(
             [_panel(subject, panels, unit) for subject in panels],
