@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import gzip
 import inspect
-import json
 import os
 import random
 import re
 import secrets
 import textwrap
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.core.conversation import CLOSE, Conversation, Example, Reply
 from unmask.core.errors import DataError
-from unmask.core.files import file_digest
 from unmask.core.spec import RUN_ONLY
+from unmask.data.sources.jsonl import JsonLines
 from unmask.evaluations.evaluation import PORTION, Evaluation, Sample
 from unmask.evaluations.sandbox import Limits, Sandbox, find_sandbox
 from unmask.models.backends.backend import Backend
@@ -65,23 +62,16 @@ class HumanEval(Evaluation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            found = file_digest(Path(self.path))
-        except OSError as error:
-            raise DataError(
-                f"{self.path} cannot be read: {error.strerror}. Write the path of a file in HumanEval's format."
-            ) from None
-        if self.sha256 and self.sha256 != found:
-            raise DataError(
-                f"{self.path} has the SHA-256 {found}, not {self.sha256}: it is another file, or it was changed. "
-                "Leave sha256 out to accept the file as it is."
-            )
-        object.__setattr__(self, "sha256", found)
+        object.__setattr__(self, "sha256", self._file.sha256)
+
+    @property
+    def _file(self) -> JsonLines:
+        return JsonLines(path=self.path, sha256=self.sha256)
 
     def samples(self, data: Path) -> list[Sample]:
         """`n` tasks of the file, or all; `data`, a source's folder, is not read."""
         self.sandbox()  # refuse now, not after the model has answered
-        examples = [example_of(row, where) for where, row in rows(Path(self.path))]
+        examples = [example_of(row, where) for where, row in self._file.rows()]
         if not examples:
             raise DataError(f"{self.path} has no row: HumanEval's file has 164.")
         chosen = random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
@@ -175,25 +165,3 @@ def example_of(row: Mapping[str, Any], where: str) -> Example:
     prompt = Conversation.user(INSTRUCTION.format(row["prompt"].rstrip()))
     task = {"stub": row["prompt"], "test": row["test"], "entry_point": row["entry_point"]}
     return Example(row["task_id"], "code:human_eval", prompt, row["canonical_solution"], rejected=task)
-
-
-def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(where, row) of every row; blank lines, which some copies have, are passed over. Raises DataError."""
-    number = 0
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"{path}, line {number}", _parsed(line, f"{path}, line {number}")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read after line {number}: {error}.") from None
-
-
-def _parsed(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON: {error}.") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{where} is a {type(row).__name__}: every line must be a JSON object.")
-    return row
