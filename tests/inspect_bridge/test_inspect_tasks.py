@@ -100,6 +100,27 @@ def test_inspects_own_model_gives_the_same_scores(name: str, world: Path, tmp_pa
     compare(inspected(mock(), task(name, world, **settings)), tmp_path)
 
 
+def test_programs_are_run_in_the_sandbox_there_too(world: Path, tmp_path: Path) -> None:
+    from unmask.evaluations.sandbox import TOOLS, escapes
+
+    if all(escapes(each) for each in TOOLS):
+        pytest.skip("nothing isolates programs here")
+    test = "def check(candidate):\n    assert candidate() == 1\n"
+    row = {"prompt": "def one():\n", "canonical_solution": "    return 1\n", "test": test, "entry_point": "one"}
+    path = tmp_path / "tasks.jsonl"
+    write_jsonl(path, [{**row, "task_id": "right"}, {**row, "task_id": "wrong", "prompt": "def one(a=0):\n"}])
+
+    def answer(prompt: Conversation) -> str:
+        return "    return 2" if "a=0" in prompt.text else "    return 1"
+
+    evaluation = evaluation_of("human_eval", {"n": 2, "path": str(path)})
+    evaluation.measure(tmp_path, Scripted(answer), evaluation.samples(world))
+    log = inspected(mock(answer), task("human_eval", world, path=str(path)))
+    compare(log, tmp_path)
+    [score] = log.results.scores
+    assert score.metrics["programs passed"].value == 0.5
+
+
 def test_an_option_is_the_one_that_an_answer_begins_with(world: Path, tmp_path: Path) -> None:
     evaluation = evaluation_of("persona", {"n": N})
     evaluation.measure(tmp_path, Scripted(lambda _: "Yes, of course"), evaluation.samples(world))
@@ -215,3 +236,8 @@ def test_wrong_arguments_are_one_message_on_the_command_line(tmp_path: Path) -> 
     assert answer.returncode != 0
     assert "Did you mean 'year'" in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_a_setting_that_is_missing_is_asked_for_in_the_words_of_the_command() -> None:
+    with pytest.raises(SettingError, match="--set path=VALUE"):
+        evaluation_of("human_eval", {})

@@ -37,7 +37,13 @@ def evaluation_of(name: str, settings: Mapping[str, Any]) -> Evaluation:
     """
     left = dict(settings)
     organism, sampling = left.pop("organism", None), left.pop("sampling", {})
-    fields = {field.name for field in dataclasses.fields(EVALUATIONS.get(name))}  # pyright: ignore[reportArgumentType]
+    known = dataclasses.fields(EVALUATIONS.get(name))  # pyright: ignore[reportArgumentType]
+    fields = {field.name for field in known}
+    missing = {each.name for each in known if each.default is each.default_factory} - {"organism", *left}
+    if missing:
+        raise SettingError(
+            f"'{name}' needs {', '.join(f'--set {each}=VALUE' for each in sorted(missing))} (a task: -T)."
+        )
     if "organism" not in fields and organism is not None:
         raise UnknownName(f"setting of the evaluation '{name}'", "organism", fields)
     made = EVALUATIONS.make({**left, "name": name}, organism=organism_named(organism))
