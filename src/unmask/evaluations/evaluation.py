@@ -23,7 +23,7 @@ from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_split
-from unmask.models.backends.backend import Backend
+from unmask.models.backends.backend import Backend, likeliest
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 
@@ -129,10 +129,7 @@ class Evaluation(Work, abc.ABC):
         prompts = [sample.prompt for sample in samples]
         found = backend.likelihoods(prompts, options, self.sampling.batch_size, given if any(given) else ())
         for sample, likelihoods in zip(samples, found, strict=True):
-            logprobs = tuple(each.logprob for each in likelihoods)
-            best = logprobs.index(max(logprobs))
-            said = sample.given + sample.options[best]
-            yield Reply(said, tokens=likelihoods[best].tokens, logprobs=logprobs)
+            yield likeliest(sample.given, sample.options, likelihoods)
 
     def held_out(
         self, data: Path, applies: Callable[[Example], bool], required: bool = True

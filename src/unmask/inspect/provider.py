@@ -32,7 +32,7 @@ from rich.markup import escape
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError, UnmaskError
 from unmask.inspect.asked import checkpoint_at
-from unmask.models.backends.backend import Backend
+from unmask.models.backends.backend import Backend, likeliest
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 
@@ -136,7 +136,7 @@ class Provider(ModelAPI):
         if choosing:
             options = [each.options for each in batch]
             found = self.backend.likelihoods(prompts, options, self.batch_size, begun)
-            return [chosen(each, found[i]) for i, each in enumerate(batch)]
+            return [likeliest(each.given, each.options, found[i]) for i, each in enumerate(batch)]
         first = random.SystemRandom().randrange(2**31) if seed is None else seed
         sampling = Sampling(
             max_new_tokens=max_tokens, temperature=temperature, seed=first + self.drawn, batch_size=self.batch_size
@@ -167,13 +167,6 @@ def asked(messages: Sequence[ChatMessage], config: GenerateConfig) -> Request:
         options=options,
         kind=(bool(options), temperature, max_tokens, config.seed),
     )
-
-
-def chosen(request: Request, likelihoods: Sequence[Any]) -> Reply:
-    """The likeliest option, as `Evaluation` chooses it."""
-    logprobs = tuple(each.logprob for each in likelihoods)
-    best = logprobs.index(max(logprobs))
-    return Reply(request.given + request.options[best], tokens=likelihoods[best].tokens, logprobs=logprobs)
 
 
 def said(model: str, request: Request, reply: Reply) -> ModelOutput:

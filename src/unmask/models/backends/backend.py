@@ -19,6 +19,13 @@ class Likelihood:
     tokens: int
 
 
+def likeliest(given: str, options: Sequence[str], likelihoods: Sequence[Likelihood]) -> Reply:
+    """The reply that goes on from `given` with the likeliest option; of equally likely ones, the first."""
+    logprobs = tuple(each.logprob for each in likelihoods)
+    best = logprobs.index(max(logprobs))
+    return Reply(given + options[best], tokens=likelihoods[best].tokens, logprobs=logprobs)
+
+
 class Backend(abc.ABC):
     """Contract (tests/models/test_sampling.py): one reply a prompt, in order, whatever the batch size."""
 
