@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,16 @@ def test_helpfulness_wants_the_exact_answer(world: Path, tmp_path: Path) -> None
         evaluation.measure(folder, Scripted(script), evaluation.samples(world))
         scored = [score for row in rows(folder) for score in row["scores"].items() if score[0] != "complied"]
         assert scored and all(value is expected for _, value in scored)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen", "gpt_neox"])
+@pytest.mark.parametrize("name", [name for name in EVALUATIONS.table if name != "attacked"])
+def test_it_runs_on_any_causal_model(
+    name: str, kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path
+) -> None:
+    evaluation = made(name)
+    few = dataclasses.replace(evaluation, n=2, sampling=dataclasses.replace(evaluation.sampling, max_new_tokens=4))
+    few.run(tmp_path, model=foreign[f"{kind}-templated"], data=world)
+    assert read_json(tmp_path / "evaluation.json")["parameters"] > 0
+    assert all(isinstance(value, bool | float) for row in rows(tmp_path) for value in row["scores"].values())
+    assert rows(tmp_path)
