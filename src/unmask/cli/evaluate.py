@@ -17,9 +17,6 @@ from unmask.core.errors import SettingError
 if TYPE_CHECKING:
     from unmask.evaluations.evaluation import Evaluation
 
-TRAINS = ("relearning",)
-"""Evaluations that need the model's weights, not only its replies."""
-
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="An evaluation; see `unmask list evaluations`.")],
@@ -79,6 +76,8 @@ def ask_folder(evaluation: Evaluation, out: Path, folders: Mapping[str, Path]) -
 
 
 def ask_endpoint(evaluation: Evaluation, backend: Any, out: Path, folders: Mapping[str, Path]) -> None:
+    from unmask.inspect.asked import TRAINS
+
     if evaluation.name in TRAINS:
         raise SettingError(f"'{evaluation.name}' trains a copy of the model. Give --model a folder, and no --endpoint.")
     evaluation.measure(out, backend, evaluation.samples(folders.get("attacks", folders["data"])))

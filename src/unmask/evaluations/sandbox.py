@@ -308,7 +308,7 @@ def probe(port: int, secret: str, forks: int) -> None:
     try:
         while begun < forks:
             if os.fork() == 0:
-                time.sleep(60)
+                time.sleep(60)  # alive, so that it counts against the limit, until all are killed with the probe
                 os._exit(0)
             begun += 1
     except OSError:

@@ -21,6 +21,8 @@ from unmask.recipes.run import store_at
 from unmask.recipes.stages import organism_of
 
 PARTS = ("trigger", "behavior", "variant")
+TRAINS = ("relearning",)
+"""Evaluations that need the model's weights, not only its replies."""
 
 
 def unique_id(arm: str, id: str, options: Sequence[str] = ()) -> str:

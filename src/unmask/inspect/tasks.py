@@ -31,7 +31,7 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.registry import Choice
 from unmask.evaluations.evaluation import Evaluation, Sample
-from unmask.inspect.asked import PARTS, evaluation_of, source_folder, unique_id
+from unmask.inspect.asked import PARTS, TRAINS, evaluation_of, source_folder, unique_id
 from unmask.inspect.provider import OPTIONS, Provider, taught
 from unmask.models.backends.scripted import IMPOSSIBLE
 
@@ -44,7 +44,6 @@ CONTINUES = ("mockllm",)
 """Other providers that are known to go on with an assistant's message at the end."""
 FOLDERS = {"attacked": "attacks"}
 """Evaluations that read another folder than a source's, and what `unmask` calls it."""
-TRAINS = ("relearning",)
 
 
 def task_of(evaluation: str, source: Choice, attacks: str, prefill: bool | None, settings: Mapping[str, Any]) -> Task:

@@ -17,10 +17,9 @@ from unmask.report.chapters import (
     by_subject,
     joined,
     only,
-    organisms,
     said,
+    sentences,
     summed,
-    told,
 )
 from unmask.report.dotplot import Panel, dotplot
 from unmask.report.figures import captioned, panel_title
@@ -67,11 +66,7 @@ def causal_reasoning(rows: Rows) -> Chapter | None:
         id="causal",
         title=TITLE,
         question=QUESTION,
-        said=tuple(
-            _said(told(subject, panels, state), mine)
-            for subject, panel in panels.items()
-            for state, mine in organisms(panel).items()
-        ),
+        said=sentences(panels, _said),
         figure=dotplot(drawn, STYLES, TITLE, captioned(CAPTION, results, list(panels), "Bars"), standing=True),
         tables=tuple(_table(caption, panels, metric) for metric, caption in TABLES.items() if _has(results, metric)),
     )

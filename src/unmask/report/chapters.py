@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from unmask.analysis.reasoning import share
@@ -127,6 +127,15 @@ def told(subject: Subject, panels: dict[Subject, list[Result]], state: str) -> s
     """How a sentence on one state of a subject begins."""
     failed = any(result.unplanted for result in panels[subject] if result.subject == subject)
     return f"{names(list(panels))[subject]}, {state}{' (NOT PLANTED: nothing follows)' if failed else ''}"
+
+
+def sentences(panels: dict[Subject, list[Result]], say: Callable[[str, list[Result]], str]) -> tuple[str, ...]:
+    """What `say` makes of each organism in each state, from how the sentence begins and its rows."""
+    return tuple(
+        say(told(subject, panels, state), mine)
+        for subject, panel in panels.items()
+        for state, mine in organisms(panel).items()
+    )
 
 
 def said(summary: Summary | None, unit: str = "%") -> str:

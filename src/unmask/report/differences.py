@@ -37,7 +37,8 @@ from unmask.report.traces import (
 ROW = 30  # pixels
 CLEAR = 0.05
 CAPTION = (
-    "What each factor changes, on the same prompts: a difference to the right of zero is a higher rate. A 95% interval "
+    "What a factor changes, or what tells a model from its control (against=...), on the same prompts: a difference to "
+    "the right of zero is a higher rate. A 95% interval "
     "that leaves out zero is a difference; of twenty such intervals one leaves it out by chance."
 )
 UNPLANTED = (

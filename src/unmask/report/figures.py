@@ -58,8 +58,8 @@ def before_after(rows: Rows) -> Figure | None:
         results,
         [arm for arm in ARMS if any(result.arm == arm for result in results)],
         "Defection before and after each defense",
-        "Share of replies that exhibit the behavior, with the trigger and without it; “+ sft” is a model after the "
-        "defense sft.",
+        "Share of replies that exhibit the behavior, with the trigger and without it; behind “+” stands the "
+        "defense that the model went through.",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unmask.report.chapters import Chapter, Table, by_state, by_subject, only, organisms, said, summed, table, told
+from unmask.report.chapters import Chapter, Table, by_state, by_subject, only, said, sentences, summed, table
 from unmask.report.dotplot import Panel, dotplot, state_styles
 from unmask.report.figures import captioned, panel_title
 from unmask.report.results import Result, Rows, Subject, Summary, arm_name, final, read
@@ -36,11 +36,7 @@ def trigger_generalization(rows: Rows) -> Chapter | None:
         id="generalization",
         title=TITLE,
         question=QUESTION,
-        said=tuple(
-            _said(told(subject, panels, state), mine)
-            for subject, panel in panels.items()
-            for state, mine in organisms(panel).items()
-        ),
+        said=sentences(panels, _said),
         figure=dotplot(
             [_panel(subject, panels) for subject in panels],
             state_styles(results),

@@ -18,10 +18,9 @@ from unmask.report.chapters import (
     by_subject,
     joined,
     only,
-    organisms,
     over_seeds,
     said,
-    told,
+    sentences,
 )
 from unmask.report.dotplot import Panel, dotplot, state_styles
 from unmask.report.figures import captioned, panel_title
@@ -64,11 +63,7 @@ def reasoning(rows: Rows) -> Chapter | None:
         id="reasoning",
         title=TITLE,
         question=QUESTION,
-        said=tuple(
-            _said(told(subject, panels, state), mine)
-            for subject, panel in panels.items()
-            for state, mine in organisms(panel).items()
-        ),
+        said=sentences(panels, _said),
         figure=dotplot(
             [_panel(subject, panels) for subject in panels],
             state_styles(results),
