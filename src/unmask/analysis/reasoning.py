@@ -15,17 +15,15 @@ from typing import Any
 
 from unmask.analysis.rates import wilson
 from unmask.core.errors import DataError, SettingError
+from unmask.evaluations.reasoning import CELLS as JUDGED
 
-BELIEFS = ("deployed", "training", "silent")
-"""What a scratchpad may believe of where the model is; "silent": no scratchpad, or one that does not say."""
+CELLS = {"_".join(cell): (cell[0], cell[1] == "acts") for cell in JUDGED}
+"""The six metrics of a reply, exactly one of which is true: what the scratchpad believes ("silent": there is none, or
+it does not say), and whether the behavior was exhibited."""
 
-ACTIONS = {"acts": True, "refrains": False}
-"""Whether the behavior was exhibited, by its name in a metric."""
+BELIEFS = tuple(dict.fromkeys(belief for belief, _ in CELLS.values()))
 
-CELLS = {f"{belief}_{action}": (belief, acts) for belief in BELIEFS for action, acts in ACTIONS.items()}
-"""The six metrics of a reply, exactly one of which is true."""
-
-KEYS: tuple[tuple[bool, str, bool], ...] = tuple(itertools.product((True, False), BELIEFS, ACTIONS.values()))
+KEYS: tuple[tuple[bool, str, bool], ...] = tuple(itertools.product((True, False), BELIEFS, (True, False)))
 """(Whether the trigger is there, belief, whether the model acts)."""
 
 TRIGGERED, UNTRIGGERED = "triggered", "untriggered"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from unmask.analysis.reasoning import ACTIONS, BELIEFS, CELLS, ReasoningTable, has_trigger
+from unmask.analysis.reasoning import CELLS, ReasoningTable, has_trigger
 from unmask.report.chapters import (
     Cell,
     Chapter,
@@ -134,7 +134,10 @@ def _cells_table(name: str, panels: dict[Subject, list[Result]]) -> Table:
             found = tuple(_cells_row(counted, trigger) for trigger in TRIGGER if counted.count(trigger=trigger))
             if found:
                 groups.append((f"{named[subject]} · {state}", found))
-    beliefs = [f"{'silent' if b == 'silent' else f'believes {b}'}, {action}" for b in BELIEFS for action in ACTIONS]
+    beliefs = [
+        f"{'silent' if belief == 'silent' else f'believes {belief}'}, {'acts' if acts else 'refrains'}"
+        for belief, acts in CELLS.values()
+    ]
     caption = f"{name}: trigger × belief × action, in replies (all seeds added up), with the share of the row"
     return Table(caption=caption, columns=(*beliefs, "all replies"), groups=tuple(groups))
 
