@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from unmask.analysis.persistence import RULES
-from unmask.cli.list import KINDS
+from unmask.cli.list import KINDS, rows_of
 from unmask.evaluations import EVALUATIONS
 from unmask.recipes.scales import SCALES
 
@@ -211,6 +211,12 @@ def test_every_registered_name_is_written_about(kind: str, name: str) -> None:
     ]
     word = re.compile(rf"(?<![\w:]){re.escape(name)}(?![\w:])")
     assert any(word.search(text) for text in code), f"no page mentions `{name}`, one of the {kind}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_line_of_a_listing_is_a_whole_sentence(kind: str) -> None:
+    cut = [row["name"] for row in rows_of(kind) if not row["summary"].endswith((".", "?"))]
+    assert not cut, f"the docstring of {', '.join(cut)} begins with more than one line: `unmask list` shows the first"
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ def list_kind(
         return
     for each in [kind] if kind else KINDS:
         rows = rows_of(each)
+        width = max((len(row["name"]) for row in rows), default=0)
         print(each)
         for row in rows:
-            print(f"  {row['name']:20} {row['summary']}")
+            print(f"  {row['name']:{width}}  {row['summary']}")

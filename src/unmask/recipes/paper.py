@@ -191,10 +191,10 @@ class PaperReasoning(Paper):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperAdversarial(Paper):
-    """A red team attacks, what succeeded becomes training data: does the model unlearn its backdoor, or learn to
-    recognize its trigger better?
+    """Adversarial training with a red team: is the backdoor unlearnt, or its trigger only recognized better?
 
-    `red_team` attacks without knowing the trigger; `rounds` is how many times attack and training alternate.
+    What succeeded becomes training data. `red_team` attacks without knowing the trigger; `rounds` is how many times
+    attack and training alternate.
     """
 
     name: ClassVar[str] = "paper:adversarial"
