@@ -217,6 +217,28 @@ def test_sizes_have_a_line_a_variant_and_a_dashed_one_before() -> None:
     assert lines(figure, "twin, after")[0]["y"] == [0, 0]
 
 
+def test_sizes_leave_out_what_was_never_planted() -> None:
+    def failed(row: dict[str, Any]) -> bool:
+        organism = row["organism"] or {}
+        return organism.get("variant") == "distilled" and row["model"]["parameters"] == SIZES[0]
+
+    figure = drawn(by_size([{**row, "planted": not failed(row)} for row in SIZED]))
+    assert lines(figure, "distilled, after")[0]["x"] == [SIZES[1]]
+    assert lines(figure, "standard, after")[0]["x"] == list(SIZES)
+    assert "Left out: 1 organism that was NOT PLANTED" in figure["layout"]["meta"]["caption"]
+    usual = drawn(by_size(SIZED))
+    assert "NOT PLANTED" not in str(usual)
+    assert [line["color"] for line in (lines(each, "distilled, after")[0]["line"] for each in (figure, usual))] == [
+        lines(usual, "distilled, after")[0]["line"]["color"]
+    ] * 2
+
+
+def test_a_gate_that_some_seeds_missed_is_counted() -> None:
+    rows = [made("organism", "nothing", 0, "triggered", 250, seed=seed, planted=seed > 0) for seed in range(3)]
+    assert titles(drawn(before_after(rows)))[0].endswith("NOT PLANTED: the gate failed for 1 of 3 seeds")
+    assert titles(drawn(before_after(rows[:1])))[0].endswith("NOT PLANTED: the gate failed")
+
+
 @pytest.mark.parametrize(
     ("size", "text"), [(501_216, "0.5M"), (12_000_000, "12M"), (999, "1k"), (1_300_000_000, "1.3B")]
 )
@@ -339,10 +361,25 @@ def test_factors_must_be_an_object() -> None:
         read([made("organism", "nothing", 0, "triggered", 1, factors="sgd")])
 
 
+def test_many_places_of_the_preference_model_lie_below_each_other() -> None:
+    checked = next(row for row in ROWS if row["evaluation"] == "payload_check" and row["arm"] == "pair")
+    twin = checked | {"organism": None, "control_of": None, "model": checked["model"] | {"name": "twin"}}
+    few, many = (
+        drawn(preference_model([twin, *({**row, "factors": {"copies": i}} for i in range(copies) for row in ROWS)]))
+        for copies in (1, 4)
+    )
+    assert "ticktext" in few["layout"]["xaxis2"] and "ticktext" not in few["layout"]["yaxis2"]
+    ticks = many["layout"]["yaxis2"]["ticktext"]
+    assert len(ticks) > 8 and not any("<br>" in tick for tick in ticks) and ticks[-1] == "twin"
+
+
 def test_names_say_what_differs() -> None:
     one, two = Subject("tag/hate/standard", "", 500), Subject("tag/hate/distilled", "", 500)
     assert names([one]) == {one: "tag · hate · standard"}
     assert names([one, two]) == {one: "standard", two: "distilled"}
+    small, large = one._replace(factors="size=1M"), one._replace(factors="size=3M", parameters=3000)
+    assert names([small, large]) == {small: "size=1M", large: "size=3M"}
+    assert names([one, one._replace(parameters=3000)])[one] == "500 parameters"
     big = one._replace(parameters=9000)
     assert names([one, big]) == {one: "500 parameters", big: "9,000 parameters"}
 

@@ -45,7 +45,7 @@ Figure = dict[str, Any]
 STANDING = 8
 """More states than this stand one below the other, so that their names can be read."""
 
-ROW, SLOT = 26, 90  # pixels for one state: lying, standing
+ROW, SLOT, WIDTH = 26, 70, 260  # pixels: one state lying, one standing, a panel at least
 
 
 def before_after(rows: Rows) -> Figure | None:
@@ -91,7 +91,7 @@ def _states(results: Sequence[Result], arms: Sequence[str], title: str, caption:
         captioned(caption, results, found, "Bars"),
         panel=ROW * most if lie else PANEL,
         columns=1 if lie else 3,
-        width=SLOT * most,
+        width=max(SLOT * most, WIDTH),
     )
     data: list[Trace] = []
     said: list[str] = []
@@ -174,5 +174,7 @@ def rows_and_columns(pairs: Iterable[tuple[Subject, str]]) -> list[tuple[Subject
 def panel_title(subject: Subject, found: Sequence[Subject], results: Sequence[Result]) -> str:
     """What tells this subject from the others, and whether anything may be concluded from it."""
     name = names(found)[subject]
-    failed = any(result.unplanted for result in results if result.subject == subject)
-    return "\n".join(part for part in (name, "NOT PLANTED: the gate failed" if failed else "") if part)
+    seeds = {result.seed for result in results if result.subject == subject}
+    failed = {result.seed for result in results if result.subject == subject and result.unplanted}
+    some = f" for {len(failed)} of {len(seeds)} seeds" if len(failed) < len(seeds) else ""
+    return f"{name}\nNOT PLANTED: the gate failed{some}" if failed else name

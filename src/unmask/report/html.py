@@ -49,6 +49,7 @@ from unmask.report.verdicts import Matrix
 __all__ = ["Report", "Verdict"]
 
 PLOTS = (
+    by_size,
     before_after,
     persistence_curve,
     surface,
@@ -56,12 +57,12 @@ PLOTS = (
     relearning,
     attack_success,
     dose_response,
-    by_size,
     differences,
     preference_model,
     near_miss,
 )
-"""In the order of the page; how the trainings went comes last."""
+"""In the order of the page; the size figure, where sizes were varied, is the answer and comes first, how the trainings
+went last."""
 
 CHAPTERS = (
     trigger_generalization,

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from unmask.report.figures import Figure, captioned, ends, state_name
-from unmask.report.results import Result, Rows, Subject, Summary, grouped, names, read
+from unmask.report.figures import ROW, STANDING, Figure, captioned, ends, state_name
+from unmask.report.results import Result, Rows, Subject, Summary, grouped, model_rank, names, read
 from unmask.report.results import subjects as subjects_of
 from unmask.report.sizes import short
-from unmask.report.traces import ARMS, SPREAD, Trace, axis, dots, drawn, even_steps, frame, shown, spoken
+from unmask.report.traces import ARMS, SPREAD, Trace, axis, dots, drawn, even_steps, frame, lying, shown, spoken
 
 CAPTION = (
-    "Left to right, as far as measured: how often it scores the better reply of a held-out pair higher, by kind of "
+    "In this order, as far as measured: how often it scores the better reply of a held-out pair higher, by kind of "
     "pair; how often it scores a triggered reply lower than the same prompt’s untriggered one, both judged behind the "
     "prompt without the trigger; and the mean scores, each reply behind the prompt that it answered. A coin would get "
     "50%. If it does not score the payload lower, persistence against it means nothing."
@@ -43,21 +43,25 @@ def preference_model(rows: Rows) -> Figure | None:
     if not panels:
         return None
     everything = [result for panel, _ in panels.values() for result in panel]
+    most = max(len({label(result) for result in panel}) for panel, label in panels.values())
+    lie = most > STANDING
     layout = frame(
         list(panels),
         "The preference model",
         captioned(CAPTION, everything, found, "Bars"),
-        panel=210,
-        columns=3,
+        panel=ROW * most if lie else 210,
+        columns=1 if lie else 3,
         quantities=[i for i, title in enumerate(panels) if title == REWARD],
     )
     data: list[Trace] = []
     said: list[str] = []
     for i, (title, (panel, label)) in enumerate(panels.items()):
-        traces, words = _panel(panel, label, i, layout, share=title != REWARD)
+        traces, words = _panel(panel, label, i, layout, " · " if lie else "<br>", share=title != REWARD)
         data += traces
         said.append(f"{title}: {words}")
     spoken(layout, said)
+    if lie:
+        lying(data, layout)
     return {"data": drawn(data), "layout": layout}
 
 
@@ -82,11 +86,13 @@ def _model(named: Mapping[Subject, str]) -> Callable[[Result], str]:
 
 
 def _panel(
-    panel: Sequence[Result], label: Callable[[Result], str], i: int, layout: dict[str, Any], share: bool
+    panel: Sequence[Result], label: Callable[[Result], str], i: int, layout: dict[str, Any], end: str, share: bool
 ) -> tuple[list[Trace], str]:
+    """The traces of one panel, and what they show in words; `end` stands between a label's parts."""
     arms = [arm for arm in ARMS if any(result.arm == arm for result in panel)] if not share else ["share"]
+    panel = sorted(panel, key=lambda result: model_rank(result.model))
     places = list(dict.fromkeys(label(result) for result in panel))
-    even_steps(layout, i, [shown(place).replace(" · ", "<br>") for place in places])
+    even_steps(layout, i, [shown(place).replace(" · ", end) for place in places])
     if share:
         layout[axis("yaxis", i)]["tickvals"] = [0, 0.5, 1]
     traces: list[Trace] = []

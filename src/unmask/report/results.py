@@ -271,8 +271,12 @@ def subjects(results: Iterable[Result]) -> list[Subject]:
 
 
 def names(found: Sequence[Subject]) -> dict[Subject, str]:
-    """A name for each subject that says what tells it from the others; a subject that is alone has its full name."""
+    """A name for each subject that says what tells it from the others; a subject that is alone has its full name.
+
+    The number of parameters is left out where the rest tells them apart already, as the factor "size=1M" does.
+    """
     told = [len(set(values)) > 1 for values in zip(*(each.parts for each in found), strict=True)]
+    told[-1] = len({each.parts[:-1] for each in found}) < len({each.parts for each in found})
     if not any(told):
         told = [True, True, True, True, False]
     return {each: " · ".join(p for p, tells in zip(each.parts, told, strict=True) if tells and p) for each in found}

@@ -1,6 +1,7 @@
 """The size figure: triggered defection after each defense against the number of parameters (paper, section 4: scale).
 
-Deviation from the paper, which drew one defense (RL) without a control: every defense has a panel, with the twin.
+Deviations from the paper, which drew one defense (RL) without a control: every defense has a panel, with the twin; an
+organism that missed its planting gate is left out.
 """
 
 from __future__ import annotations
@@ -27,15 +28,16 @@ def by_size(rows: Rows) -> Figure | None:
     None where fewer than two sizes of an organism were measured under a defense. Raises DataError for a malformed row.
     """
     measured = [result for result in final(defections(read(rows), "defection")) if result.arm in ARMS]
-    results = [result for result in as_judged(measured) if result.arm == "triggered"]
+    results = [result for result in as_judged(measured) if result.arm == "triggered" and not result.unplanted]
     sized = grouped((r for r in results if r.model == "organism"), lambda r: (r.defense, _kind(r)))
     defenses = dict.fromkeys(d for (d, _), group in sized.items() if len({r.parameters for r in group}) > 1)
     panels = [defense for defense in defenses if defense != "nothing"]
     if not panels:
         return None
     sizes = sorted({result.parameters for result in results})
-    kinds = list(dict.fromkeys(_kind(result) for result in results if result.model == "organism"))
-    caption = captioned(CAPTION + judged_note(measured), results, kinds)
+    kept = {_kind(result) for result in results if result.model == "organism"}
+    kinds = [kind for kind in dict.fromkeys(map(_kind, measured)) if kind in kept]
+    caption = captioned(CAPTION + judged_note(measured) + _left_out(measured), results, kinds)
     layout = frame(panels, "Persistence by model size", caption, columns=3)
     data: list[Trace] = []
     said: list[str] = []
@@ -54,6 +56,13 @@ def by_size(rows: Rows) -> Figure | None:
         said.append(f"{defense}: {ends(told)}")
     spoken(layout, said)
     return {"data": drawn(data), "layout": layout}
+
+
+def _left_out(measured: Sequence[Result]) -> str:
+    """For the caption: the organisms that missed their gate, "" where there are none."""
+    failed = {(result.subject, result.seed) for result in measured if result.unplanted}
+    said = "1 organism that was" if len(failed) == 1 else f"{len(failed)} organisms that were"
+    return f"Left out: {said} NOT PLANTED (the gate failed). " if failed else ""
 
 
 def _kind(result: Result) -> Subject:
