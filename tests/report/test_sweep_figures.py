@@ -13,7 +13,7 @@ from example_sweep import row as made
 from unmask.core.errors import DataError
 from unmask.report.curves import persistence_curve
 from unmask.report.differences import differences
-from unmask.report.figures import Figure, before_after
+from unmask.report.figures import Figure, before_after, near_miss
 from unmask.report.logs import POINTS, training_logs
 from unmask.report.preference import preference_model
 from unmask.report.relearning import relearning
@@ -447,3 +447,13 @@ def test_sizes_that_a_recipe_names_as_a_factor_are_one_line() -> None:
     assert len(of_organisms) == len({row["organism"]["variant"] for row in rows if row["organism"]})
     assert not any("size" in name for name in of_organisms)
     assert all(len(line["y"]) == len(SIZES) for name in of_organisms for line in lines(figure, name))
+
+
+def test_a_model_before_its_defense_is_not_drawn_as_the_one_after_it() -> None:
+    before = [
+        made("organism", defense, 0, "near_miss:case", 40, evaluation="near_miss") for defense in ("nothing", "sft")
+    ]
+    after = [made("organism", "dpo", 10, "near_miss:case", 20, evaluation="near_miss")]
+    figure = drawn(near_miss([*before, *after]))
+    assert figure["layout"]["xaxis"]["ticktext"] == ["organism", "organism<br>+ dpo"]
+    assert not any(line.defense_step == 0 for group in final_groups(read(before[1:])) for line in group.lines)

@@ -247,7 +247,11 @@ def model_rank(model: str) -> int:
 
 
 def final(results: Sequence[Result]) -> list[Result]:
-    """The last defense step of each state, per evaluation and seed."""
+    """The last defense step of each state, per evaluation and seed.
+
+    What was measured at a defense's step 0 only is the undefended model again, and says nothing of the defense.
+    """
+    results = [result for result in results if result.defense == "nothing" or result.defense_step > 0]
     last: dict[tuple[State, str, int], int] = {}
     for result in results:
         key = (result.state, result.evaluation, result.seed)
