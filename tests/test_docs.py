@@ -25,6 +25,7 @@ import pytest
 from unmask.analysis.persistence import RULES
 from unmask.cli.list import KINDS, rows_of
 from unmask.evaluations import EVALUATIONS
+from unmask.recipes import RECIPES
 from unmask.recipes.scales import SCALES
 
 ROOT = Path(__file__).parent.parent
@@ -301,6 +302,12 @@ def test_every_evaluation_has_a_page_that_says_what_it_measures_whence_and_its_l
     for part in ("**Measures**", "**Source**", "**Limits.**"):
         assert part in text, f"{name}.md has no {part}"
     assert f"evaluations/{name}.md" in (ROOT / "docs" / "evaluations.md").read_text(encoding="utf-8")
+
+
+def test_every_recipe_has_its_row() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
+    assert rows == set(RECIPES.names())
 
 
 def test_every_verdict_is_explained() -> None:
