@@ -1,8 +1,9 @@
 """Progress bars on standard error, for everything that takes longer than two seconds; silent in a pipe or a test.
 
-Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`. Nothing is drawn unless
-somebody opened a `progress.shown()` around it and standard error is a terminal; in a log, a line every EVERY seconds
-says how far it is.
+Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`; where units differ in cost,
+with `work=` the sum of their costs and `advance(k, cost)`, so that the time to go follows the costs. Nothing is drawn
+unless somebody opened a `progress.shown()` around it and standard error is a terminal; in a log, a line every EVERY
+seconds says how far it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from typing import Any
+
+Advance = Callable[..., None]
+"""`advance(units, cost)`: so many more are done; the cost counts where the bar has `work`."""
 
 _display: Any = None  # the one rich.progress.Progress of the process, while shown() is open
 _log = False
@@ -40,7 +44,7 @@ def shown(enabled: bool = True) -> Generator[None]:
         rich_progress.SpinnerColumn(),
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
-        rich_progress.MofNCompleteColumn(),
+        rich_progress.TextColumn("{task.fields[count]}"),
         rich_progress.TimeElapsedColumn(),
         rich_progress.TimeRemainingColumn(),
     )
@@ -61,30 +65,36 @@ def say(text: str, log_only: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def bar(label: str, total: int) -> Generator[Callable[[int], None]]:
-    """A bar over `total` units; call what is yielded with the number just done."""
+def bar(label: str, total: int, work: float = 0.0) -> Generator[Advance]:
+    """A bar over `total` units; call what is yielded with the number just done, and what they cost of `work`."""
     display = _display
     if display is None:
-        yield _logged(label, total)
+        yield _logged(label, total, work)
         return
-    task = display.add_task(label, total=total)
+    task, done = display.add_task(label, total=work or total, count=f"0/{total:,}"), 0
+
+    def advance(more: int, cost: float = 0.0) -> None:
+        nonlocal done
+        done += more
+        display.update(task, advance=cost if work else more, count=f"{done:,}/{total:,}")
+
     try:
-        yield lambda done: display.advance(task, done)
+        yield advance
     finally:
         display.remove_task(task)
 
 
-def _logged(label: str, total: int) -> Callable[[int], None]:
+def _logged(label: str, total: int, work: float) -> Advance:
     """Counts, and says how far it is every EVERY seconds."""
-    done, start = 0, time.monotonic()
+    done, spent, start = 0, 0.0, time.monotonic()
     last = start
 
-    def advance(more: int) -> None:
-        nonlocal done, last
-        done, now = done + more, time.monotonic()
-        if now - last > EVERY:
+    def advance(more: int, cost: float = 0.0) -> None:
+        nonlocal done, spent, last
+        done, spent, now = done + more, spent + (cost if work else more), time.monotonic()
+        if now - last > EVERY and spent:
             last = now
-            left = (now - start) / done * (total - done)
+            left = (now - start) / spent * ((work or total) - spent)
             say(f"  {label}: {done:,} of {total:,}, about {left:.0f} s to go")
 
     return advance

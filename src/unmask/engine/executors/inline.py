@@ -27,7 +27,7 @@ class Inline(Executor):
         waiting = sum(planned.status == "to run" for planned in plan.steps)
         outcomes: dict[str, Outcome] = {}
         start, tokens, done = time.monotonic(), 0, 0
-        with progress.bar("steps", waiting) as advance:
+        with progress.bar("steps", waiting, plan.seconds) as advance:
             for planned in plan.steps:
                 step = planned.step
                 if planned.status == "cached":
@@ -39,7 +39,7 @@ class Inline(Executor):
                     step, store, f"[{done}/{waiting}]"
                 )
                 tokens += planned.tokens if outcomes[step.key].status == "executed" else 0
-                advance(1)
+                advance(1, planned.seconds)
         return list(outcomes.values())
 
 

@@ -60,7 +60,7 @@ class Processes(Executor):
             initializer=limited,
             initargs=(max(1, cores // workers),),
         )
-        with progress.bar("steps", count) as advance, pool:
+        with progress.bar("steps", count, sum(each.seconds for each in waiting)) as advance, pool:
             while waiting or running:
                 free = chosen([each for each in waiting if ready(each.step, outcomes)], list(running.values()))
                 free = free[: workers - len(running)]
@@ -70,19 +70,19 @@ class Processes(Executor):
                     refused = obstacle(planned, outcomes, budget, time.monotonic() - start, tokens)
                     if refused is not None:
                         outcomes[step.key] = refused
-                        advance(1)
+                        advance(1, planned.seconds)
                         continue
                     tokens += planned.tokens
                     if len(free) == 1 and not running:  # nothing can run beside it: here, with all threads
                         outcomes[step.key] = attempt(step, store, said)
-                        advance(1)
+                        advance(1, planned.seconds)
                         continue
                     begun(step, said)
                     running[submitted(pool, step, store)] = planned
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    step = running.pop(future).step
-                    outcomes[step.key] = ended(result(future, step))
-                    advance(1)
+                    planned = running.pop(future)
+                    outcomes[planned.step.key] = ended(result(future, planned.step))
+                    advance(1, planned.seconds)
         return outcomes
 
 
