@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmask.analysis.paired import PairedDifference, bonett_price, holm, paired_difference, scored, sign_test
+from unmask.analysis.paired import (
+    PairedDifference,
+    bonett_price,
+    holm,
+    over_runs,
+    paired_difference,
+    scored,
+    sign_test,
+)
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import read_jsonl, write_json, write_jsonl
 
@@ -199,3 +207,20 @@ def test_what_cannot_be_compared_is_said(
     first, second = finished(tmp_path / "a", [True]), finished(tmp_path / "b", [True], **other)
     with pytest.raises(DataError, match=says):
         work.run(tmp_path, first=first, second=second)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=12))
+def test_over_runs_each_run_counts_once(values: list[float]) -> None:
+    from scipy.stats import t
+
+    low, high = over_runs(values)
+    middle = sum(values) / len(values)
+    error = (sum((each - middle) ** 2 for each in values) / (len(values) - 1) / len(values)) ** 0.5
+    assert (low + high) / 2 == pytest.approx(middle, abs=1e-9) and low <= high
+    assert high - low == pytest.approx(2 * float(t.isf(0.025, len(values) - 1)) * error, abs=1e-9)
+
+
+def test_one_run_says_nothing_of_others() -> None:
+    assert over_runs([0.4]) == (-float("inf"), float("inf"))
+    assert over_runs([0.2, 0.2, 0.2]) == pytest.approx((0.2, 0.2))

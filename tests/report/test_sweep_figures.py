@@ -261,6 +261,22 @@ def test_differences_are_a_forest_around_zero() -> None:
     assert "adjusted" not in str(bare)
 
 
+def test_a_difference_counts_each_seed_once_beside_its_prompts() -> None:
+    def pale(figure: Figure) -> list[dict[str, Any]]:
+        return [trace for trace in figure["data"] if trace["name"] == "each seed once"]
+
+    assert not pale(drawn(differences(difference_rows(1)))) and not pale(drawn(differences(difference_rows(2)[:1])))
+    figure = drawn(differences(difference_rows(3)))
+    (bars,) = pale(figure)
+    assert bars["x"] == pytest.approx([0.33, 0.0, -0.43])
+    assert bars["error_x"]["array"] == pytest.approx([4.303 * 0.02 / 3**0.5] * 3, rel=1e-3)
+    assert "2 of 3 leave out zero" in figure["layout"]["meta"]["caption"]
+    assert "each seed once [+28.0, +38.0]" in figure["layout"]["meta"]["alt"]
+    rows = difference_rows(3)
+    rows[0]["planted"] = rows[3]["planted"] = False  # two of the first factor's three seeds
+    assert pale(drawn(differences(rows)))[0]["x"] == pytest.approx([0.0, -0.43])
+
+
 def test_a_difference_from_an_unplanted_organism_is_marked() -> None:
     rows = difference_rows(2)
     rows[1]["planted"] = False

@@ -1,7 +1,8 @@
 """Paired comparison: two models, or two arms, on the same prompts; the difference with its interval, and an exact test.
 
 Not in the paper, which compares intervals by eye. On the same prompts what they have in common cancels out, so that a
-smaller difference shows. Intervals are about prompts: they treat the training runs that were compared as given.
+smaller difference shows. Intervals are about prompts: they treat the training runs that were compared as given. Whether
+a factor matters for other runs than these, `over_runs` says.
 """
 
 from __future__ import annotations
@@ -100,6 +101,21 @@ def sign_test(gained: int, lost: int) -> float:
     from scipy.stats import binomtest
 
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def over_runs(differences: Sequence[float]) -> tuple[float, float]:
+    """Student's 95% interval of the mean over training runs, each of which counts once, however many its prompts.
+
+    The whole line for a single run, which says nothing of others; a point where all are alike.
+    """
+    from scipy.stats import t
+
+    if len(differences) < 2:
+        return -math.inf, math.inf
+    middle = mean(differences)
+    spread = math.sqrt(math.fsum((each - middle) ** 2 for each in differences) / (len(differences) - 1))
+    half = float(t.ppf(0.975, len(differences) - 1)) * spread / math.sqrt(len(differences))
+    return middle - half, middle + half
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from unmask.analysis.paired import over_runs
 from unmask.report.figures import Figure, captioned, state_name
 from unmask.report.results import (
     DIFFERENCE,
@@ -39,8 +40,13 @@ CLEAR = 0.05
 CAPTION = (
     "What a factor changes, or what tells a model from its control (against=...), on the same prompts: a difference to "
     "the right of zero is a higher rate. A 95% interval "
-    "that leaves out zero is a difference; of twenty such intervals one leaves it out by chance."
+    "that leaves out zero is a difference between these models; of twenty such intervals one leaves it out by chance."
 )
+ONCE = (
+    " Wide, pale bars count each seed once (Student’s 95% interval): only they say whether another training would "
+    "differ likewise. {clear} of {all} leave out zero."
+)
+PALE, WIDE = "rgba(213,94,0,0.2)", 12
 UNPLANTED = (
     " NOT PLANTED (open marks): one of the two organisms that are compared missed its planting gate; nothing follows."
 )
@@ -58,7 +64,9 @@ def differences(rows: Rows) -> Figure | None:
     found = list(dict.fromkeys(result.subject for result in results))
     most = max(len({result.state for result in panel}) for panel in panels.values())
     titles = [_title(*key) for key in panels]
-    caption = captioned(CAPTION + _adjusted(results) + _unplanted(results), results, found, "Bars")
+    caption = captioned(
+        CAPTION + _adjusted(results) + _once(panels.values()) + _unplanted(results), results, found, "Thin bars"
+    )
     layout = frame(titles, "Paired differences", caption, panel=ROW * (most + 1))
     data: list[Trace] = []
     said: list[str] = []
@@ -67,7 +75,8 @@ def differences(rows: Rows) -> Figure | None:
         data += traces
         said.append(f"{title}: {words}")
     lying(data, layout)
-    reach = max(0.05, *(max(abs(result.low), abs(result.high)) for result in results)) * 1.1
+    bars = [(result.low, result.high) for result in results] + _bars(panels.values())
+    reach = min(1.0, max(0.05, *(abs(edge) for bar in bars for edge in bar)) * 1.1)
     for i in range(len(panels)):
         scale = {"range": [-reach, reach], "tickformat": "+.0%", "nticks": 7, "zeroline": True, "zerolinewidth": 2}
         layout[axis("xaxis", i)].pop("tickvals")
@@ -94,6 +103,23 @@ def _adjusted(results: Sequence[Result]) -> str:
     )
 
 
+def _once(panels: Iterable[Sequence[Result]]) -> str:
+    """For the caption: how many differences are clear when a seed counts once; "" without several seeds."""
+    bars = _bars(panels)
+    return ONCE.format(clear=sum(low > 0 or high < 0 for low, high in bars), all=len(bars)) if bars else ""
+
+
+def _bars(panels: Iterable[Sequence[Result]]) -> list[tuple[float, float]]:
+    found = [each_once(group) for panel in panels for group in grouped(panel, lambda result: result.state).values()]
+    return [bar for bar in found if bar]
+
+
+def each_once(group: Sequence[Result]) -> tuple[float, float] | None:
+    """The interval over one place's seeds, of those that are planted; None for fewer than two."""
+    values = [result.value for result in group if result.planted is not False]
+    return over_runs(values) if len(values) > 1 else None
+
+
 def _unplanted(results: Sequence[Result]) -> str:
     return UNPLANTED if any(result.planted is False for result in results) else ""
 
@@ -115,17 +141,43 @@ def _forest(
         trace["marker"] |= {"color": SERIES[0], "symbol": SYMBOLS[0]}
         trace["showlegend"] = False
     texts = [
-        f"{label} {in_points(Summary.of(group))}{_p(group)}"
+        f"{label} {in_points(Summary.of(group))}{_p(group)}{_over(group)}"
         for label, group in zip(labels, by_state.values(), strict=True)
     ]
     traces[-1]["marker"]["symbol"] = [f"{SYMBOLS[0]}-open" if failed else SYMBOLS[0] for failed in missed]
     traces[-1]["text"] = [shown(text) for text in texts]
     traces[-1]["error_y"]["color"] = SERIES[0]
-    return traces, "; ".join(texts)
+    return [_pale(list(by_state.values()), i), *traces], "; ".join(texts)
+
+
+def _pale(groups: Sequence[Sequence[Result]], i: int) -> Trace:
+    """The bars that count each seed once, behind the points."""
+    bars = {at: bar for at, group in enumerate(groups) if (bar := each_once(group))}
+    middle = [(low + high) / 2 for low, high in bars.values()]
+    half = [(high - low) / 2 for low, high in bars.values()]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "each seed once",
+        "showlegend": False,
+        "x": list(bars),
+        "y": middle,
+        "xaxis": axis("x", i),
+        "yaxis": axis("y", i),
+        "hoverinfo": "skip",
+        "marker": {"color": PALE, "size": 1},
+        "error_y": {"type": "data", "array": half, "color": PALE, "thickness": WIDE, "width": 0},
+    }
 
 
 def _label(state: State, name: str) -> str:
     return " · ".join(part for part in (name, state_name(state)) if part)
+
+
+def _over(group: Sequence[Result]) -> str:
+    """In words: the interval that counts each seed once."""
+    bar = each_once(group)
+    return f", each seed once [{100 * bar[0]:+.1f}, {100 * bar[1]:+.1f}]" if bar else ""
 
 
 def _p(group: Sequence[Result]) -> str:
