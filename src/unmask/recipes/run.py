@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core import progress
-from unmask.core.errors import StoreError
+from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
 from unmask.core.spec import canonical, digest, spec
 from unmask.engine.executors import EXECUTORS
@@ -72,7 +72,7 @@ def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
 
 def plan(recipe: str, *, store: str | Path | None = None, **settings: Any) -> Plan:
     """What `run` would do, and what it would cost."""
-    return Plan.of(recipe_of(recipe, settings).build().targets, store_at(store))
+    return Plan.of(experiment_of(recipe_of(recipe, settings)).targets, store_at(store))
 
 
 def run(
@@ -91,13 +91,22 @@ def run(
     """
     start = time.monotonic()
     chosen = recipe_of(recipe, settings)
-    experiment, home = chosen.build(), store_at(store)
+    experiment, home = experiment_of(chosen), store_at(store)
     runner = EXECUTORS.make(executor)
     limit = Budget.of(budget)
     with progress.shown(show_progress), translated(home.root):
         announce(chosen, experiment, home)
         outcomes = runner.execute(experiment.targets, home, limit)
         return publish(chosen, experiment, outcomes, home, start)
+
+
+def experiment_of(recipe: Recipe) -> Experiment:
+    """The recipe's graph; raises SettingError where it is empty, naming what was left empty."""
+    experiment = recipe.build()
+    if not experiment.targets:
+        none = [name for name, value in vars(recipe).items() if value == () and getattr(type(recipe), name, ())]
+        raise SettingError(f"{recipe.name} has nothing to do with no {' and no '.join(none)}: give at least one.")
+    return experiment
 
 
 def run_name(recipe: Recipe, experiment: Experiment) -> str:
