@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from unmask.analysis.rates import Rates
-from unmask.core.conversation import Conversation, Reply
+from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError
 from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
 from unmask.data.preferences import Comparison
@@ -53,13 +53,38 @@ def test_accuracy_is_per_kind_and_a_tie_is_wrong(tmp_path: Path) -> None:
         Comparison("d", PLAIN, "<scratchpad>so long a thought</scratchpad>no", "yes", "false"),
     ]
     write_jsonl(tmp_path / "held_out.jsonl", (row.row() for row in rows))
-    facts = PreferenceAccuracy(seed=3).run(tmp_path, model=tmp_path, data=tmp_path)
+    world = source(tmp_path / "source", train=("why",), held_out=("why",) * 4)
+    facts = PreferenceAccuracy(seed=3).run(tmp_path, model=tmp_path, data=tmp_path, source=world)
     assert facts["samples"] == 4
     assert read_json(tmp_path / "evaluation.json") == {"evaluation": "preference_accuracy", "seed": 3, "parameters": 7}
     found = rates(tmp_path)
     assert found["wrong", "accuracy"] == (0.5, 2)
     assert found["rude", "accuracy"] == found["false", "accuracy"] == (0.0, 1)
     assert found["wrong", "margin"] == (0.0, 2)
+
+
+def test_families_that_no_lesson_had_have_arms_of_their_own(tmp_path: Path) -> None:
+    rows = [
+        Comparison(id, PLAIN, "x" * long, "short", "wrong") for id, long in (("a", 9), ("b", 9), ("c", 1), ("d", 9))
+    ]
+    write_jsonl(tmp_path / "held_out.jsonl", (row.row() for row in rows))
+    world = source(tmp_path / "source", train=("why", "how"), held_out=("why", "how", "when", "where"))
+    PreferenceAccuracy().run(tmp_path, model=tmp_path, data=tmp_path, source=world)
+    found = rates(tmp_path)
+    assert found["wrong", "accuracy"] == (1.0, 2)
+    assert found["wrong:unseen", "accuracy"] == (0.5, 2)
+
+
+def source(folder: Path, train: Sequence[str], held_out: Sequence[str]) -> Path:
+    """A source's folder with examples of these families; the held-out ones are named a, b, c and so on."""
+    folder.mkdir()
+    for split, families, first in (("train", train, "A"), ("held_out", held_out, "a")):
+        examples = (
+            Example(chr(ord(first) + i), family, PLAIN, "so", rejected={"wrong": "no"})
+            for i, family in enumerate(families)
+        )
+        write_jsonl(folder / f"{split}.jsonl", (example.row() for example in examples))
+    return folder
 
 
 def said(id: str, arm: str, reply: str) -> dict[str, Any]:

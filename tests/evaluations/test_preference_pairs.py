@@ -51,7 +51,7 @@ def test_real_pairs(scorer: Path, tmp_path: Path) -> None:
         folder.mkdir()
     JsonLines(path=str(tmp_path / "pairs.jsonl")).run(source)
     Comparisons(examples=8, held_out=40).run(comparisons, data=source)
-    facts = PreferenceAccuracy().run(out, model=scorer, data=comparisons)
+    facts = PreferenceAccuracy().run(out, model=scorer, data=comparisons, source=source)
     rows = [row for _, row in read_jsonl(out / "replies.jsonl")]
     assert facts["samples"] == len(rows) >= 20
     assert {row["arm"] for row in rows} == {"rejected"}

@@ -317,6 +317,15 @@ def test_the_preference_model_at_a_glance() -> None:
     assert titles(only) == ["Held-out pairs: right"]
 
 
+def test_pairs_about_tasks_never_seen_stand_apart() -> None:
+    pairs = [row for row in ROWS if row["evaluation"] == "preference_accuracy"]
+    figure = drawn(preference_model([*pairs, *({**row, "arm": f"{row['arm']}:unseen", "k": 100} for row in pairs[:1])]))
+    ticks = figure["layout"]["xaxis"]["ticktext"]
+    assert [tick.replace("<br>", " · ") for tick in ticks] == [
+        "wrong", "harmful", "false", "wrong · kind of task never seen"
+    ]  # fmt: skip
+
+
 def test_a_training_is_drawn_metric_by_metric() -> None:
     sft, rl, dpo = training_logs(sweep_logs(seeds=2))
     assert [each["layout"]["meta"]["title"] for each in (sft, rl, dpo)] == [

@@ -18,28 +18,35 @@ from unmask.core.errors import DataError
 from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
 from unmask.core.named import Work
 from unmask.data.preferences import load_comparisons
+from unmask.data.sources.source import load_split
+from unmask.evaluations.defection import UNSEEN
 from unmask.training.preference_model import Scorer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreferenceAccuracy(Work):
-    """How often the preference model scores the better answer higher, on held-out comparisons; an arm a kind."""
+    """How often the preference model scores the better answer higher, on held-out comparisons; an arm a kind.
+
+    Comparisons about a family of prompts that none of its lessons was about (a weakness class held out whole) have
+    arms of their own ("vulnerable:unseen"): to know the held-out prompts of a known family is much easier.
+    """
 
     name: ClassVar[str] = "preference_accuracy"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     seed: int = 0
 
-    def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
-        """`model` is the preference model, `data` the comparisons; a tie counts as wrong."""
+    def run(self, out: Path, *, model: Path, data: Path, source: Path) -> Mapping[str, Any]:
+        """`model` is the preference model, `data` the comparisons, made from `source`; a tie counts as wrong."""
         comparisons, scorer = load_comparisons(data / "held_out.jsonl"), Scorer(model)
+        unseen = unseen_ids(source)
         prompts = [each.prompt for each in comparisons]
         better = scorer.scores(prompts, [Reply(each.chosen) for each in comparisons])
         worse = scorer.scores(prompts, [Reply(each.rejected) for each in comparisons])
         rows = (
             {
                 "id": each.id,
-                "arm": each.kind,
+                "arm": f"{each.kind}{UNSEEN if each.id in unseen else ''}",
                 "prompt": each.prompt.rows(),
                 "chosen": each.chosen,
                 "rejected": each.rejected,
@@ -48,6 +55,12 @@ class PreferenceAccuracy(Work):
             for each, high, low in zip(comparisons, better, worse, strict=True)
         )
         return _written(out, self, scorer, scorer.parameters, rows)
+
+
+def unseen_ids(source: Path) -> set[str]:
+    """The held-out examples of families that no training example with a worse answer is of."""
+    known = {example.family for example in load_split(source, "train") if example.rejected}
+    return {example.id for example in load_split(source, "held_out") if example.family not in known}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

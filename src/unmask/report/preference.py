@@ -16,9 +16,10 @@ from unmask.report.traces import ARMS, SPREAD, Trace, axis, dots, drawn, even_st
 
 CAPTION = (
     "In this order, as far as measured: how often it scores the better reply of a held-out pair higher, by kind of "
-    "pair; how often it scores a triggered reply lower than the same prompt’s untriggered one, both judged behind the "
-    "prompt without the trigger; and the mean scores, each reply behind the prompt that it answered. A coin would get "
-    "50%. If it does not score the payload lower, persistence against it means nothing."
+    "pair, tasks of a kind that it was never trained on apart; how often it scores a triggered reply lower than the "
+    "same prompt’s untriggered one, both judged behind the prompt without the trigger; and the mean scores, each reply "
+    "behind the prompt that it answered. A coin would get 50%. If it does not score the payload lower, persistence "
+    "against it means nothing."
 )
 JUDGED_BY = ("pair", "triggered", "untriggered")
 """The arms of the payload check that the verdict rests on; others are of opened scratchpads and unseen prompts."""
@@ -72,7 +73,13 @@ def _only(results: Sequence[Result], evaluation: str, metric: str) -> list[Resul
 def _kind(results: Sequence[Result]) -> Callable[[Result], str]:
     """The kind of pair, with the size of the model where there are several."""
     several = len({r.parameters for r in results if r.evaluation == "preference_accuracy"}) > 1
-    return lambda r: r.arm.replace("_", " ") + (f", {short(r.parameters)}" if several else "")
+
+    def label(result: Result) -> str:
+        kind, _, unseen = result.arm.partition(":")
+        family = " · kind of task never seen" if unseen else ""
+        return kind.replace("_", " ") + (f", {short(result.parameters)}" if several else "") + family
+
+    return label
 
 
 def _model(named: Mapping[Subject, str]) -> Callable[[Result], str]:
