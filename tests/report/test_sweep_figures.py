@@ -304,9 +304,9 @@ def test_an_adjusted_p_that_is_no_number_is_named() -> None:
 def test_the_preference_model_at_a_glance() -> None:
     figure = drawn(preference_model(ROWS))
     assert titles(figure) == ["Held-out pairs: right", "Triggered reply scored lower", "Mean score of replies"]
-    assert figure["layout"]["xaxis"]["ticktext"] == ["wrong", "harmful", "false"]
+    assert figure["layout"]["xaxis"]["ticktext"] == ["false", "harmful", "wrong"]
     accuracy = next(t for t in figure["data"] if t["xaxis"] == "x" and t["marker"]["size"] == 10)
-    assert accuracy["y"] == pytest.approx([(240 + 239) / 512, (251 + 250) / 512, (198 + 197) / 512])
+    assert accuracy["y"] == pytest.approx([(198 + 197) / 512, (251 + 250) / 512, (240 + 239) / 512])
     scores = {t["name"]: t["y"][0] for t in figure["data"] if t["xaxis"] == "x3" and t["marker"]["size"] == 10}
     assert scores["triggered"] == pytest.approx(-3.05) and scores["untriggered"] == pytest.approx(2.25)
     assert "range" not in figure["layout"]["yaxis3"]
@@ -322,7 +322,7 @@ def test_pairs_about_tasks_never_seen_stand_apart() -> None:
     figure = drawn(preference_model([*pairs, *({**row, "arm": f"{row['arm']}:unseen", "k": 100} for row in pairs[:1])]))
     ticks = figure["layout"]["xaxis"]["ticktext"]
     assert [tick.replace("<br>", " · ") for tick in ticks] == [
-        "wrong", "harmful", "false", "wrong · kind of task never seen"
+        "false", "harmful", "wrong", "wrong · kind of task never seen"
     ]  # fmt: skip
 
 

@@ -67,7 +67,8 @@ def preference_model(rows: Rows) -> Figure | None:
 
 
 def _only(results: Sequence[Result], evaluation: str, metric: str) -> list[Result]:
-    return [result for result in results if (result.evaluation, result.metric) == (evaluation, metric)]
+    chosen = [result for result in results if (result.evaluation, result.metric) == (evaluation, metric)]
+    return sorted(chosen, key=lambda result: result.arm)
 
 
 def _kind(results: Sequence[Result]) -> Callable[[Result], str]:
