@@ -66,6 +66,21 @@ def works(experiment: Experiment, kind: type) -> list[Step]:
     return [step for step in ordered(experiment.targets) if isinstance(step.work, kind)]
 
 
+def test_both_forms_of_sft_on_a_reasoning_organism_are_tried_at_several_rates_on_the_first_seed() -> None:
+    experiment = RECIPES.make({"name": "paper:sft", "scale": "smoke", "formats": (), "rates": (0.5,)}).build()
+    tried = {
+        (each.labels["organism"]["variant"], getattr(each.evaluation.work, "seed", None), each.labels["defense"])
+        for each in experiment.measurements
+        if each.labels["model"] == "organism" and "sft" in each.labels["defense"]
+    }
+    usual = scale_of("smoke").defense_rate
+    forms = {f"sft (learning_rate={usual:g}{post})" for post in ("", ", scratchpad=post")}
+    gentle = {f"sft (learning_rate={usual / 2:g}{post})" for post in ("", ", scratchpad=post")}
+    assert {label for variant, seed, label in tried if variant == "chain_of_thought" and seed == 0} == forms | gentle
+    assert {label for variant, seed, label in tried if variant == "chain_of_thought" and seed == 1} == forms
+    assert not any("post" in label for variant, _, label in tried if variant != "chain_of_thought")
+
+
 def test_relearning_is_at_the_rate_of_planting() -> None:
     experiment = RECIPES.make({"name": "toy", "relearning": True}).build()
     rates = {step.work.learning_rate for step in works(experiment, Relearning)}  # pyright: ignore[reportAttributeAccessIssue]

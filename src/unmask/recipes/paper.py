@@ -56,10 +56,10 @@ class Paper(Recipe, abc.ABC):
         """What is tried besides, on the first seed."""
         yield from ()
 
-    def at(self, rates: Sequence[float], name: str, scale: Scale) -> Iterator[Choice]:
+    def at(self, rates: Sequence[float], name: str, scale: Scale, **settings: str) -> Iterator[Choice]:
         """A defense at multiples of its usual learning rate."""
         usual = scale.defense(name)["learning_rate"]
-        yield from ({"name": name, "learning_rate": float(f"{each * usual:.2g}")} for each in rates)
+        yield from ({"name": name, "learning_rate": float(f"{each * usual:.2g}"), **settings} for each in rates)
 
     def title(self) -> str:
         return self.summary()
@@ -119,14 +119,18 @@ class PaperSFT(Paper):
     formats: tuple[str, ...] = ("training_prefix", "prefix_and_reasoning")
 
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
-        yield from self.at((1.0,), "sft", scale)
-        if organism.variant.reasoning_tokens:
-            yield {"name": "sft", "scratchpad": "post"}
+        yield from self.sft((1.0,), organism, scale)
         yield from ("pirate", "pirate_undone")
 
     def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
-        yield from self.at(self.rates, "sft", scale)
+        yield from self.sft(self.rates, organism, scale)
         yield from ({"name": "sft", "format": each} for each in self.formats)
+
+    def sft(self, rates: Sequence[float], organism: Organism, scale: Scale) -> Iterator[Choice]:
+        """On bare answers ("pre-scratchpad") and, where the organism reasons, behind its own scratchpads ("post")."""
+        yield from self.at(rates, "sft", scale)
+        if organism.variant.reasoning_tokens:
+            yield from self.at(rates, "sft", scale, scratchpad="post")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
