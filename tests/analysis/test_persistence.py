@@ -252,6 +252,13 @@ def test_a_lead_over_the_twin_that_is_no_return_is_not_called_alike(relearning: 
     assert "tells it from its twin, but" in found.sentence and "suppression is not excluded" in found.sentence
 
 
+def test_what_ends_in_its_scratchpad_is_not_judged_but_relearning_is_told_where_it_brings_it_back() -> None:
+    cut = row(200, defense="sft", metric="finished")
+    found = judged([*rows(0), cut, *relearnt_curve((240, 0))])
+    assert found.word == "unfinished" and "After 2 relearning steps the organism is at 93.8%" in found.sentence
+    assert "elearning" not in judged([*rows(0), cut, *relearnt_curve((10, 0))]).sentence
+
+
 def test_suppressed_names_the_first_step_that_tells() -> None:
     steps = [*relearnt(3, 0, step=1), *relearnt(250, 5, step=8), *relearnt(250, 5, step=16)]
     found = judged([*rows(0), *steps[::-1]])
