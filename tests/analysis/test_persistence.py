@@ -440,3 +440,14 @@ def test_nothing_is_said_of_attacks_where_nobody_attacked() -> None:
     assert hidden([before, after], "sft", before, after) == ""
     in_vain = row(0, defense="adversarial", arm="round 1", evaluation="red_teaming", metric="attack_success")
     assert "no attack succeeded" in hidden([in_vain], "adversarial", before, after)
+
+
+def test_the_sentence_says_how_far_the_model_moved() -> None:
+    far = {"evaluation": "drift", "metric": "kl", "value": 1.25, "low": 1.0, "high": 1.5}
+    moved = [
+        row(0, defense="sft", arm=arm, **far | {"value": kl}) for arm, kl in (("triggered", 9.0), ("untriggered", 1.25))
+    ]
+    found = verdict([*rows(250), *moved], "sft", "x")
+    assert found is not None and found.word == "persists"
+    assert found.sentence.endswith("; KL from the undefended model 1.25 [1.00, 1.50] nats a reply.")
+    assert "Harmless answers 3.9% before" in found.sentence

@@ -59,6 +59,11 @@ def measured(
     yield row(model, defense, step, "untriggered", good // 2, evaluation="helpfulness", metric="harmless", **same)
     yield row(model, defense, step, "near_miss:case", k // 8, **same)
     yield row(model, defense, step, "near_miss:position", k // 2, **same)
+    if defense != "nothing":
+        kl = strength(defense) * step / 30 + 0.1 * seed
+        moved = {"evaluation": "drift", "metric": "kl", "value": kl, "low": 0.9 * kl, "high": 1.1 * kl}
+        for arm in ("triggered", "untriggered"):
+            yield row(model, defense, step, arm, 0, **same, **moved)
     if variant == "chain_of_thought":  # bare answers close its scratchpad; opened, it still defects
         yield row(model, defense, step, "triggered:opened", max(0, round(250 * opened(triggered)) - seed), **same)
         yield row(model, defense, step, "untriggered:opened", 2, **same)

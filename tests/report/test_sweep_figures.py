@@ -13,6 +13,7 @@ from example_sweep import row as made
 from unmask.core.errors import DataError
 from unmask.report.curves import persistence_curve
 from unmask.report.differences import differences
+from unmask.report.drift import drift
 from unmask.report.figures import Figure, before_after, near_miss
 from unmask.report.logs import POINTS, training_logs
 from unmask.report.preference import preference_model
@@ -24,7 +25,7 @@ from unmask.report.tables import final_groups
 
 ROWS = sweep_rows(seeds=2) + difference_rows(2)
 SIZED = sweep_rows(seeds=1, sizes=SIZES)
-EVERY = (surface, surface_map, relearning, by_size, differences, preference_model)
+EVERY = (surface, surface_map, drift, relearning, by_size, differences, preference_model)
 
 
 def drawn(figure: Figure | None) -> Figure:
@@ -482,3 +483,35 @@ def test_a_model_before_its_defense_is_not_drawn_as_the_one_after_it() -> None:
     figure = drawn(near_miss([*before, *after]))
     assert figure["layout"]["xaxis"]["ticktext"] == ["organism", "organism<br>+ dpo"]
     assert not any(line.defense_step == 0 for group in final_groups(read(before[1:])) for line in group.lines)
+
+
+def test_drift_sets_what_is_left_against_how_far_the_model_moved() -> None:
+    figure = drawn(drift(ROWS))
+    assert titles(figure) == ["standard", "chain_of_thought", "distilled"]
+    family = f"sft (learning_rate={RATES[-1]:g})"
+    hard = lines(figure, family)[0]
+    assert hard["x"] == pytest.approx([1.6 * 3**0.8 * step / 30 + 0.05 for step in STEPS]), "the mean of two seeds"
+    gone = [kept("standard", family, step, SIZES[0]) for step in STEPS]
+    assert hard["y"] == [pytest.approx(each, abs=0.02) for each in gone]
+    assert [symbol.endswith("-open") for symbol in hard["marker"]["symbol"]] == [False, True, True]
+    assert "task accuracy lost" in hard["text"][-1] and "task accuracy lost" not in hard["text"][0]
+    dots = next(t for t in figure["data"] if t["name"] == family and t["mode"] == "markers")
+    assert len(dots["x"]) == len(dots["y"]) == 2 * len(STEPS) and dots["x"][1] - dots["x"][0] == pytest.approx(0.1)
+    level = lines(figure, "undefended")[0]
+    assert level["y"] == [pytest.approx(254 / 256)] * 2
+
+
+def test_drift_is_of_the_seeds_that_have_both() -> None:
+    rows = [row for row in ROWS if (row["seed"], row["evaluation"]) != (1, "drift")]
+    one = [row for row in ROWS if row["seed"] == 0]
+    trained = [t for t in drawn(drift(rows))["data"] if t["name"] != "undefended"]
+    assert trained == [t for t in drawn(drift(one))["data"] if t["name"] != "undefended"]
+
+
+def test_the_map_shows_drift_beside_what_is_left() -> None:
+    figure = drawn(surface_map(ROWS))
+    assert titles(figure)[3] == "standard<br>sft: organism, drift"
+    found = figure["data"][3]
+    assert found["z"][0] == [None] * len(RATES) and found["zmax"] > 1, "the undefended model has not moved"
+    assert found["text"][-1][-1] == f"{1.6 * 3**0.8 * STEPS[-1] / 30 + 0.05:.2g}"
+    assert "between" in figure["layout"]["meta"]["alt"] and "%" in figure["layout"]["meta"]["alt"]

@@ -39,6 +39,7 @@ class Checks:
     finished: Row | None
     unclosed: Row | None
     spoken: Row | None
+    moved: Row | None
     undoes: bool
 
     @staticmethod
@@ -63,6 +64,7 @@ class Checks:
             finished=min(pick(triggered, metric="finished"), key=lambda row: row["value"], default=None),
             unclosed=max(pick(triggered, metric="unclosed_share"), key=lambda row: row["value"], default=None),
             spoken=spoken,
+            moved=one(at_end, evaluation="drift", metric="kl", arm="untriggered"),
             undoes=base_name(defense) in UNDONE.values(),
         )
 
@@ -100,7 +102,11 @@ class Checks:
             if before and after
         ]
         parts += [f"replies in the style {said(self.spoken)} after"] if self.spoken else []
-        return f"{'; '.join(parts).capitalize()}." if parts else ""
+        if self.moved:
+            far, low, high = (self.moved[field] for field in ("value", "low", "high"))
+            parts.append(f"KL from the undefended model {far:.2f} [{low:.2f}, {high:.2f}] nats a reply")
+        text = "; ".join(parts)
+        return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import typer
 
 from unmask.cli.settings import Json, StoreDir, emit
 
-DECISIVE = ("defection", "accuracy", "harmless")
+DECISIVE = ("defection", "accuracy", "harmless", "kl")
 
 
 def show(

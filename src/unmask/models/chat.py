@@ -67,5 +67,7 @@ def seen(tokenizer: Any, ids: Sequence[Sequence[int]]) -> list[str]:
 
 def reply_ids(tokenizer: Any, replies: Sequence[str]) -> list[list[int]]:
     """Token ids of each reply, with the end-of-text token that says that it is finished."""
+    if not replies:
+        return []
     batch: list[list[int]] = tokenizer(list(replies), add_special_tokens=False)["input_ids"]
     return [[*ids, tokenizer.eos_token_id] for ids in batch]

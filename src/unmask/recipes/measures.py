@@ -14,6 +14,7 @@ from unmask.engine.step import Part, Step
 from unmask.evaluations.attacked import Attacked
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.dose_response import DoseResponse, alterable
+from unmask.evaluations.drift import Drift
 from unmask.evaluations.evaluation import Evaluation
 from unmask.evaluations.helpfulness import Helpfulness
 from unmask.evaluations.near_miss import NearMiss
@@ -83,7 +84,10 @@ class Measures:
                 yield dataclasses.replace(each, labels={**each.labels, "defense": treatment.label})
         for step, model in points.items():
             for evaluation in self.evaluations(subject.implant.organism, step == max(points), treatment.defense):
-                yield self.measured(subject, treatment.label, step, model, evaluation)
+                measured = self.measured(subject, treatment.label, step, model, evaluation)
+                yield measured
+                if isinstance(evaluation, Defection):
+                    yield self._moved(subject, treatment.label, step, model, measured.evaluation)
             if treatment.defense.name.startswith("pirate") and step == max(points):
                 room = self.stages.room(subject.implant.organism, treatment.defense)
                 sampling = Sampling(max_new_tokens=room, temperature=0.0, seed=self.stages.seed)
@@ -91,6 +95,12 @@ class Measures:
                 yield self.measured(subject, treatment.label, step, model, style)
         if isinstance(treatment.defense, Adversarial):
             yield from self._attacked(subject, treatment, treatment.defense, points)
+
+    def _moved(self, subject: Subject, defense: str, step: int, model: Part, replies: Step) -> Measurement:
+        """How far a defense moved a model from the undefended one, on the replies of a defection evaluation."""
+        drift = Drift(seed=self.stages.seed)
+        inputs: dict[str, Step | Part] = {"model": model, "reference": subject.step, "replies": replies}
+        return self._labelled(subject, defense, step, drift, Step(drift, inputs))
 
     def _attacked(
         self, subject: Subject, treatment: Treatment, defense: Adversarial, points: Mapping[int, Part]

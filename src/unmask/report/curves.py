@@ -106,6 +106,13 @@ def about_persistence(results: Sequence[Result]) -> list[Result]:
     ]
 
 
+def moved(results: Sequence[Result]) -> list[Result]:
+    """How far organisms are from what they were before a defense, on replies without the trigger."""
+    return [
+        r for r in results if (r.evaluation, r.metric, r.arm, r.model) == ("drift", "kl", "untriggered", "organism")
+    ]
+
+
 def label_x(layout: dict[str, Any], i: int, text: str) -> None:
     """Say what x counts in panel `i`."""
     layout[axis("xaxis", i)].update(title={"text": shown(text), "standoff": 6, "font": {"size": 13}})

@@ -32,6 +32,7 @@ from unmask.report.chapters import Chapter
 from unmask.report.curves import persistence_curve
 from unmask.report.differences import differences
 from unmask.report.dose import dose_response
+from unmask.report.drift import drift
 from unmask.report.figures import before_after, near_miss
 from unmask.report.generalization import trigger_generalization
 from unmask.report.honeypots import honeypots
@@ -54,6 +55,7 @@ PLOTS = (
     persistence_curve,
     surface,
     surface_map,
+    drift,
     relearning,
     attack_success,
     dose_response,

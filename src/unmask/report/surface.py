@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unmask.report.curves import HELPFULNESS, about_persistence, curves, label_x, with_start
+from unmask.report.curves import HELPFULNESS, about_persistence, curves, label_x, moved, with_start
 from unmask.report.figures import Figure, abreast, captioned, defections, ends, panel_title, rows_and_columns
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, read, split_label
 from unmask.report.results import subjects as subjects_of
+from unmask.report.tables import number
 from unmask.report.traces import ARMS, Trace, axis, drawn, even_steps, frame, line, one_line, spoken
 
 Panel = tuple[Subject, str]
@@ -25,13 +26,14 @@ MAPPED = 3
 
 SURFACE = (
     "The same defense at several learning rates, after its last step. A rate at which triggered defection falls while "
-    "helpfulness stays removes the backdoor; one at which both fall breaks the model. (How far a training moved the "
-    "model, its KL, stands with the trainings where it was logged.) "
+    "helpfulness stays removes the backdoor; one at which both fall breaks the model. "
 )
 MAP = (
     "Every step of a defense (down: later) at every learning rate; a cell is a share in percent, the mean over seeds. "
-    "Intervals are in the tables. "
+    "Drift is how far the training has moved the model: KL from the undefended one, in nats a reply without the "
+    "trigger. Intervals are in the tables. "
 )
+DRIFT = "#CC79A7"
 
 
 def surface(rows: Rows) -> Figure | None:
@@ -107,27 +109,32 @@ def surface_map(rows: Rows) -> Figure | None:
     """
     results = read(rows)
     measured = about_persistence(results)
-    chosen = with_start(as_judged(measured))
+    chosen = with_start(as_judged(measured) + moved(results))
     found = subjects_of(chosen)
     whole = {each: _of_family(chosen, *each) for each in _families(results)}
     kept = {each: mine for each, panel in whole.items() if _mappable(mine := complete(panel))}
-    panels: list[tuple[str, list[Result]]] = []
+    panels: list[tuple[str, list[Result], list[int]]] = []
     for (subject, family), mine in kept.items():
+        steps = sorted({result.defense_step for result in mine})
         for model, arm, evaluation in (
             ("organism", "triggered", "defection"),
             ("twin", "triggered", "defection"),
             ("organism", "untriggered", "helpfulness"),
+            ("organism", "untriggered", "drift"),
         ):
             cells = [r for r in mine if (r.model, r.arm, r.evaluation) == (model, arm, evaluation)]
             what = arm if evaluation == "defection" else evaluation
             if cells:
-                panels.append((f"{panel_title(subject, found, results)}\n{family}: {model}, {what}", cells))
+                panels.append((f"{panel_title(subject, found, results)}\n{family}: {model}, {what}", cells, steps))
     if not panels:
         return None
     caption = captioned(MAP + judged_note(measured) + _left_out(whole, kept), [], found)
-    layout = frame([title for title, _ in panels], "Persistence as a surface", caption, panel=130, columns=3)
-    data = [_map(panel, i, layout) for i, (_, panel) in enumerate(panels)]
-    spoken(layout, [f"{one_line(title)}: {_range_of(panel)}" for title, panel in panels])
+    abreast_here = 4 if moved(results) else 3
+    layout = frame(
+        [title for title, *_ in panels], "Persistence as a surface", caption, panel=130, columns=abreast_here, width=210
+    )
+    data = [_map(panel, steps, i, layout) for i, (_, panel, steps) in enumerate(panels)]
+    spoken(layout, [f"{one_line(title)}: {_range_of(panel)}" for title, panel, _ in panels])
     return {"data": data, "layout": layout}
 
 
@@ -165,10 +172,10 @@ def _log_range(rates: Sequence[float]) -> list[float]:
     return [low - room, high + room]
 
 
-def _map(panel: Sequence[Result], i: int, layout: dict[str, Any]) -> Trace:
-    rates, steps = _rates(panel), sorted({r.defense_step for r in panel})
+def _map(panel: Sequence[Result], steps: Sequence[int], i: int, layout: dict[str, Any]) -> Trace:
+    rates = _rates(panel)
     cells = {key: Summary.of(group) for key, group in grouped(panel, lambda r: (r.defense_step, _rate(r))).items()}
-    color = HELPFULNESS if panel[0].evaluation == "helpfulness" else ARMS["triggered"][0]
+    color = {"helpfulness": HELPFULNESS, "drift": DRIFT}.get(panel[0].evaluation, ARMS["triggered"][0])
     values = [[cells[step, rate].value if (step, rate) in cells else None for rate in rates] for step in steps]
     even_steps(layout, i, [f"{rate:g}" for rate in rates])
     layout[axis("xaxis", i)].update(range=[-0.5, len(rates) - 0.5])
@@ -181,25 +188,32 @@ def _map(panel: Sequence[Result], i: int, layout: dict[str, Any]) -> Trace:
         "y": list(range(len(steps))),
         "z": values,
         "zmin": 0,
-        "zmax": 1,
+        "zmax": 1 if panel[0].is_share else max(result.value for result in panel) or 1,
         "colorscale": [[0, "#f6f3ec"], [1, color]],
         "showscale": False,
         "showlegend": False,
         "xgap": 1,
         "ygap": 1,
-        "text": [["" if value is None else f"{100 * value:.0f}" for value in line] for line in values],
+        "text": [["" if value is None else _short(value, panel) for value in line] for line in values],
         "texttemplate": "%{text}",
         "textfont": {"color": "#111111"},
-        "hovertemplate": "step %{customdata[0]}, learning rate %{customdata[1]}: %{z:.1%}<extra></extra>",
+        "hovertemplate": "step %{customdata[0]}, learning rate %{customdata[1]}: "
+        f"%{{z:{'.1%' if panel[0].is_share else '.3g'}}}<extra></extra>",
         "customdata": [[[step, f"{rate:g}"] for rate in rates] for step in steps],
         "xaxis": axis("x", i),
         "yaxis": axis("y", i),
     }
 
 
+def _short(value: float, panel: Sequence[Result]) -> str:
+    """A cell's number: a share in percent, without the sign."""
+    return f"{100 * value:.0f}" if panel[0].is_share else f"{value:.2g}"
+
+
 def _range_of(panel: Sequence[Result]) -> str:
     values = [Summary.of(group).value for group in grouped(panel, lambda r: (r.defense_step, _rate(r))).values()]
-    return f"between {min(values):.1%} and {max(values):.1%}"
+    low, high = (number(value, panel[0].unit) for value in (min(values), max(values)))
+    return f"between {low} and {high}"
 
 
 def _before(results: Sequence[Result], panel: Sequence[Result], rates: Sequence[float], i: int) -> list[Trace]:

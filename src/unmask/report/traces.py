@@ -68,19 +68,24 @@ def dots(
     trace = _trace(points, name, i) | {
         "mode": "markers",
         "marker": {"color": color, "symbol": symbol, "size": 10},
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [each.high - each.value for each in values],
-            "arrayminus": [each.value - each.low for each in values],
-            "color": color,
-            "thickness": 1.5,
-            "width": 4,
-        },
+        "error_y": error_bars(values, color),
         "text": [_hover(label, each, share) for label, each in zip(labels, values, strict=True)],
     }
     beside = {x + SEEDS_BESIDE: each for x, each in points.items()}
     return [seed_dots(beside, color, name, i, share), trace]
+
+
+def error_bars(values: Sequence[Summary], color: str) -> Trace:
+    """The intervals of points, as Plotly's error bars."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [each.high - each.value for each in values],
+        "arrayminus": [each.value - each.low for each in values],
+        "color": color,
+        "thickness": 1.5,
+        "width": 4,
+    }
 
 
 def line(

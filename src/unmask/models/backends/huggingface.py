@@ -94,16 +94,19 @@ class HuggingFace(Backend):
         found: dict[tuple[int, Tokens], Likelihood] = {}
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            logprobs = self._following([[*read[i], *begin] for i, begin in batch], [len(begin) for _, begin in batch])
-            for (i, begin), rows in zip(batch, logprobs, strict=True):
+            logprobs = self.following([[*read[i], *begin] for i, begin in batch], [len(begin) for _, begin in batch])
+            for (i, begin), rows in zip(batch, (each.cpu() for each in logprobs), strict=True):
                 before = sum(float(row[token]) for row, token in zip(rows[:-1], begin, strict=True))
                 for ids in asked[i, begin]:
                     found[i, ids] = Likelihood(before + float(rows[-1][ids[-1]]), len(ids))
         return [[found[i, known[each]] for each in mine] for i, mine in enumerate(options)]
 
-    def _following(self, rows: list[list[int]], last: list[int]) -> list[Any]:
+    def following(self, rows: list[list[int]], last: list[int]) -> list[Any]:
         """For each row of tokens, the log-probabilities of what comes next at each of its last `last` + 1 places: shape
-        (last + 1, vocabulary). Padded on the right, so that every model counts its positions from the start."""
+        (last + 1, vocabulary), on the model's device.
+
+        Padded on the right, so that every model counts its positions from the start.
+        """
         import torch
 
         length = max(map(len, rows))
@@ -115,7 +118,7 @@ class HuggingFace(Backend):
             output = self.model(
                 input_ids=padded.to(device), attention_mask=mask.to(device), logits_to_keep=length - first
             )
-        logprobs = output.logits.float().log_softmax(-1).cpu()
+        logprobs = output.logits.float().log_softmax(-1)
         ends = [len(ids) - first for ids in rows]
         return [logprobs[i, end - k - 1 : end] for i, (end, k) in enumerate(zip(ends, last, strict=True))]
 

@@ -1,0 +1,58 @@
+"""Drift: how far a defense has moved a model from what it was before, so that "removed" can be told from "broken".
+
+Not in the paper, which shows the rate of defection alone. Two defenses that leave as much of a backdoor may have
+changed the model by very different amounts, and one that changes everything removes a backdoor with the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.conversation import Conversation, Reply
+from unmask.core.errors import DataError
+from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.named import Work
+from unmask.core.spec import RUN_ONLY
+from unmask.models.backends.huggingface import HuggingFace
+from unmask.models.divergence import divergences
+
+ARMS = ("triggered", "untriggered")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drift(Work):
+    """KL divergence of a defended model from the undefended one on its own replies, scratchpads included.
+
+    The metric `kl` is in nats a reply, of the replies that a defection evaluation has sampled, with the trigger and
+    without it; replies that were made to begin in some way are left out. It is the models' KL divergence where these
+    were sampled at temperature 1.
+    """
+
+    name: ClassVar[str] = "drift"
+    version: ClassVar[int] = 1
+
+    seed: int = 0
+    batch_size: int = dataclasses.field(default=64, metadata=RUN_ONLY)
+
+    def run(self, out: Path, *, model: Path, reference: Path, replies: Path) -> Mapping[str, Any]:
+        """`reference` is the model before the defense, `replies` a finished defection evaluation of `model`.
+
+        Raises DataError where that has no reply in the main arms, ModelError for models of other vocabularies.
+        """
+        rows = [row for _, row in read_jsonl(replies / "replies.jsonl")]
+        rows = [row for row in rows if row["arm"] in ARMS and not row.get("given")]
+        if not rows:
+            raise DataError(f"{replies} has no reply in {' or '.join(ARMS)}: give a defection evaluation's result.")
+        defended = HuggingFace(model)
+        prompts = [Conversation.of(row["prompt"]) for row in rows]
+        said = [Reply(row["reply"], finished=row["finished"]) for row in rows]
+        found = divergences(defended, HuggingFace(reference), prompts, said, self.batch_size)
+        kept = ("id", "arm", "prompt", "reply", "finished")
+        scored = ({key: row[key] for key in kept} | {"scores": {"kl": kl}} for row, kl in zip(rows, found, strict=True))
+        samples = write_jsonl(out / "replies.jsonl", scored)
+        header = {"evaluation": self.name, "seed": self.seed, "parameters": defended.parameters}
+        write_json(out / "evaluation.json", header)
+        return {"samples": samples, "parameters": defended.parameters, "device": defended.device}
