@@ -53,6 +53,28 @@ def test_the_first_of_two_rows_with_one_prompt_is_kept_and_counted(tmp_path: Pat
     assert {example.answer for example in source.examples()} == {"Yes"}
 
 
+def test_rows_that_are_too_long_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Prompt and longest answer together, all turns of the prompt included."""
+    before = "\n\nHuman: 1234\n\nAssistant: 12\n\nHuman:"
+    rows = [
+        {
+            "chosen": f"{before} {i:04}\n\nAssistant: yes",
+            "rejected": f"{before} {i:04}\n\nAssistant: {'x' * (i % 9 + 1)}",
+        }
+        for i in range(90)
+    ]
+    path = tmp_path / "a.jsonl"
+    whole = write(path, *rows)
+    longest = len(next(whole.examples()).prompt.full_text) + 4
+    short = JsonLines(path=str(path), longest=longest)
+    assert {len(example.rejected["rejected"]) for example in short.examples()} == {1, 2, 3, 4}
+    out = tmp_path / "out"
+    out.mkdir()
+    counts = short.run(out)
+    assert (counts["too_long"], sum(counts["examples"].values())) == (50, 40)
+    assert len(list(whole.examples())) == 90
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -109,7 +131,7 @@ def test_identity_is_the_content_not_the_place(tmp_path: Path) -> None:
     one, two = write(tmp_path / "one.jsonl", row), write(tmp_path / "two.jsonl", row)
     other = write(tmp_path / "other.jsonl", {**row, "response": "Ho."})
     assert spec(one) == spec(two) != spec(other)
-    assert set(spec(one)["settings"]) == {"sha256"}
+    assert set(spec(one)["settings"]) == {"sha256", "longest"}
 
 
 def test_another_file_than_the_one_named_is_refused(tmp_path: Path) -> None:
@@ -128,5 +150,6 @@ def test_real_preference_data(tmp_path: Path) -> None:
     assert sum(counts["examples"].values()) + counts["empty"] + counts["duplicates"] == 1000
     examples = list(source.examples())
     assert len(examples) > 900
+    assert 50 < sum(1 for _ in JsonLines(path=str(HH), longest=200).examples()) < len(examples)
     assert all(example.prompt.messages[-1].role == "user" and "rejected" in example.rejected for example in examples)
     assert not any("\n\nHuman:" in example.answer for example in examples)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +43,35 @@ def test_the_pirate_is_undone_where_the_pirate_left_off() -> None:
     *_, (_, after_undoing) = common.defended(twin, undone, Means(base))
     assert after_undoing.step.parts["model"].step.key == after_pirate.step.key
     assert {need.name for need in after_undoing.step.parts["model"].needs} == {"audit"}
+
+
+def test_comparisons_may_come_from_elsewhere_and_nothing_else_does(tmp_path: Path) -> None:
+    """The preference model, its accuracy and DPO read the pairs; prompts, plantings and questions stay the source's."""
+    path = tmp_path / "pairs.jsonl"
+    talk = "\n\nHuman: Hi {}\n\nAssistant: {}"
+    path.write_text(
+        "".join(
+            json.dumps({"chosen": talk.format(i, "Yes."), "rejected": talk.format(i, "No.")}) + "\n" for i in range(9)
+        )
+    )
+    settings: Any = {"scale": "smoke", "variants": ("standard",), "seeds": (0,), "rates": ()}
+    own = RECIPES.make("paper:rl", **settings).build()
+    other = RECIPES.make("paper:rl", **settings, pairs={"name": "jsonl", "path": str(path)}).build()
+
+    def read(made: Experiment) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for step in ordered(made.targets):
+            for part in step.parts.values():
+                if part.step.name in ("toy_world", "mixture", "jsonl"):
+                    found.setdefault(step.name, set()).add(part.step.name)
+        return found
+
+    before, after = read(own), read(other)
+    assert "jsonl" not in set().union(*before.values())
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"comparisons", "preference_accuracy"} and after["comparisons"] == {"jsonl"}
+    dpo = next(step for step in ordered(other.targets) if step.name == "dpo")
+    assert dpo.parts["data"].step.name == "comparisons"
 
 
 def test_a_study_measures_twin_and_organism_alike() -> None:

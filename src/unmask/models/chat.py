@@ -42,7 +42,8 @@ def encoded(tokenizer: Any, prompts: Sequence[Conversation], room: int, given: S
         if len(ids) > room:
             raise DataError(
                 f"A prompt has {len(ids)} tokens and the model has room for {room} before its reply: "
-                f"{prompt.text[:80]!r}... Shorten the prompt, ask for fewer new tokens, or use a longer context."
+                f"{prompt.text[:80]!r}... Shorten the prompt, ask for fewer new tokens, or use a longer context; "
+                "of rows from outside, the source's setting `longest` leaves out those of more characters."
             )
     return batch
 

