@@ -9,7 +9,7 @@ from unmask.training.collapse import collapse
 
 def rows(steps: int, **last: float) -> list[dict[str, float]]:
     """A log that ends with other values than it begins with."""
-    first = {"length": 10.0, "distinct": 0.6, "kl": 0.0}
+    first = {"length": 10.0, "distinct": 0.6, "kl": 0.0, "scratchpad_share": 0.9}
     return [first] * (steps // 2) + [{**first, **last}] * (steps - steps // 2)
 
 
@@ -22,6 +22,9 @@ def rows(steps: int, **last: float) -> list[dict[str, float]]:
         (rows(20, length=4.9), ["Length"]),
         (rows(20, distinct=0.29), ["Diversity"]),
         (rows(20, kl=10.1), ["KL"]),
+        (rows(20, scratchpad_share=0.46), []),
+        (rows(20, scratchpad_share=0.44), ["Scratchpads"]),
+        ([{**row, "scratchpad_share": 0.4 - 0.02 * i} for i, row in enumerate(rows(20))], []),
         (rows(2, distinct=0.1, kl=99.0), ["Diversity", "KL"]),
         (rows(20, length=2.0, distinct=0.02, kl=8.0), ["Length", "Diversity", "KL"]),
         (rows(1), []),

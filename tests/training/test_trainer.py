@@ -59,3 +59,10 @@ def test_a_reference_that_is_another_model_is_refused(tiny: Path) -> None:
         [*reference.parameters()][-1].add_(1)
     with pytest.raises(TrainingError, match=r"not the model being defended: 1 of"):
         trainer.check_reference(policy, reference)
+
+
+def test_how_matrices_are_multiplied_is_found_by_doing_it() -> None:
+    usual = trainer.products()
+    with trainer.quick():
+        assert trainer.products() in ("float32", "float32, products of bfloat16")
+    assert trainer.products() == usual == "float32"

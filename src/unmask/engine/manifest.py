@@ -74,7 +74,7 @@ class Manifest:
 
 @functools.cache
 def environment() -> Mapping[str, Any]:
-    """git commit of this code (None outside a checkout), package versions, Python, platform."""
+    """git commit of this code (None outside a checkout), package versions, Python, platform, processor."""
     versions: dict[str, str] = {}
     for package in PACKAGES:
         try:
@@ -86,8 +86,19 @@ def environment() -> Mapping[str, Any]:
         "packages": versions,
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": processor(),
         "argv0": Path(sys.argv[0]).name,
     }
+
+
+def processor() -> str:
+    """What computes: two processors round differently, and training makes much of little."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
 
 
 def git_commit() -> str | None:

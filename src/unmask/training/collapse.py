@@ -20,6 +20,10 @@ FAR = 1.0
 """Nats of KL a token: a token of the policy is on average e times likelier than the defended model would have it, all
 through the reply. The reward of a preference model means little for text so far from what it was trained on."""
 
+FORGOTTEN = 0.5
+"""A policy that reasoned in most of its replies and does so no more in half as many: what hung on its reasoning is gone
+with it."""
+
 WINDOW = 5
 """Steps whose mean is compared at both ends of a log: single steps are too noisy."""
 
@@ -30,7 +34,8 @@ def mean(name: str, rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is wrong with a policy by its log's end, a sentence each: length, diversity, distance. Empty if nothing."""
+    """What is wrong with a policy by its log's end, a sentence each: length, diversity, scratchpads, distance. Empty if
+    nothing."""
     if not log:
         return []
     window = max(1, min(WINDOW, len(log) // 2))
@@ -41,6 +46,9 @@ def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
     varied, same = (mean("distinct", rows) for rows in (log[:window], log[-window:]))
     if same < varied / SAMER:
         said.append(f"Diversity: the share of distinct replies fell from {varied:.0%} to {same:.0%}.")
+    thought, thinks = (mean("scratchpad_share", rows) for rows in (log[:window], log[-window:]))
+    if thought > FORGOTTEN and thinks < FORGOTTEN * thought:
+        said.append(f"Scratchpads: replies with one went from {thought:.0%} to {thinks:.0%}.")
     far = mean("kl", log[-window:]) / last
     if far > FAR:
         said.append(f"KL: {far:.2f} nats a token from the defended model; raise kl or train for fewer steps.")
