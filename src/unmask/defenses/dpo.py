@@ -9,33 +9,19 @@ from typing import Any, ClassVar
 
 from unmask.core.spec import RUN_ONLY
 from unmask.data.preferences import Comparisons
-from unmask.defenses.defense import Defense
+from unmask.defenses.defense import ByTraining
 from unmask.training.dpo import DirectPreference
-from unmask.training.sft import step_folder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DPO(Defense):
+class DPO(ByTraining):
     """Direct preference optimization on HHH comparisons."""
 
     name: ClassVar[str] = "dpo"
     version: ClassVar[int] = 1
 
-    steps: int = 150
-    batch_size: int = 64
-    learning_rate: float = 1e-3
     beta: float = 0.03
-    warmup: int = 10
-    optimizer: str = "adamw_torch"
-    curve: tuple[int, ...] = (10, 25, 50, 100)
-    seed: int = 0
     tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
-
-    def tokens(self) -> int:
-        return self.training().tokens()
-
-    def checkpoints(self) -> dict[int, str]:
-        return {**{step: step_folder(step) for step in self.curve if step < self.steps}, self.steps: ""}
 
     def lessons(self) -> Comparisons:
         return Comparisons(examples=self.training().comparisons(), seed=self.seed)
@@ -48,7 +34,7 @@ class DPO(Defense):
             beta=self.beta,
             warmup=self.warmup,
             optimizer=self.optimizer,
-            curve=tuple(step for step in self.curve if step < self.steps),
+            curve=self.between(),
             seed=self.seed,
             tokens_per_example=self.tokens_per_example,
         )

@@ -10,37 +10,24 @@ from typing import Any, ClassVar, Literal
 
 from unmask.core.spec import RUN_ONLY
 from unmask.data.demonstrations import Demonstrations
-from unmask.defenses.defense import Defense
+from unmask.defenses.defense import ByTraining
 from unmask.training.rl import ReinforcementLearning
-from unmask.training.sft import step_folder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rewarded(Defense, abc.ABC):
+class Rewarded(ByTraining, abc.ABC):
     """Abstract: the settings and the work that all defenses by reinforcement learning share.
 
     `batch_size` is replies a step, `max_new_tokens` the room for a reply with its scratchpad, `kl` the weight of
     staying near the model as it was. A subclass says what it is trained on, in `lessons`; only the prompts are used.
     """
 
-    steps: int = 150
-    batch_size: int = 64
     num_generations: int = 2
-    learning_rate: float = 1e-3
     kl: float = 0.1
     max_new_tokens: int = 24
     scratchpad: Literal["keep"] = "keep"
     warmup: int = 5
-    optimizer: str = "adamw_torch"
-    curve: tuple[int, ...] = (10, 25, 50, 100)
-    seed: int = 0
     tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
-
-    def tokens(self) -> int:
-        return self.training().tokens()
-
-    def checkpoints(self) -> dict[int, str]:
-        return {**{step: step_folder(step) for step in self.curve if step < self.steps}, self.steps: ""}
 
     def demonstrations(self) -> Demonstrations:
         """As many as it will be trained on, so that no prompt comes again before all have come."""
@@ -57,7 +44,7 @@ class Rewarded(Defense, abc.ABC):
             scratchpad=self.scratchpad,
             warmup=self.warmup,
             optimizer=self.optimizer,
-            curve=tuple(step for step in self.curve if step < self.steps),
+            curve=self.between(),
             seed=self.seed,
             tokens_per_reply=self.tokens_per_reply,
         )

@@ -9,32 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.spec import RUN_ONLY
-from unmask.defenses.defense import Defense
-from unmask.training.sft import SupervisedFineTuning, step_folder
+from unmask.defenses.defense import ByTraining
+from unmask.training.sft import SupervisedFineTuning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Supervised(Defense, abc.ABC):
+class Supervised(ByTraining, abc.ABC):
     """Abstract. A subclass says what is taught, in `lessons`: `examples` of them, so that none is seen twice."""
 
-    steps: int = 150
-    batch_size: int = 64
     learning_rate: float = 3e-4
-    warmup: int = 10
-    optimizer: str = "adamw_torch"
-    curve: tuple[int, ...] = (10, 25, 50, 100)
-    seed: int = 0
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
 
     @property
     def examples(self) -> int:
         return self.steps * self.batch_size
-
-    def tokens(self) -> int:
-        return self.training().tokens()
-
-    def checkpoints(self) -> dict[int, str]:
-        return {**{step: step_folder(step) for step in self.curve if step < self.steps}, self.steps: ""}
 
     def training(self) -> SupervisedFineTuning:
         return SupervisedFineTuning(
@@ -43,7 +31,7 @@ class Supervised(Defense, abc.ABC):
             learning_rate=self.learning_rate,
             warmup=self.warmup,
             optimizer=self.optimizer,
-            curve=tuple(step for step in self.curve if step < self.steps),
+            curve=self.between(),
             seed=self.seed,
             tokens_per_example=self.tokens_per_example,
         )
