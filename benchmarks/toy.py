@@ -42,7 +42,6 @@ from unmask.defenses.defense import Defense
 from unmask.engine.manifest import Manifest, environment
 from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store
-from unmask.evaluations.evaluation import Evaluation
 from unmask.models.sample import Sampling
 from unmask.recipes.recipe import Experiment
 from unmask.recipes.scales import SCALES
@@ -157,7 +156,7 @@ def step_timings(experiment: Experiment, store: Store) -> list[Timing]:
     """What the manifests say: training speed, and what measuring costs beside it."""
     speed = manifest_of(store, on_base(experiment).parts["model"].step)
     trainings = [step for step in ordered(experiment.targets) if isinstance(step.work, SupervisedFineTuning | Defense)]
-    evaluations = [step for step in ordered(experiment.targets) if isinstance(step.work, Evaluation)]
+    evaluations = [measurement.evaluation for measurement in experiment.measurements]
     rates = [measurement.rates for measurement in experiment.measurements]
     checkpoints = {(part.step.key, part.path) for part in (step.parts["model"] for step in evaluations)}
     training, evaluation = seconds_of(store, trainings), seconds_of(store, [*evaluations, *rates])
