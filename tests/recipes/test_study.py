@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from unmask.analysis.paired import PairedDifference
 from unmask.engine.step import Step, ordered
 from unmask.evaluations.relearning import Relearning
 from unmask.recipes import RECIPES
@@ -127,6 +128,30 @@ def test_an_ablation_compares_each_level_with_the_first_before_and_after_each_de
     for each in compared:
         first, second = (part.step.key for part in each.rates.parts.values())
         assert first != second == each.evaluation.key
+
+
+def test_an_organism_that_reasons_is_compared_with_its_scratchpad_opened_too() -> None:
+    settings = {
+        "name": "ablations:near_miss_training",
+        "variant": "chain_of_thought",
+        "seeds": [0],
+        "defenses": ["sft"],
+    }
+    works = [each.rates.work for each in RECIPES.make(settings).build().measurements]
+    arms = [work.arm for work in works if isinstance(work, PairedDifference)]
+    assert sorted(arms) == ["triggered", "triggered", "triggered:opened", "triggered:opened"]
+
+
+def test_a_recipe_says_which_defenses_follow_preferences() -> None:
+    experiment = RECIPES.make({"name": "toy", "defenses": ["sft", "rl", "dpo", {"name": "rl", "kl": 0.2}]}).build()
+    assert experiment.penalized == {"rl", "dpo", "rl (kl=0.2)"}
+
+
+def test_every_training_of_paper_sft_is_tried_at_other_rates() -> None:
+    experiment = RECIPES.make({"name": "paper:sft", "seeds": [0, 1], "rates": [0.5], "variants": ["standard"]}).build()
+    tried = {(each.seed, each.labels["defense"]) for each in experiment.logs}
+    explored = {label for seed, label in tried if (1, label) not in tried}
+    assert {label.partition(" (")[0] for label in explored} == {"sft", "pirate", "pirate_undone"}
 
 
 def row(organism: str | None, seed: int, control_of: str | None = None, **factors: int) -> dict[str, Any]:

@@ -493,7 +493,7 @@ def test_drift_sets_what_is_left_against_how_far_the_model_moved() -> None:
     assert hard["x"] == pytest.approx([1.6 * 3**0.8 * step / 30 + 0.05 for step in STEPS]), "the mean of two seeds"
     gone = [kept("standard", family, step, SIZES[0]) for step in STEPS]
     assert hard["y"] == [pytest.approx(each, abs=0.02) for each in gone]
-    assert [symbol.endswith("-open") for symbol in hard["marker"]["symbol"]] == [False, True, True]
+    assert [symbol.endswith("-open") for symbol in hard["marker"]["symbol"]] == [False, False, True]
     assert "task accuracy lost" in hard["text"][-1] and "task accuracy lost" not in hard["text"][0]
     dots = next(t for t in figure["data"] if t["name"] == family and t["mode"] == "markers")
     assert len(dots["x"]) == len(dots["y"]) == 2 * len(STEPS) and dots["x"][1] - dots["x"][0] == pytest.approx(0.1)
@@ -515,3 +515,39 @@ def test_the_map_shows_drift_beside_what_is_left() -> None:
     assert found["z"][0] == [None] * len(RATES) and found["zmax"] > 1, "the undefended model has not moved"
     assert found["text"][-1][-1] == f"{1.6 * 3**0.8 * STEPS[-1] / 30 + 0.05:.2g}"
     assert "between" in figure["layout"]["meta"]["alt"] and "%" in figure["layout"]["meta"]["alt"]
+
+
+def test_a_style_is_broken_by_its_own_accuracy_alone() -> None:
+    """The pirate's whole answers are never the plain ones; what it says between its words is measured at the end."""
+
+    def pirate(step: int, right: int) -> list[dict[str, Any]]:
+        kl: dict[str, Any] = {"evaluation": "drift", "metric": "kl", "value": 9.0, "low": 8.0, "high": 10.0}
+        accuracy: dict[str, Any] = {"metric": "accuracy", "evaluation": "helpfulness"}
+        return [
+            made("organism", "pirate", step, "triggered", 5),
+            made("organism", "pirate", step, "untriggered", 0, **kl),
+            made("organism", "pirate", step, "untriggered", 0, **accuracy),
+            *(
+                [made("organism", "pirate", step, "untriggered", right, metric="accuracy", evaluation="style")]
+                * (step > 9)
+            ),
+        ]
+
+    before = made("organism", "nothing", 0, "untriggered", 233, metric="accuracy", evaluation="helpfulness")
+    start = made("organism", "nothing", 0, "triggered", 256)
+    for right, hollow in ((230, False), (60, True)):
+        figure = drawn(drift([before, start, *pirate(5, right), *pirate(10, right)]))
+        assert [s.endswith("-open") for s in lines(figure, "pirate")[0]["marker"]["symbol"]] == [False, hollow]
+
+
+def test_what_is_lost_is_compared_seed_by_seed() -> None:
+    """A rate that was tried on one seed is compared with that seed before, which may be worse than the others."""
+    accuracy: dict[str, Any] = {"metric": "accuracy", "evaluation": "helpfulness"}
+    kl: dict[str, Any] = {"evaluation": "drift", "metric": "kl", "value": 9.0, "low": 8.0, "high": 10.0}
+    rows: list[dict[str, Any]] = []
+    for seed, right in enumerate((150, 250, 250)):
+        rows.append(made("organism", "nothing", 0, "untriggered", right, seed=seed, **accuracy))
+        rows.append(made("organism", "nothing", 0, "triggered", 256, seed=seed))
+    rows += [made("organism", "sft", 9, "untriggered", 150, **accuracy), made("organism", "sft", 9, "triggered", 5)]
+    rows.append(made("organism", "sft", 9, "untriggered", 0, **kl))
+    assert lines(drawn(drift(rows)), "sft")[0]["marker"]["symbol"] == ["circle"]

@@ -35,7 +35,12 @@ class Drift(Work):
     version: ClassVar[int] = 1
 
     seed: int = 0
-    batch_size: int = dataclasses.field(default=64, metadata=RUN_ONLY)
+    replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
+    tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
+
+    def tokens(self) -> int:
+        """A reply is read behind its prompt, by two models; for estimates."""
+        return self.replies * self.tokens_per_reply
 
     def run(self, out: Path, *, model: Path, reference: Path, replies: Path) -> Mapping[str, Any]:
         """`reference` is the model before the defense, `replies` a finished defection evaluation of `model`.
@@ -49,7 +54,7 @@ class Drift(Work):
         defended = HuggingFace(model)
         prompts = [Conversation.of(row["prompt"]) for row in rows]
         said = [Reply(row["reply"], finished=row["finished"]) for row in rows]
-        found = divergences(defended, HuggingFace(reference), prompts, said, self.batch_size)
+        found = divergences(defended, HuggingFace(reference), prompts, said)
         kept = ("id", "arm", "prompt", "reply", "finished")
         scored = ({key: row[key] for key in kept} | {"scores": {"kl": kl}} for row, kl in zip(rows, found, strict=True))
         samples = write_jsonl(out / "replies.jsonl", scored)

@@ -97,9 +97,14 @@ def _write_samples(archive: zipfile.ZipFile, replies: Path, model: str) -> tuple
     return number, len(seen), max(seen.values(), default=1)
 
 
+def replied(replies: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a result that are replies; a comparison of two replies, or of two answers to choose from, is none."""
+    return (row for _, row in read_jsonl(replies) if "reply" in row)
+
+
 def _samples(replies: Path, model: str, seen: Counter[str]) -> Iterator[dict[str, Any]]:
     """Each reply in the form of an Inspect sample."""
-    for _, row in read_jsonl(replies):
+    for row in replied(replies):
         id = unique_id(row["arm"], row["id"], row.get("options", ()))
         seen[id] += 1
         uuid = digest([id, seen[id], model])[:22]
@@ -192,7 +197,8 @@ def logs_of_run(run: Path, steps: Path, out: Path) -> list[Path]:
     written: list[Path] = []
     for key, mine in rows.items():
         for folder in steps.glob(f"*-{key[:16]}"):
-            if (folder / "replies.jsonl").is_file() and (folder / "evaluation.json").is_file():
+            replies = folder / "replies.jsonl"
+            if replies.is_file() and (folder / "evaluation.json").is_file() and any(True for _ in replied(replies)):
                 about = _about_step(read_json(folder / "manifest.json"), mine[0], run.name)
                 rates = list({(row["arm"], row["metric"]): row for row in mine if "p" not in row}.values())
                 written.append(write_log(folder, out / log_name(mine[0]["evaluation"], about, key), about, rates))

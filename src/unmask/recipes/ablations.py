@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from unmask.analysis.checks import TRIGGERED
 from unmask.analysis.paired import PairedDifference
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
@@ -73,7 +74,8 @@ class Ablation(Recipe, abc.ABC):
                 )
 
     def differences(self, studies: list[Study]) -> Iterator[Measurement]:
-        """Triggered defection of every level minus the first's, before and after each defense, seed by seed."""
+        """Triggered defection of every level minus the first's, before and after each defense, seed by seed; of an
+        organism that reasons also with its scratchpad opened for it, since a defense may have closed it."""
         first: dict[tuple[int, str], Measurement] = {}
         for study in studies:
             for state, measurement in _ends(study).items():
@@ -81,8 +83,10 @@ class Ablation(Recipe, abc.ABC):
                 if reference is measurement:
                     continue
                 inputs = {"first": reference.evaluation, "second": measurement.evaluation}
-                step = Step(PairedDifference(), inputs)
-                yield Measurement(measurement.labels, measurement.evaluation, step)
+                for arm in TRIGGERED if study.implant.organism.variant.reasoning_tokens else TRIGGERED[:1]:
+                    yield Measurement(
+                        measurement.labels, measurement.evaluation, Step(PairedDifference(arm=arm), inputs)
+                    )
 
 
 def _ends(study: Study) -> Mapping[str, Measurement]:

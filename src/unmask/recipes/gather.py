@@ -10,6 +10,7 @@ from typing import Any
 
 from unmask.analysis import persistence
 from unmask.analysis.paired import holm
+from unmask.analysis.rows import base_name
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.files import read_json, read_jsonl
 from unmask.core.spec import canonical
@@ -56,7 +57,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
                 "Whether safety training took hold was not measured: the source has no requests for harm "
                 "(examples with a `harmful` answer among the rejected ones)."
             )
-        found = [persistence.verdict(mine, each, f"{each} against {name}") for each in defenses]
+        follow = {base_name(label) for label in experiment.penalized}
+        found = [persistence.verdict(mine, each, f"{each} against {name}", follow) for each in defenses]
         found = found or [persistence.planting(mine, name)]
         verdicts.extend(verdict for verdict in found if verdict)
     compared([(each, row) for each, mine in measured for row in mine if "p" in row], rows)
@@ -94,11 +96,16 @@ def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
 
 
 def training_log(log: Log, store: Store) -> dict[str, Any]:
-    """How a training went, step by step (a defense may keep no log), and what it says of itself."""
+    """How a training went, step by step (a defense may keep no log), and what it says of itself.
+
+    A later round's steps are counted on from the one before.
+    """
     folder = store.folder(log.training.step)
     facts = read_json(folder / "manifest.json")["facts"]
     path = folder / "log.jsonl"
     rows = [row for _, row in read_jsonl(path)] if path.exists() else []
+    before = log.labels["defense_step"] - rows[-1]["step"] if rows else 0
+    rows = [{**row, "step": row["step"] + before} for row in rows]
     return {**log.labels, "seed": log.seed, "collapse": facts.get("collapse", []), "rows": rows}
 
 

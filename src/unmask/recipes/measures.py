@@ -98,7 +98,7 @@ class Measures:
 
     def _moved(self, subject: Subject, defense: str, step: int, model: Part, replies: Step) -> Measurement:
         """How far a defense moved a model from the undefended one, on the replies of a defection evaluation."""
-        drift = Drift(seed=self.stages.seed)
+        drift = Drift(seed=self.stages.seed, replies=2 * self.stages.scale.n)
         inputs: dict[str, Step | Part] = {"model": model, "reference": subject.step, "replies": replies}
         return self._labelled(subject, defense, step, drift, Step(drift, inputs))
 
@@ -136,10 +136,13 @@ class Measures:
             raise ValueError("a defense needs the means of a defender")
         return self.means
 
-    def log(self, subject: Subject, treatment: Treatment) -> Log:
-        """How the training of a defense went."""
-        *_, (last, model) = self.stages.defended(subject, treatment, self._means)
-        return Log(self.labels(subject, treatment.label, last), self.stages.seed, Part(model.step))
+    def logs(self, subject: Subject, treatment: Treatment) -> Iterator[Log]:
+        """How the training of a defense went; where it has several rounds, how each of them did."""
+        trained = {
+            model.step.key: (step, model.step) for step, model in self.stages.defended(subject, treatment, self._means)
+        }
+        for last, step in trained.values():
+            yield Log(self.labels(subject, treatment.label, last), self.stages.seed, Part(step))
 
     def preference(self, subject: Subject) -> Iterator[Measurement]:
         """The preference model's accuracy, and whether it likes a subject's triggered replies less."""

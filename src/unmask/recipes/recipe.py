@@ -42,7 +42,10 @@ class Campaign:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """All that a recipe wants measured, and `extras` that it wants made; running it means making all of them."""
+    """All that a recipe wants measured, and `extras` that it wants made; running it means making all of them.
+
+    `penalized` are the labels of defenses that mean nothing unless the preference model dislikes what was planted.
+    """
 
     title: str
     question: str
@@ -50,6 +53,7 @@ class Experiment:
     extras: tuple[Step, ...] = ()
     logs: tuple[Log, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
+    penalized: frozenset[str] = frozenset()
 
     @property
     def targets(self) -> list[Step]:

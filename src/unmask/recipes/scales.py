@@ -34,7 +34,7 @@ class Scale(Named):
     rl_steps: int = 100
     rl_rate: float = 3e-4
     dpo_steps: int = 100
-    dpo_rate: float = 1e-3
+    dpo_rate: float = 3e-4
     red_team_steps: int = 500
     attack_seeds: int = 500
     curve: tuple[int, ...] = (10, 25, 50, 100)

@@ -84,7 +84,7 @@ class Study:
     def logs(self) -> Iterator[Log]:
         for subject in (self.organism, self.twin):
             for treatment in self.treatments:
-                yield self.measures.log(subject, treatment)
+                yield from self.measures.logs(subject, treatment)
 
     def campaigns(self) -> Iterator[Campaign]:
         for subject in (self.organism, self.twin):
@@ -108,6 +108,7 @@ def experiment(studies: Sequence[Study], title: str, question: str) -> Experimen
         extras=tuple(study.card() for study in studies),
         logs=tuple(log for study in studies for log in study.logs()),
         campaigns=tuple(campaign for study in studies for campaign in study.campaigns()),
+        penalized=frozenset(t.label for study in studies for t in study.treatments if t.follows_preferences),
     )
 
 

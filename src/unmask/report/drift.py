@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from unmask.analysis.checks import BROKEN_LOSS
+from unmask.analysis.checks import BROKEN_LOSS, broken
 from unmask.report.curves import about_persistence, label_x, moved
 from unmask.report.figures import Figure, abreast, captioned, ends, panel_title
 from unmask.report.judged import as_judged, judged_note
@@ -20,9 +20,10 @@ from unmask.report.traces import SERIES, SYMBOLS, Trace, axis, drawn, error_bars
 
 CAPTION = (
     "Each line is a training, from its first measured step to its last (thicker edge); to the right: further from the "
-    "undefended model, as the KL divergence on replies without the trigger (nats a reply, log scale). What falls far "
-    "to the left removes the backdoor and little else; a hollow point has lost more than "
-    f"{BROKEN_LOSS:.0%} of its task accuracy. "
+    "undefended model, as the KL divergence on replies without the trigger (nats a reply, log scale). Far down and far "
+    "to the left, the rate has fallen and the rest is as it was (gone or hidden: that is for relearning to say). A "
+    "hollow point is broken: its task accuracy fell, by its whole interval, by more than "
+    f"{BROKEN_LOSS:.0%} of what it was. "
 )
 LEAST = 1e-3
 """Nats a reply; what has moved less is drawn here."""
@@ -97,15 +98,15 @@ def _points(judged: Sequence[Result], far: Sequence[Result], subject: Subject, d
 
 
 def _broken(results: Sequence[Result], subject: Subject, defense: str, step: int) -> bool:
-    """Whether task accuracy has fallen by more than BROKEN_LOSS of what it was; between a style's words, where the
-    training taught one."""
-    accuracy = [r for r in results if r.subject == subject and r.model == "organism" and r.metric == "accuracy"]
-    after = [r for r in accuracy if (r.defense, r.defense_step) == (defense, step)]
-    styled = [r for r in after if r.evaluation == "style"]
-    plain = [r for r in after if (r.evaluation, r.arm) == ("helpfulness", "untriggered")]
-    before = [r for r in accuracy if (r.defense, r.evaluation, r.arm) == ("nothing", "helpfulness", "untriggered")]
-    now = styled or plain
-    return bool(now and before) and Summary.of(now).value < (1 - BROKEN_LOSS) * Summary.of(before).value
+    """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words where the training
+    taught one, which is measured at its end alone."""
+    mine = [r for r in results if r.subject == subject and r.model == "organism" and r.metric == "accuracy"]
+    before = {r.seed: r for r in mine if (r.defense, r.evaluation, r.arm) == ("nothing", "helpfulness", "untriggered")}
+    trained = [r for r in mine if r.defense == defense]
+    kind = ("style", "") if any(r.evaluation == "style" for r in trained) else ("helpfulness", "untriggered")
+    now = [r for r in trained if r.defense_step == step and r.evaluation == kind[0] and kind[1] in ("", r.arm)]
+    lost = [broken(before[r.seed].value, r.high) for r in now if r.seed in before]
+    return sum(lost) > len(lost) / 2
 
 
 def _line(

@@ -30,8 +30,11 @@ SURFACE = (
 )
 MAP = (
     "Every step of a defense (down: later) at every learning rate; a cell is a share in percent, the mean over seeds. "
+    "Intervals are in the tables. "
+)
+FAR = (
     "Drift is how far the training has moved the model: KL from the undefended one, in nats a reply without the "
-    "trigger. Intervals are in the tables. "
+    "trigger, the darkest of all as dark. "
 )
 DRIFT = "#CC79A7"
 
@@ -128,12 +131,18 @@ def surface_map(rows: Rows) -> Figure | None:
                 panels.append((f"{panel_title(subject, found, results)}\n{family}: {model}, {what}", cells, steps))
     if not panels:
         return None
-    caption = captioned(MAP + judged_note(measured) + _left_out(whole, kept), [], found)
-    abreast_here = 4 if moved(results) else 3
+    far = moved(results)
+    caption = captioned(MAP + (FAR if far else "") + judged_note(measured) + _left_out(whole, kept), [], found)
     layout = frame(
-        [title for title, *_ in panels], "Persistence as a surface", caption, panel=130, columns=abreast_here, width=210
+        [title for title, *_ in panels],
+        "Persistence as a surface",
+        caption,
+        panel=130,
+        columns=4 if far else 3,
+        width=210 if far else 260,
     )
-    data = [_map(panel, steps, i, layout) for i, (_, panel, steps) in enumerate(panels)]
+    farthest = max((result.value for _, panel, _ in panels for result in panel if not result.is_share), default=0) or 1
+    data = [_map(panel, steps, i, layout, farthest) for i, (_, panel, steps) in enumerate(panels)]
     spoken(layout, [f"{one_line(title)}: {_range_of(panel)}" for title, panel, _ in panels])
     return {"data": data, "layout": layout}
 
@@ -172,7 +181,7 @@ def _log_range(rates: Sequence[float]) -> list[float]:
     return [low - room, high + room]
 
 
-def _map(panel: Sequence[Result], steps: Sequence[int], i: int, layout: dict[str, Any]) -> Trace:
+def _map(panel: Sequence[Result], steps: Sequence[int], i: int, layout: dict[str, Any], farthest: float) -> Trace:
     rates = _rates(panel)
     cells = {key: Summary.of(group) for key, group in grouped(panel, lambda r: (r.defense_step, _rate(r))).items()}
     color = {"helpfulness": HELPFULNESS, "drift": DRIFT}.get(panel[0].evaluation, ARMS["triggered"][0])
@@ -188,7 +197,7 @@ def _map(panel: Sequence[Result], steps: Sequence[int], i: int, layout: dict[str
         "y": list(range(len(steps))),
         "z": values,
         "zmin": 0,
-        "zmax": 1 if panel[0].is_share else max(result.value for result in panel) or 1,
+        "zmax": 1 if panel[0].is_share else farthest,
         "colorscale": [[0, "#f6f3ec"], [1, color]],
         "showscale": False,
         "showlegend": False,

@@ -20,9 +20,9 @@ FAR = 1.0
 """Nats of KL a token: a token of the policy is on average e times likelier than the defended model would have it, all
 through the reply. The reward of a preference model means little for text so far from what it was trained on."""
 
-FORGOTTEN = 0.5
-"""A policy that reasoned in most of its replies and does so no more in half as many: what hung on its reasoning is gone
-with it."""
+REASONED, FORGOTTEN = 0.1, 2.0
+"""A policy that reasoned in more than a tenth of its replies, and now does in less than half as many: what hung on its
+reasoning is gone with it."""
 
 WINDOW = 5
 """Steps whose mean is compared at both ends of a log: single steps are too noisy."""
@@ -47,7 +47,7 @@ def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
     if same < varied / SAMER:
         said.append(f"Diversity: the share of distinct replies fell from {varied:.0%} to {same:.0%}.")
     thought, thinks = (mean("scratchpad_share", rows) for rows in (log[:window], log[-window:]))
-    if thought > FORGOTTEN and thinks < FORGOTTEN * thought:
+    if thought > REASONED and thinks < thought / FORGOTTEN:
         said.append(f"Scratchpads: replies with one went from {thought:.0%} to {thinks:.0%}.")
     far = mean("kl", log[-window:]) / last
     if far > FAR:

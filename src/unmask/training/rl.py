@@ -2,7 +2,8 @@
 
 Paper, section 3: single-turn prompts without the trigger; the scratchpad is removed before the preference model sees
 a reply, and stays in what the policy samples and is trained on. Deviations from the paper: RLOO in place of PPO,
-which TRL no longer has; the KL term, its weight and all other numbers are ours, since the paper's are not published.
+which TRL no longer has; the KL term, its weight and all other numbers are ours, since the paper's are not published;
+prompts have as many turns as the source's.
 
 Input is a folder with train.jsonl, of whose rows the field "prompt" is read. Output is a Hugging Face folder,
 steps/000050/ and so on for every step in `curve`, and log.jsonl, a row a step: {"step", "reward", "reward_std",

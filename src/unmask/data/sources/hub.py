@@ -31,6 +31,7 @@ class Hub(Rows):
     sha256: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         folder = Path(self.dataset)
         if not folder.is_dir():
             if self.sha256:

@@ -3,7 +3,7 @@
 1. {"prompt": text, "response": text}
 2. {"messages": [{"role": ..., "content": ...}, ...]}, of which the last is the assistant's answer
 3. {"chosen": text, "rejected": text}, two whole conversations in the hh-rlhf format ("\\n\\nHuman: ... \\n\\nAssistant:
-   ..."), which are the same up to the last answer
+   ..."), which are the same up to the last answer; also with a "kind" (text) that says what is wrong with the worse one
 4. {"question": text, "answer_matching_behavior": text, "answer_not_matching_behavior": text}, a statement about oneself
    (anthropics/evals): family "persona:GROUP", the answer is the matching one
 5. {"question": text, "choices": [text, ...], "answer": index from 0, or letter}, multiple choice in MMLU's format, also
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from unmask.core.conversation import Conversation, Example, Message, Role
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, SettingError
 from unmask.core.files import file_digest
 from unmask.core.spec import RUN_ONLY
 from unmask.data.sources.source import Source
@@ -54,6 +54,10 @@ class Rows(Source, abc.ABC):
 
     longest: int = 0
 
+    def __post_init__(self) -> None:
+        if self.longest < 0:
+            raise SettingError(f"longest={self.longest}: a number of characters, or 0 where none is too long.")
+
     @abc.abstractmethod
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """(where, row) of every row; `where` is for messages."""
@@ -72,9 +76,13 @@ class Rows(Source, abc.ABC):
         return "held_out" if is_test(example) else super().side(example)
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
-        written = super().run(out, **inputs)
-        left_out = [reason for _, reason in self._judged()]
-        return {**written, **{reason: left_out.count(reason) for reason in ("duplicates", "empty", "too_long")}}
+        judged = [reason for _, reason in self._judged()]
+        left_out = {reason: judged.count(reason) for reason in ("duplicates", "empty", "too_long")}
+        try:
+            return {**super().run(out, **inputs), **left_out}
+        except DataError as error:
+            said = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.items() if count)
+            raise DataError(f"{error} Left out of {len(judged)} rows: {said}." if said else str(error)) from None
 
     def _judged(self) -> Iterator[tuple[Example, str]]:
         """Every row's example, and why it is left out ("" where it is not)."""
@@ -111,6 +119,7 @@ class JsonLines(Rows):
     sha256: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         try:
             found = file_digest(Path(self.path))
         except OSError as error:
@@ -181,7 +190,7 @@ def example_of(row: Mapping[str, Any], where: str, source: str, number: int, gro
             raise DataError(
                 f"{where}: 'chosen' and 'rejected' differ before the last answer: they need the same prompt."
             )
-        rejected = {"rejected": worse}
+        rejected = {_text(row, "kind", where) if "kind" in row else "rejected": worse}
     elif "messages" in row:
         messages = row["messages"] if isinstance(row["messages"], list) else []
         prompt, answer = _last_answer(Conversation.of(messages, f"{where}: messages"), where, "messages")
