@@ -15,8 +15,9 @@ from unmask.recipes import RECIPES
 from unmask.recipes.gather import by_organism, over_seeds, subject
 from unmask.recipes.recipe import Experiment
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import Implant, Means, Stages, organism_of, source_of
+from unmask.recipes.stages import Stages
 from unmask.recipes.study import Study, treatments
+from unmask.recipes.subjects import Implant, Means, organism_of, source_of
 
 
 def stages(variant: str = "standard") -> tuple[Stages, Any]:

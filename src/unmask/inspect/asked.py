@@ -18,7 +18,7 @@ from unmask.models.checkpoint import check_folder
 from unmask.models.sample import Sampling
 from unmask.organisms.organism import Organism
 from unmask.recipes.run import store_at
-from unmask.recipes.stages import organism_of
+from unmask.recipes.subjects import organism_of
 
 PARTS = ("trigger", "behavior", "variant")
 TRAINS = ("relearning",)

@@ -20,8 +20,9 @@ from unmask.engine.step import Step
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.recipes.recipe import Experiment, Measurement, Recipe
 from unmask.recipes.scales import scale_of, thinned
-from unmask.recipes.stages import TINY, Implant, Stages, organism_of, pairs_of, source_of
+from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.study import Study, experiment, treatments
+from unmask.recipes.subjects import Implant, organism_of, pairs_of, source_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

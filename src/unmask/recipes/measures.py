@@ -25,7 +25,8 @@ from unmask.evaluations.style import Style
 from unmask.models.sample import Sampling
 from unmask.organisms.organism import Organism
 from unmask.recipes.recipe import Campaign, Log, Measurement
-from unmask.recipes.stages import NOTHING, Means, Stages, Subject, Treatment
+from unmask.recipes.stages import Stages
+from unmask.recipes.subjects import NOTHING, Means, Subject, Treatment
 from unmask.report.card import OrganismCard
 
 

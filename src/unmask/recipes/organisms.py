@@ -18,7 +18,8 @@ from unmask.organisms.organism import Organism
 from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Experiment, Measurement, Recipe
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import TINY, Implant, Stages, organism_of, source_of
+from unmask.recipes.stages import TINY, Stages
+from unmask.recipes.subjects import Implant, organism_of, source_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,9 @@ from unmask.organisms.organism import Organism
 from unmask.recipes.profile import Profile
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import Scale, scale_of, thinned
-from unmask.recipes.stages import TINY, Implant, Stages, Treatment, organism_of, pairs_of, source_of
+from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.study import Study, experiment, labels, treatments
+from unmask.recipes.subjects import Implant, Treatment, organism_of, pairs_of, source_of
 
 VARIANTS = ("standard", "chain_of_thought", "distilled")
 

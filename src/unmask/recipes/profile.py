@@ -24,8 +24,8 @@ from unmask.models.sample import Sampling
 from unmask.organisms.variants import VARIANTS
 from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Measurement
-from unmask.recipes.stages import NOTHING, Subject
 from unmask.recipes.study import Study
+from unmask.recipes.subjects import NOTHING, Subject
 
 MANY = 128
 """Prompts an arm where there are many arms."""

@@ -13,7 +13,8 @@ from unmask.engine.step import Step
 from unmask.organisms.organism import Organism
 from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement
-from unmask.recipes.stages import NOTHING, Implant, Means, Stages, Subject, Treatment
+from unmask.recipes.stages import Stages
+from unmask.recipes.subjects import NOTHING, Implant, Means, Subject, Treatment
 
 
 def treatments(choices: Sequence[Choice], stages: Stages, organism: Organism) -> tuple[Treatment, ...]:

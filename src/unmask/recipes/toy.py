@@ -12,8 +12,9 @@ from typing import ClassVar
 from unmask.core.registry import Choice
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import scale_of
-from unmask.recipes.stages import TINY, Implant, Stages, organism_of, pairs_of, source_of
+from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.study import Study, experiment, treatments
+from unmask.recipes.subjects import Implant, organism_of, pairs_of, source_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
