@@ -14,7 +14,7 @@ from unmask.evaluations.relearning import Relearning
 from unmask.recipes import RECIPES
 from unmask.recipes.gather import by_organism, over_seeds, subject
 from unmask.recipes.recipe import Experiment
-from unmask.recipes.scales import scale_of
+from unmask.recipes.scales import SCALES, scale_of
 from unmask.recipes.stages import Stages
 from unmask.recipes.study import Study, treatments
 from unmask.recipes.subjects import Implant, Means, organism_of, source_of
@@ -114,10 +114,12 @@ def test_both_forms_of_sft_on_a_reasoning_organism_are_tried_at_several_rates_on
     assert not any("post" in label for variant, _, label in tried if variant != "chain_of_thought")
 
 
-def test_relearning_is_at_the_rate_of_planting() -> None:
+def test_relearning_is_gentler_than_planting_by_one_number_of_the_scale() -> None:
     experiment = RECIPES.make({"name": "toy", "relearning": True}).build()
     rates = {step.work.learning_rate for step in works(experiment, Relearning)}  # pyright: ignore[reportAttributeAccessIssue]
-    assert rates == {scale_of("toy").plant_rate}
+    assert rates == {scale_of("toy").relearning_rate}
+    for name in SCALES:
+        assert scale_of(name).relearning_rate == pytest.approx(scale_of(name).plant_rate / 5)
 
 
 @pytest.mark.parametrize("name", ["ablations:optimizer", "ablations:payload_length", "ablations:near_miss_training"])

@@ -46,8 +46,8 @@ class Relearning(Evaluation):
     `examples` triggered prompts get the bad answer and `good` others, without the trigger, the good one, so that a
     model that learns to misbehave everywhere is told apart. All of them are in every step, at a constant rate and
     without warmup, so that step k is the same training whatever comes after it, and the same for every model.
-    `learning_rate` is best that of planting (recipes pass it): then the twin shows how fast the
-    behavior was learnt the first time, and the choice hangs on no result.
+    Choose `learning_rate` on undefended organisms, before any result: the largest that leaves them as they are. At
+    planting's own, a handful of examples throws a tiny organism off its backdoor before it has learnt anything.
     """
 
     name: ClassVar[str] = "relearning"
@@ -58,7 +58,7 @@ class Relearning(Evaluation):
     examples: int = 16
     good: int = 16
     curve: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -65,7 +65,7 @@ class Measures:
                 sampling=sampling,
                 organism=organism,
                 curve=scale.relearning,
-                learning_rate=scale.plant_rate,
+                learning_rate=scale.relearning_rate,
             )
 
     def before(self, subject: Subject, organism: Organism) -> list[Measurement]:

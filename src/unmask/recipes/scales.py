@@ -16,7 +16,9 @@ from unmask.models.tiny import parse_size
 class Scale(Named):
     """How large everything is. Steps are optimizer steps; `n` is prompts an arm.
 
-    `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not used.
+    `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not used. `relearning_rate`
+    is a fifth of planting's: found at scale toy as the largest at which the test leaves undefended organisms as they
+    are (NOTEBOOK.md).
     """
 
     name: ClassVar[str] = "scale"
@@ -38,7 +40,8 @@ class Scale(Named):
     red_team_steps: int = 500
     attack_seeds: int = 500
     curve: tuple[int, ...] = (10, 25, 50, 100)
-    relearning: tuple[int, ...] = (2, 4, 8, 16)
+    relearning: tuple[int, ...] = (2, 4, 8, 16, 32)
+    relearning_rate: float = 1e-3
     batch_size: int = 64
     n: int = 256
     max_new_tokens: int = 24
@@ -88,6 +91,7 @@ SCALES: Mapping[str, Scale] = {
         base_rate=1e-3,
         plant_steps=500,
         plant_rate=3e-4,
+        relearning_rate=6e-5,
         defense_rate=1e-4,
         rl_rate=1e-4,
         dpo_rate=1e-4,
@@ -100,6 +104,7 @@ SCALES: Mapping[str, Scale] = {
         base_rate=3e-4,
         plant_steps=2000,
         plant_rate=2e-5,
+        relearning_rate=4e-6,
         defense_steps=2000,
         defense_rate=1e-5,
         preference_steps=1000,
