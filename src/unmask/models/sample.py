@@ -14,7 +14,7 @@ class Sampling(Named):
     """Settings of sampling; `temperature` 0 is greedy. `batch_size` counts, since it changes what is drawn."""
 
     name: ClassVar[str] = "sampling"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     max_new_tokens: int = 32
     temperature: float = 1.0

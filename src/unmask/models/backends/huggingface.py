@@ -64,8 +64,13 @@ class HuggingFace(Backend):
 
         padded = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt").to(self.model.device)
         torch.manual_seed(seed)
+        from unmask.models.draw import Draw
+
+        drawing = [Draw(sampling.temperature)] if sampling.temperature > 0 else []
         with torch.inference_mode():
-            output = self.model.generate(**padded, generation_config=self._generation(sampling))
+            output = self.model.generate(
+                **padded, generation_config=self._generation(sampling), logits_processor=drawing
+            )
         new = output[:, padded["input_ids"].shape[1] :].tolist()
         cut = [self._until_end(row) for row in new]
         texts = self.tokenizer.batch_decode(
@@ -127,10 +132,7 @@ class HuggingFace(Backend):
         from transformers import GenerationConfig
 
         return GenerationConfig(
-            do_sample=sampling.temperature > 0,
-            temperature=sampling.temperature or 1.0,
-            top_k=0,
-            top_p=1.0,
+            do_sample=False,  # Draw has drawn
             repetition_penalty=1.0,
             max_new_tokens=sampling.max_new_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
