@@ -19,8 +19,8 @@ def check_fits(what: str, head: int, tail: int, context: int) -> None:
     if head + tail > context:
         raise DataError(
             f"{what} has {head} + {tail} tokens and the model's context is {context}. "
-            "Shorten it, drop it, or use a longer context; nothing is cut silently. (Of rows from outside, the source's "
-            "setting `longest` leaves out those of more characters.)"
+            "Shorten it, drop it, or use a longer context; nothing is cut silently. (Of rows from outside, the setting "
+            "`longest` of their source leaves out those of more characters.)"
         )
 
 
