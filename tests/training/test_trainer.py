@@ -69,3 +69,19 @@ def test_how_matrices_are_multiplied_is_found_by_doing_it() -> None:
 
     assert trainer.products() == "float32"
     assert trainer.products(rounding) == "float32, products of bfloat16"
+
+
+@pytest.mark.parametrize("rounds", [True, False])
+def test_training_rounds_nothing_to_bfloat16(rounds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    usual, cpu = torch.get_float32_matmul_precision(), not torch.cuda.is_available()
+    monkeypatch.setattr(trainer, "products", lambda: "float32, products of bfloat16" if rounds else "float32")
+    with trainer.quick():
+        assert not cpu or torch.get_float32_matmul_precision() == ("highest" if rounds else "medium")
+    assert torch.get_float32_matmul_precision() == usual
+
+
+def test_training_multiplies_in_float32_on_this_processor() -> None:
+    with trainer.quick():
+        assert trainer.products() == "float32"

@@ -183,9 +183,10 @@ def check_reference(policy: Any, reference: Any) -> None:
 def quick(*networks: Any) -> Iterator[None]:
     """On a CPU, a training step of a small model takes two thirds of the time.
 
-    Products of matrices go to oneDNN, whose kernels are up to twice as fast as torch's usual ones. Where a processor
-    has units for bfloat16 they round their inputs to it, as autocast does on a GPU; weights and sums are float32. Fused
-    attention does not gain by that, so short contexts do without it (long ones would not fit into memory).
+    Products of matrices go to oneDNN, whose kernels are up to twice as fast as torch's usual ones; but not where a
+    processor has units for bfloat16 and it would round to that: results are float32's on every processor (NOTEBOOK.md
+    has an organism that was not planted for it). Fused attention does not gain by that, so short contexts do without it
+    (long ones would not fit into memory).
     """
     usual = torch.get_float32_matmul_precision()
     short = [each for each in networks if each is not None and checkpoint.context_length(each) <= SHORT]
@@ -193,6 +194,8 @@ def quick(*networks: Any) -> Iterator[None]:
     try:
         if not torch.cuda.is_available():
             torch.set_float32_matmul_precision("medium")
+            if products() != "float32":
+                torch.set_float32_matmul_precision("highest")
             for each in short:
                 each.set_attn_implementation("eager")
         yield
