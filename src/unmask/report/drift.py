@@ -149,5 +149,6 @@ def _level(undefended: Sequence[Result], low: float, high: float, i: int) -> lis
 def _kl_axis(layout: dict[str, Any], i: int, low: float, high: float) -> None:
     room = 0.06 * math.log10(high / low) or 0.2
     low, high = math.log10(low) - room, math.log10(high) + room
-    layout[axis("xaxis", i)].update(type="log", range=[low, high], dtick=1 if high - low > 1 else "D2", tickformat="~g")
+    ticks = 1 if high - low > 1.5 else "D2" if high - low > 0.6 else "D1"  # decades; 1, 2, 5; every digit
+    layout[axis("xaxis", i)].update(type="log", range=[low, high], dtick=ticks, tickformat="~g")
     label_x(layout, i, "KL from the undefended model, nats a reply")
