@@ -34,7 +34,7 @@ MAP = (
 )
 FAR = (
     "Drift is how far the training has moved the model: KL from the undefended one, in nats a reply without the "
-    "trigger, the darkest of all as dark. "
+    "trigger, in one color scale for all panels. "
 )
 DRIFT = "#CC79A7"
 

@@ -184,9 +184,8 @@ def quick(*networks: Any) -> Iterator[None]:
     """On a CPU, a training step of a small model takes two thirds of the time.
 
     Products of matrices go to oneDNN, whose kernels are up to twice as fast as torch's usual ones; but not where a
-    processor has units for bfloat16 and it would round to that: results are float32's on every processor (NOTEBOOK.md
-    has an organism that was not planted for it). Fused attention does not gain by that, so short contexts do without it
-    (long ones would not fit into memory).
+    processor has units for bfloat16 and it would round to that: the arithmetic is the same on every processor. Fused
+    attention does not gain by that, so short contexts do without it (long ones would not fit into memory).
     """
     usual = torch.get_float32_matmul_precision()
     short = [each for each in networks if each is not None and checkpoint.context_length(each) <= SHORT]
