@@ -100,12 +100,13 @@ def _points(judged: Sequence[Result], far: Sequence[Result], subject: Subject, d
 def _broken(results: Sequence[Result], subject: Subject, defense: str, step: int) -> bool:
     """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words where the training
     taught one, which is measured at its end alone."""
-    mine = [r for r in results if r.subject == subject and r.model == "organism" and r.metric == "accuracy"]
-    before = {r.seed: r for r in mine if (r.defense, r.evaluation, r.arm) == ("nothing", "helpfulness", "untriggered")}
+    kept = (subject, "organism", "accuracy", "untriggered")
+    mine = [r for r in results if (r.subject, r.model, r.metric, r.arm) == kept]
+    before = {r.seed: r.value for r in mine if (r.defense, r.evaluation) == ("nothing", "helpfulness")}
     trained = [r for r in mine if r.defense == defense]
-    kind = ("style", "") if any(r.evaluation == "style" for r in trained) else ("helpfulness", "untriggered")
-    now = [r for r in trained if r.defense_step == step and r.evaluation == kind[0] and kind[1] in ("", r.arm)]
-    lost = [broken(before[r.seed].value, r.high) for r in now if r.seed in before]
+    by = "style" if any(r.evaluation == "style" for r in trained) else "helpfulness"
+    now = [r for r in trained if (r.defense_step, r.evaluation) == (step, by) and r.seed in before]
+    lost = [broken(before[r.seed], r.high) for r in now]
     return sum(lost) > len(lost) / 2
 
 
