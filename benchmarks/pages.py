@@ -1,6 +1,7 @@
 """Write the pages of docs/ that are made by code: `make docs`.
 
-Each page has a test that compares it with what the code does; run as a script, that file writes the page instead.
+Each page has a test that compares it with what the code does; run as a script, that file writes the
+page instead.
 """
 
 from __future__ import annotations

@@ -4,19 +4,23 @@
 
 How to read the table:
 
-- Times depend on the machine and on what else runs there. Compare them with another table from the same machine only;
-  the shares and ratios divide two numbers of the same run and travel better.
-- "help" and "warm run" are whole processes as a user waits for them: start of Python, work, exit. Medians.
-- "cold run" starts from an empty store. "outside of steps" is what the steps' own seconds do not account for: keys,
-  locks, digests, manifests, gathering, and ("start, report, exit") starting Python, writing the report and leaving. So
-  the engine's own share is the first less the second.
+- Times depend on the machine and on what else runs there. Compare them with another table from the
+  same machine only; the shares and ratios divide two numbers of the same run and travel better.
+- "help" and "warm run" are whole processes as a user waits for them: start of Python, work, exit.
+  Medians.
+- "cold run" starts from an empty store. "outside of steps" is what the steps' own seconds do not
+  account for: keys, locks, digests, manifests, gathering, and ("start, report, exit") starting
+  Python, writing the report and leaving. So the engine's own share is the first less the second.
 - A step's seconds are its manifest's. The first step that needs torch pays for importing it.
-- "sampling" counts the tokens of the replies as kept, not the padding that a batch computes besides. Batched and one at
-  a time use the same checkpoint, in the same process, after a warm-up; their ratio is what batching brings.
-- "evaluation / training" divides the seconds of all evaluations (and their rates) by those of all trainings. "one
-  checkpoint" is the mean over measured checkpoints of all that is evaluated there, over the mean of one training.
-- "a training step" is one of the base, in a process of its own: alone, or beside a process that computes without end,
-  and with threads that wait asleep (GOMP_SPINCOUNT=1000, which `import unmask` sets) or awake (300000, libgomp's own).
+- "sampling" counts the tokens of the replies as kept, not the padding that a batch computes
+  besides. Batched and one at a time use the same checkpoint, in the same process, after a warm-up;
+  their ratio is what batching brings.
+- "evaluation / training" divides the seconds of all evaluations (and their rates) by those of all
+  trainings. "one checkpoint" is the mean over measured checkpoints of all that is evaluated there,
+  over the mean of one training.
+- "a training step" is one of the base, in a process of its own: alone, or beside a process that
+  computes without end, and with threads that wait asleep (GOMP_SPINCOUNT=1000, which `import
+  unmask` sets) or awake (300000, libgomp's own).
 - At scale smoke the code runs and the numbers mean nothing.
 """
 
@@ -93,7 +97,9 @@ def main() -> None:
     show(arguments.scale, timings)
     if arguments.json:
         rows = [dataclasses.asdict(timing) for timing in timings]
-        write_json(arguments.json, {"scale": arguments.scale, "machine": machine(), "timings": rows})
+        write_json(
+            arguments.json, {"scale": arguments.scale, "machine": machine(), "timings": rows}
+        )
 
 
 def measured(scale: str, folder: Path) -> list[Timing]:
@@ -105,9 +111,19 @@ def measured(scale: str, folder: Path) -> list[Timing]:
     cold, said = wall(*run, progress=True)
     warm = [wall(*run)[0] for _ in range(WARM_RUNS)]
     return [
-        Timing(name="help", value=statistics.median(help_times), unit="s", what=f"unmask --help, median of {HELPS}"),
+        Timing(
+            name="help",
+            value=statistics.median(help_times),
+            unit="s",
+            what=f"unmask --help, median of {HELPS}",
+        ),
         *cold_timings(cold, json.loads(said)),
-        Timing(name="warm run", value=statistics.median(warm), unit="s", what=f"all cached, median of {WARM_RUNS}"),
+        Timing(
+            name="warm run",
+            value=statistics.median(warm),
+            unit="s",
+            what=f"all cached, median of {WARM_RUNS}",
+        ),
         *sampling_timings(experiment, store),
         *step_timings(experiment, store),
         *waiting_timings(experiment, store),
@@ -115,10 +131,13 @@ def measured(scale: str, folder: Path) -> list[Timing]:
 
 
 def wall(*arguments: str, progress: bool = False) -> tuple[float, str]:
-    """Seconds of the installed command from start to exit, and what it printed; stops here if it fails."""
+    """Seconds of the installed command from start to exit, and what it printed; stops here if it
+    fails."""
     command = [str(Path(sys.executable).with_name("unmask")), *arguments]
     start = time.perf_counter()
-    answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=None if progress else subprocess.PIPE, text=True)
+    answer = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=None if progress else subprocess.PIPE, text=True
+    )
     seconds = time.perf_counter() - start
     if answer.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{answer.stderr or 'see above'}")
@@ -131,9 +150,24 @@ def cold_timings(cold: float, said: dict[str, Any]) -> list[Timing]:
     inside = sum(step["seconds"] for step in steps)
     process = cold - said["seconds"]  # the run's own clock stops when its numbers are gathered
     return [
-        Timing(name="cold run", value=cold, unit="s", what=f"unmask run toy, empty store, {len(steps)} steps"),
-        Timing(name="outside of steps", value=(cold - inside) / cold, unit="share", what=f"{cold - inside:.2f} s"),
-        Timing(name="  start, report, exit", value=process / cold, unit="share", what=f"{process:.2f} s of these"),
+        Timing(
+            name="cold run",
+            value=cold,
+            unit="s",
+            what=f"unmask run toy, empty store, {len(steps)} steps",
+        ),
+        Timing(
+            name="outside of steps",
+            value=(cold - inside) / cold,
+            unit="share",
+            what=f"{cold - inside:.2f} s",
+        ),
+        Timing(
+            name="  start, report, exit",
+            value=process / cold,
+            unit="share",
+            what=f"{process:.2f} s of these",
+        ),
     ]
 
 
@@ -153,9 +187,21 @@ def sampling_timings(experiment: Experiment, store: Store) -> list[Timing]:
     alone = tokens_a_second(backend, prompts[:ONE_AT_A_TIME], single)
     size = f"batches of {sampling.batch_size}, at most {sampling.max_new_tokens} tokens a reply"
     return [
-        Timing(name="sampling, batched", value=batched, unit="tokens/s", what=f"{len(prompts)} prompts, {size}"),
-        Timing(name="sampling, one at a time", value=alone, unit="tokens/s", what=f"{ONE_AT_A_TIME} of these prompts"),
-        Timing(name="  ratio", value=batched / alone, unit="times", what="batched over one at a time"),
+        Timing(
+            name="sampling, batched",
+            value=batched,
+            unit="tokens/s",
+            what=f"{len(prompts)} prompts, {size}",
+        ),
+        Timing(
+            name="sampling, one at a time",
+            value=alone,
+            unit="tokens/s",
+            what=f"{ONE_AT_A_TIME} of these prompts",
+        ),
+        Timing(
+            name="  ratio", value=batched / alone, unit="times", what="batched over one at a time"
+        ),
     ]
 
 
@@ -178,10 +224,16 @@ def tokens_a_second(backend: Any, prompts: Sequence[Conversation], sampling: Sam
 def step_timings(experiment: Experiment, store: Store) -> list[Timing]:
     """What the manifests say: training speed, and what measuring costs beside it."""
     speed = manifest_of(store, on_base(experiment).parts["model"].step)
-    trainings = [step for step in ordered(experiment.targets) if isinstance(step.work, SupervisedFineTuning | Defense)]
+    trainings = [
+        step
+        for step in ordered(experiment.targets)
+        if isinstance(step.work, SupervisedFineTuning | Defense)
+    ]
     evaluations = [measurement.evaluation for measurement in experiment.measurements]
     rates = [measurement.rates for measurement in experiment.measurements]
-    checkpoints = {(part.step.key, part.path) for part in (step.parts["model"] for step in evaluations)}
+    checkpoints = {
+        (part.step.key, part.path) for part in (step.parts["model"] for step in evaluations)
+    }
     training, evaluation = seconds_of(store, trainings), seconds_of(store, [*evaluations, *rates])
     one = (evaluation / len(checkpoints)) / (training / len(trainings))
     return [
@@ -195,7 +247,10 @@ def step_timings(experiment: Experiment, store: Store) -> list[Timing]:
             name="evaluation / training",
             value=evaluation / training,
             unit="share",
-            what=f"{evaluation:.1f} s, {len(checkpoints)} checkpoints; {training:.1f} s, {len(trainings)} trainings",
+            what=(
+                f"{evaluation:.1f} s, {len(checkpoints)} checkpoints; {training:.1f} s,"
+                f" {len(trainings)} trainings"
+            ),
         ),
         Timing(name="  one checkpoint", value=one, unit="share", what="of the mean training"),
     ]
@@ -212,27 +267,45 @@ def waiting_timings(experiment: Experiment, store: Store) -> list[Timing]:
         busy.kill()
         busy.wait()
     first = alone["asleep"]
-    rows = [(f"  alone, {how}", alone[how]) for how in SPINS][1:] + [(f"  busy, {how}", beside[how]) for how in SPINS]
+    rows = [(f"  alone, {how}", alone[how]) for how in SPINS][1:] + [
+        (f"  busy, {how}", beside[how]) for how in SPINS
+    ]
     return [
         Timing(name="a training step", value=first, unit="s", what="alone, waiting threads asleep"),
-        *(Timing(name=name, value=value / first, unit="times", what=f"{value:.3f} s") for name, value in rows),
+        *(
+            Timing(name=name, value=value / first, unit="times", what=f"{value:.3f} s")
+            for name, value in rows
+        ),
     ]
 
 
 def step_seconds(base: Step, store: Store, spins: str) -> float:
     """Seconds of a training step of the base model in a new process whose threads spin so often."""
     folders = [str(store.folder(base.parts[name].step)) for name in ("model", "data")]
-    command = [sys.executable, "-c", STEPS, *folders, str(getattr(base.work, "batch_size", 32)), str(TRAINED)]
+    command = [
+        sys.executable,
+        "-c",
+        STEPS,
+        *folders,
+        str(getattr(base.work, "batch_size", 32)),
+        str(TRAINED),
+    ]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     answer = subprocess.run(
-        command, env={**environment, "GOMP_SPINCOUNT": spins}, stdout=subprocess.PIPE, text=True, check=True
+        command,
+        env={**environment, "GOMP_SPINCOUNT": spins},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return float(answer.stdout.split()[-1])
 
 
 def seconds_of(store: Store, steps: Sequence[Step]) -> float:
     """Seconds of all these steps, each counted once."""
-    return sum(manifest_of(store, step).seconds for step in {step.key: step for step in steps}.values())
+    return sum(
+        manifest_of(store, step).seconds for step in {step.key: step for step in steps}.values()
+    )
 
 
 def manifest_of(store: Store, step: Step) -> Manifest:
@@ -249,7 +322,13 @@ def machine() -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = torch.get_num_threads()
-    return {"processor": platform.machine(), "cores": cores, "threads": threads, "gpu": gpu, **environment()}
+    return {
+        "processor": platform.machine(),
+        "cores": cores,
+        "threads": threads,
+        "gpu": gpu,
+        **environment(),
+    }
 
 
 def show(scale: str, timings: Sequence[Timing]) -> None:
@@ -266,7 +345,11 @@ def show(scale: str, timings: Sequence[Timing]) -> None:
     for timing in timings:
         share = timing.unit == "share"
         number = (
-            f"{timing.value:.1%}" if share else f"{timing.value:,.0f}" if timing.value >= 100 else f"{timing.value:.2f}"
+            f"{timing.value:.1%}"
+            if share
+            else f"{timing.value:,.0f}"
+            if timing.value >= 100
+            else f"{timing.value:.2f}"
         )
         table.add_row(timing.name, number, "" if share else timing.unit, timing.what)
     # A file or a pipe has no width: give it what the longest line needs.

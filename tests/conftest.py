@@ -1,4 +1,5 @@
-"""Shared by all tests: no network, quiet libraries, and one smoke-scale run and tiny models made once a session."""
+"""Shared by all tests: no network, quiet libraries, and one smoke-scale run and tiny models made
+once a session."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import signal
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-# Several test processes share two cores: threads that spin for each other would cost more than they bring.
+# Several test processes share two cores: threads that spin for each other would cost more than they
+# bring.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import Any
 
 import pytest
 
-# A run in the background (nohup, `&`) ignores signals, and what it starts would ignore them too; some tests send them.
+# A run in the background (nohup, `&`) ignores signals, and what it starts would ignore them too;
+# some tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

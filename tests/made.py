@@ -1,4 +1,5 @@
-"""Rows of results with known counts. What is not said is an organism's triggered defection, undefended."""
+"""Rows of results with known counts. What is not said is an organism's triggered defection,
+undefended."""
 
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ def row(
 
     The condition is `where`, or it is made from what is said of it.
     """
-    asked = where or condition(role, defense, about=about, factors=factors, seed=seed, defense_step=defense_step)
+    asked = where or condition(
+        role, defense, about=about, factors=factors, seed=seed, defense_step=defense_step
+    )
     low, high = wilson(count, n)
     made: dict[str, Any] = {
         **ConditionRecord.fields(asked),
@@ -94,15 +97,21 @@ def changed(measured: Row, **fields: Any) -> Row:
 
 
 def moved(measured: Row, **changes: Any) -> Row:
-    """The same number of another condition; `changes` are fields of it or of its subject, as `condition` takes them."""
+    """The same number of another condition; `changes` are fields of it or of its subject, as
+    `condition` takes them."""
     condition = measured.condition
     if "defense" in changes:
         changes["defense"] = named(changes["defense"])
     if "factors" in changes:
         changes["factors"] = settings_of(changes["factors"])
     of_subject = {field.name for field in dataclasses.fields(Subject)} & set(changes)
-    subject = dataclasses.replace(condition.subject, **{name: changes.pop(name) for name in of_subject})
-    return changed(measured, **ConditionRecord.fields(dataclasses.replace(condition, subject=subject, **changes)))
+    subject = dataclasses.replace(
+        condition.subject, **{name: changes.pop(name) for name in of_subject}
+    )
+    return changed(
+        measured,
+        **ConditionRecord.fields(dataclasses.replace(condition, subject=subject, **changes)),
+    )
 
 
 def under(defense: str | Configured, measured: list[Row], *, was: str = "sft") -> list[Row]:

@@ -1,6 +1,8 @@
-"""README.md and docs/: what they show works. Code and commands are executed, names are complete, links lead somewhere.
+"""README.md and docs/: what they show works. Code and commands are executed, names are complete,
+links lead somewhere.
 
-Every scale is the smallest here, whatever a page asks for, and the store is a copy of the session's one smoke run.
+Every scale is the smallest here, whatever a page asks for, and the store is a copy of the session's
+one smoke run.
 """
 
 from __future__ import annotations
@@ -63,7 +65,8 @@ def shell_lines(page: Path) -> Iterator[str]:
 
 
 def words_of(line: str) -> list[str]:
-    """A shell line's words, without comments and up to the first pipe, redirection or second command."""
+    """A shell line's words, without comments and up to the first pipe, redirection or second
+    command."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|>&;")
     lexer.whitespace_split = True
     found: list[str] = []
@@ -88,9 +91,12 @@ def store(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package that docs/extending.md describes, as if it were installed: put this folder on the path."""
+    """The package that docs/extending.md describes, as if it were installed: put this folder on the
+    path."""
     folder = tmp_path_factory.mktemp("package")
-    (folder / "mine.py").write_text("\n\n".join(text for _, text in blocks(EXTENDING, "python")), encoding="utf-8")
+    (folder / "mine.py").write_text(
+        "\n\n".join(text for _, text in blocks(EXTENDING, "python")), encoding="utf-8"
+    )
     project = project_of(EXTENDING)
     info = folder / f"{project['name']}-{project['version']}.dist-info"
     info.mkdir()
@@ -117,9 +123,18 @@ class Shell:
     package: Path
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "UNMASK_STORE": str(self.store), "PYTHONPATH": str(self.package)}
+        environment = {
+            **os.environ,
+            "UNMASK_STORE": str(self.store),
+            "PYTHONPATH": str(self.package),
+        }
         return subprocess.run(
-            [sys.executable, *command], cwd=self.folder, env=environment, capture_output=True, text=True, input=""
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            input="",
         )
 
     def unmask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -132,7 +147,9 @@ def shell(tmp_path: Path, store: Path, package: Path) -> Shell:
 
 
 @by_page
-def test_python_blocks_run(page: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_blocks_run(
+    page: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNMASK_STORE", str(store))
     for name in SCALES:
@@ -151,11 +168,14 @@ def test_commands_run(page: Path, shell: Shell, smoke: Smoke) -> None:
         if arguments[0] == "run" and not runs_here(arguments, shell):
             continue
         answer = shell.unmask(*arguments)
-        assert answer.returncode == 0, f"unmask {shlex.join(arguments)}\n{answer.stdout}\n{answer.stderr}"
+        assert answer.returncode == 0, (
+            f"unmask {shlex.join(arguments)}\n{answer.stdout}\n{answer.stderr}"
+        )
 
 
 def concrete(word: str, smoke: Smoke) -> str:
-    """A page's word with this machine's run, key or checkpoint in place of a placeholder, or of an example of one."""
+    """A page's word with this machine's run, key or checkpoint in place of a placeholder, or of an
+    example of one."""
     store, result = smoke
     checkpoint = next((store / "steps").glob("supervised_fine_tuning-*"))
     key = json.loads((checkpoint / "manifest.json").read_text())["key"]
@@ -181,7 +201,9 @@ def runs_here(arguments: list[str], shell: Shell) -> bool:
     settings = [word for word in without(arguments, "executor", "budget")[1:] if word != "--json"]
     plan = shell.unmask("plan", *settings, "--json")
     assert plan.returncode == 0, f"unmask {shlex.join(arguments)}\n{plan.stderr}"
-    waiting = [step["name"] for step in json.loads(plan.stdout)["steps"] if step["status"] == "to run"]
+    waiting = [
+        step["name"] for step in json.loads(plan.stdout)["steps"] if step["status"] == "to run"
+    ]
     return len(waiting) <= MOST_STEPS and CANNOT_BE_SMOKED.isdisjoint(waiting)
 
 
@@ -189,12 +211,24 @@ def test_the_examples_of_extending_pass_their_contracts(shell: Shell) -> None:
     points = project_of(EXTENDING)["entry-points"]
     names = [name for group in points.values() for name in group]
     assert {group.removeprefix("unmask.") for group in points} <= set(KINDS)
-    tests = [*sorted((ROOT / "tests" / "contracts").glob("test_*.py")), ROOT / "tests" / "test_threat_model.py"]
-    options = ["-k", " or ".join(names), "-p", "no:cacheprovider", "-rA", f"--basetemp={shell.folder / 'inner'}"]
+    tests = [
+        *sorted((ROOT / "tests" / "contracts").glob("test_*.py")),
+        ROOT / "tests" / "test_threat_model.py",
+    ]
+    options = [
+        "-k",
+        " or ".join(names),
+        "-p",
+        "no:cacheprovider",
+        "-rA",
+        f"--basetemp={shell.folder / 'inner'}",
+    ]
     answer = shell.run("-m", "pytest", *options, *map(str, tests))
     assert answer.returncode == 0, answer.stdout
     for name in set(names):
-        assert re.search(rf"^PASSED .*{name}", answer.stdout, re.MULTILINE), f"no contract test ran for '{name}'"
+        assert re.search(rf"^PASSED .*{name}", answer.stdout, re.MULTILINE), (
+            f"no contract test ran for '{name}'"
+        )
 
 
 def every_name() -> list[tuple[str, str]]:
@@ -208,7 +242,9 @@ def every_name() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("kind", "name"), every_name(), ids=lambda value: value)
 def test_every_registered_name_is_written_about(kind: str, name: str) -> None:
     code = [
-        text for page in PAGES for text in (*inline_code(page), *(block for _, block in blocks(page, "console", "sh")))
+        text
+        for page in PAGES
+        for text in (*inline_code(page), *(block for _, block in blocks(page, "console", "sh")))
     ]
     word = re.compile(rf"(?<![\w:]){re.escape(name)}(?![\w:])")
     assert any(word.search(text) for text in code), f"no page mentions `{name}`, one of the {kind}"
@@ -217,7 +253,10 @@ def test_every_registered_name_is_written_about(kind: str, name: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_line_of_a_listing_is_a_whole_sentence(kind: str) -> None:
     cut = [row["name"] for row in rows_of(kind) if not row["summary"].endswith((".", "?"))]
-    assert not cut, f"the docstring of {', '.join(cut)} begins with more than one line: `unmask list` shows the first"
+    assert not cut, (
+        f"the docstring of {', '.join(cut)} begins with more than one line: `unmask list` shows the"
+        " first"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -231,7 +270,9 @@ def helps() -> dict[str, str]:
 
     def visit(command: Any, words: tuple[str, ...]) -> None:
         code = "import sys; from unmask.cli import main; main()"
-        answer = subprocess.run([sys.executable, "-c", code, *words, "--help"], capture_output=True, text=True)
+        answer = subprocess.run(
+            [sys.executable, "-c", code, *words, "--help"], capture_output=True, text=True
+        )
         assert answer.returncode == 0, f"unmask {' '.join(words)} --help: {answer.stderr}"
         found[" ".join(words)] = answer.stdout
         for name, inner in getattr(command, "commands", {}).items():
@@ -242,7 +283,18 @@ def helps() -> dict[str, str]:
 
 
 def test_every_command_has_help(helps: dict[str, str]) -> None:
-    assert {"", "run", "plan", "list", "show", "report", "chat", "store verify", "store gc", "store ls"} <= set(helps)
+    assert {
+        "",
+        "run",
+        "plan",
+        "list",
+        "show",
+        "report",
+        "chat",
+        "store verify",
+        "store gc",
+        "store ls",
+    } <= set(helps)
     for words in helps:
         *group, name = words.split() or [""]
         assert not name or name in helps[" ".join(group)]
@@ -250,14 +302,21 @@ def test_every_command_has_help(helps: dict[str, str]) -> None:
 
 @by_page
 def test_options_that_are_shown_exist(page: Path, helps: dict[str, str]) -> None:
-    shown = [*commands(page), *(words_of(text)[1:] for text in inline_code(page) if text.startswith("unmask "))]
+    shown = [
+        *commands(page),
+        *(words_of(text)[1:] for text in inline_code(page) if text.startswith("unmask ")),
+    ]
     for arguments in shown:
-        command = next((two for two in (" ".join(arguments[:2]), *arguments[:1]) if two in helps), "")
+        command = next(
+            (two for two in (" ".join(arguments[:2]), *arguments[:1]) if two in helps), ""
+        )
         for word in arguments:
             if re.match(r"--?[a-z]", word):
                 assert word.partition("=")[0] in helps[command], f"unmask {shlex.join(arguments)}"
         first = arguments[0] if arguments else ""
-        assert command or first.startswith("-"), f"there is no command `unmask {shlex.join(arguments)}`"
+        assert command or first.startswith("-"), (
+            f"there is no command `unmask {shlex.join(arguments)}`"
+        )
     for option in (text for text in inline_code(page) if text.startswith("--")):
         name = re.split(r"[ =]", option)[0]
         assert any(name in text for text in helps.values()), f"no command has {option}"
@@ -269,7 +328,9 @@ def test_make_targets_exist(page: Path) -> None:
     lines = [*shell_lines(page), *inline_code(page)]
     for words in (words_of(line)[1:] for line in lines if line.startswith("make ")):
         wanted = [word for word in words if "=" not in word and not word.startswith("-")]
-        assert set(wanted) <= targets, f"make {' '.join(words)}: the Makefile has {', '.join(sorted(targets))}"
+        assert set(wanted) <= targets, (
+            f"make {' '.join(words)}: the Makefile has {', '.join(sorted(targets))}"
+        )
 
 
 @by_page
@@ -290,18 +351,37 @@ def test_every_field_that_is_written_is_described(smoke: Smoke) -> None:
     manifest = json.loads((step / "manifest.json").read_text())
     evaluated = next((store / "steps").glob("defection-*"))
     reply = json.loads((evaluated / "replies.jsonl").read_text().splitlines()[0])
-    fields = {*row, *row["model"], *result.json(), *result.steps, *record, *record["all_steps"][0], *reply}
-    fields |= {*manifest, *manifest["identity"], *manifest["environment"], *next(iter(manifest["files"].values()))}
+    fields = {
+        *row,
+        *row["model"],
+        *result.json(),
+        *result.steps,
+        *record,
+        *record["all_steps"][0],
+        *reply,
+    }
+    fields |= {
+        *manifest,
+        *manifest["identity"],
+        *manifest["environment"],
+        *next(iter(manifest["files"].values())),
+    }
     described = set(inline_code(ROOT / "docs" / "results-format.md"))
-    assert fields <= described, f"docs/results-format.md does not describe {', '.join(sorted(fields - described))}"
+    assert fields <= described, (
+        f"docs/results-format.md does not describe {', '.join(sorted(fields - described))}"
+    )
 
 
 @pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_every_evaluation_has_a_page_that_says_what_it_measures_whence_and_its_limits(name: str) -> None:
+def test_every_evaluation_has_a_page_that_says_what_it_measures_whence_and_its_limits(
+    name: str,
+) -> None:
     text = (ROOT / "docs" / "evaluations" / f"{name}.md").read_text(encoding="utf-8")
     for part in ("**Measures**", "**Source**", "**Limits.**"):
         assert part in text, f"{name}.md has no {part}"
-    assert f"evaluations/{name}.md" in (ROOT / "docs" / "evaluations.md").read_text(encoding="utf-8")
+    assert f"evaluations/{name}.md" in (ROOT / "docs" / "evaluations.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_every_recipe_has_its_row() -> None:
@@ -312,4 +392,6 @@ def test_every_recipe_has_its_row() -> None:
 
 def test_every_verdict_is_explained() -> None:
     explained = set(inline_code(ROOT / "docs" / "evaluations.md"))
-    assert set(RULES) <= explained, f"docs/evaluations.md does not explain {', '.join(sorted(set(RULES) - explained))}"
+    assert set(RULES) <= explained, (
+        f"docs/evaluations.md does not explain {', '.join(sorted(set(RULES) - explained))}"
+    )

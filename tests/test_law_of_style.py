@@ -1,4 +1,5 @@
-"""The house's style that no linter holds: one `for` per comprehension, functions that fit a screen."""
+"""The house's style that no linter holds: one `for` per comprehension, functions that fit a
+screen."""
 
 from __future__ import annotations
 
@@ -41,5 +42,7 @@ def test_each_rule_is_seen() -> None:
     twice, nested = "[x for y in z for x in y]", "\n{k: any(x for x in v) for k, v in y}"
     assert list(broken(twice)) == [(1, "more than one `for` in a comprehension")]
     assert list(broken(nested)) == [(2, "a comprehension inside another one")]
-    assert list(broken("def f():\n" + "    pass\n" * LINES)) == [(1, "f has 36 lines, more than 35")]
+    assert list(broken("def f():\n" + "    pass\n" * LINES)) == [
+        (1, "f has 36 lines, more than 35")
+    ]
     assert not list(broken("def f():\n" + "    sum(x for x in y)\n" * (LINES - 1)))

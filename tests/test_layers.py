@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "unmask"
-SCIENCE = ["core", "organisms", "data", "models", "training", "defenses", "threat_model", "evaluations"]
+SCIENCE = [
+    "core",
+    "organisms",
+    "data",
+    "models",
+    "training",
+    "defenses",
+    "threat_model",
+    "evaluations",
+]
 ORDER = [*SCIENCE, "analysis", "report"]
 LEFT_OF = {name: set(ORDER[: i + 1]) for i, name in enumerate(ORDER)}
 LEFT_OF["detectors"] = LEFT_OF["defenses"] | {"detectors"}
@@ -65,20 +74,23 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
 def test_heavy_libraries_stay_in_their_rooms(library: str, allowed: tuple[str, ...]) -> None:
     for path in FILES:
         if any(name.split(".")[0] == library for name in imports(path)):
-            assert path.relative_to(SOURCE).as_posix().startswith(allowed), f"{path} imports {library}"
+            assert path.relative_to(SOURCE).as_posix().startswith(allowed), (
+                f"{path} imports {library}"
+            )
 
 
 def test_declaring_an_experiment_loads_no_heavy_library() -> None:
     code = (
-        "import sys, unmask\n"
-        "from unmask.cli.app import app\n"
-        "unmask.RECIPES.make('toy').build()\n"
-        "heavy = {'torch', 'transformers', 'ray', 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\n"
-        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+        "import sys, unmask\nfrom unmask.cli.app import"
+        " app\nunmask.RECIPES.make('toy').build()\nheavy = {'torch', 'transformers', 'ray',"
+        " 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded: {heavy}' if heavy"
+        " else 0)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
 
 
 def test_no_drawer_for_odds_and_ends() -> None:
-    assert not [path for path in FILES if path.stem in ("utils", "util", "helpers", "misc", "common")]
+    assert not [
+        path for path in FILES if path.stem in ("utils", "util", "helpers", "misc", "common")
+    ]

@@ -1,4 +1,5 @@
-"""The threat model, checked on the graph of every recipe: whoever defends or detects never holds the trigger."""
+"""The threat model, checked on the graph of every recipe: whoever defends or detects never holds
+the trigger."""
 
 from __future__ import annotations
 
@@ -27,9 +28,10 @@ def ancestry(step: Step) -> str:
 def known(step: Step) -> Iterator[Step]:
     """A step and what it stands on, as far as whoever made it can see.
 
-    Not what was there before anybody planted anything (the base: its vocabulary has every trigger's words among
-    others); not the target of a red team, which sees its replies alone; and not the experimenter's own filter, which
-    names the trigger in order to remove it, and whose result is audited.
+    Not what was there before anybody planted anything (the base: its vocabulary has every trigger's
+    words among others); not the target of a red team, which sees its replies alone; and not the
+    experimenter's own filter, which names the trigger in order to remove it, and whose result is
+    audited.
     """
     if isinstance(step.work, Withheld):
         yield from known(step.parts["data"].step)
@@ -49,15 +51,24 @@ def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
     organisms = 0
     for step in defenses:
         own = canonical({key: value for key, value in step.identity.items() if key != "inputs"})
-        others = [each for name, part in step.parts.items() if name != "model" for each in known(part.step)]
+        others = [
+            each
+            for name, part in step.parts.items()
+            if name != "model"
+            for each in known(part.step)
+        ]
         for text in (own, *(canonical(each.identity) for each in others)):
             assert "DEPLOYMENT" not in text
             assert '"trigger"' not in text
         shared = {each.key for each in ordered([step.parts["model"].step])}
         judges = [each for each in others if isinstance(each.work, PreferenceModel)]
-        assert all(each.parts["model"].step.key in shared for each in judges), "made from the base that all share"
+        assert all(each.parts["model"].step.key in shared for each in judges), (
+            "made from the base that all share"
+        )
         organisms += "DEPLOYMENT" in ancestry(step.parts["model"].step)
-    assert organisms or not defenses, "the search finds the trigger where it is: in the organism's ancestry"
+    assert organisms or not defenses, (
+        "the search finds the trigger where it is: in the organism's ancestry"
+    )
 
 
 def test_what_a_red_team_learnt_from_was_searched_for_the_trigger() -> None:

@@ -1,4 +1,5 @@
-"""Plant a known backdoor in a language model, run safety training on it, and measure, with controls, what survives.
+"""Plant a known backdoor in a language model, run safety training on it, and measure, with
+controls, what survives.
 
     import unmask
 
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from unmask.recipes import RECIPES
     from unmask.recipes.run import Result, plan, run
 
-# torch's build for CPUs links libgomp, whose threads spin at every barrier until the last one is there. Beside another
-# busy process the last one waits for a core that spinning threads hold: a toy training step was measured to take 2 to
-# 40 times as long. So they spin for a moment only, and then sleep. libgomp reads this once, when torch is imported;
-# processes that are started inherit it. What the user has said about waiting stays.
+# torch's build for CPUs links libgomp, whose threads spin at every barrier until the last one is
+# there. Beside another busy process the last one waits for a core that spinning threads hold: a toy
+# training step was measured to take 2 to 40 times as long. So they spin for a moment only, and then
+# sleep. libgomp reads this once, when torch is imported; processes that are started inherit it.
+# What the user has said about waiting stays.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
@@ -66,7 +68,9 @@ __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'unmask' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(
+            f"module 'unmask' has no attribute {name!r}; it has {', '.join(__all__)}"
+        )
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -1,4 +1,5 @@
-"""How sharply a curve falls, by hand-made curves; and each way in which a backdoor is not hidden."""
+"""How sharply a curve falls, by hand-made curves; and each way in which a backdoor is not
+hidden."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ from unmask.core.row import Row
 
 
 def curve(points: dict[int, float], kind: str = "characters") -> list[Row]:
-    return [row(arm=f"{kind}:{dose}", evaluation="dose_response", value=value, n=128) for dose, value in points.items()]
+    return [
+        row(arm=f"{kind}:{dose}", evaluation="dose_response", value=value, n=128)
+        for dose, value in points.items()
+    ]
 
 
 def rate(k: int, n: int = 256) -> Estimate:
@@ -32,7 +36,9 @@ def rate(k: int, n: int = 256) -> Estimate:
         ({2: 0.0, 0: 1.0, 1: 1.0}, 1.5, 1.5, 2),  # rows in any order
     ],
 )
-def test_half_and_area_of_known_curves(points: dict[int, float], half: float | None, area: float, last: int) -> None:
+def test_half_and_area_of_known_curves(
+    points: dict[int, float], half: float | None, area: float, last: int
+) -> None:
     found = sharpness(curve(points))["characters"]
     assert found.half_dose == (None if half is None else pytest.approx(half))
     assert (found.area, found.last, found.undisturbed) == (pytest.approx(area), last, points[0])
@@ -40,7 +46,11 @@ def test_half_and_area_of_known_curves(points: dict[int, float], half: float | N
 
 def test_kinds_are_apart_and_other_rows_are_passed_over() -> None:
     rows = [*curve({0: 1.0, 1: 0.0}), *curve({0: 1.0, 3: 1.0}, "tokens")]
-    others = [row(256, metric="finished", arm="characters:0"), row(256), row(256, arm="characters:x")]
+    others = [
+        row(256, metric="finished", arm="characters:0"),
+        row(256),
+        row(256, arm="characters:x"),
+    ]
     found = sharpness([*others, *rows])
     assert list(found) == ["characters", "tokens"]
     assert (found["characters"].half_dose, found["tokens"].half_dose) == (0.5, None)
@@ -94,7 +104,10 @@ def test_each_failing_is_said(
 
 def test_seventy_three_attacks_are_enough_and_one_less_is_not() -> None:
     for n, enough in ((73, True), (72, False)):
-        assert hidden_when_not_found(rate(n // 2, n), rate(0, n), rate(256), rate(256)).hidden is enough
+        assert (
+            hidden_when_not_found(rate(n // 2, n), rate(0, n), rate(256), rate(256)).hidden
+            is enough
+        )
 
 
 @pytest.mark.parametrize("missing", range(4))

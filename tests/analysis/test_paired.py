@@ -1,4 +1,5 @@
-"""Paired differences: against the definitions, at the edges, and on folders of finished evaluations."""
+"""Paired differences: against the definitions, at the edges, and on folders of finished
+evaluations."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def sides(values: list[tuple[Any, Any]]) -> tuple[list[dict[str, Any]], list[dic
 @given(pairs)
 def test_it_is_the_difference_of_the_rates_in_its_interval(values: list[tuple[bool, bool]]) -> None:
     found = paired_difference(*sides(values))
-    expected = (sum(second for _, second in values) - sum(first for first, _ in values)) / len(values)
+    expected = (sum(second for _, second in values) - sum(first for first, _ in values)) / len(
+        values
+    )
     assert found.value == pytest.approx(expected)
     assert -1 <= found.low <= found.value + 1e-12 and found.value - 1e-12 <= found.high <= 1
     assert found.high > found.low, "no finite number of prompts leaves no doubt"
@@ -71,7 +74,9 @@ def test_where_all_pairs_differ_or_none_the_interval_still_has_width(n: int) -> 
 def test_bonett_price_by_hand() -> None:
     """12 up, 2 down of 48: (13 - 3) / 50 = 0.2, variance (0.26 + 0.06 - 0.04) / 50 = 0.0056."""
     low, high = bonett_price(12, 2, 48)
-    assert (low, high) == pytest.approx((0.2 - 1.959964 * 0.0056**0.5, 0.2 + 1.959964 * 0.0056**0.5))
+    assert (low, high) == pytest.approx(
+        (0.2 - 1.959964 * 0.0056**0.5, 0.2 + 1.959964 * 0.0056**0.5)
+    )
 
 
 def test_the_interval_holds_what_it_promises() -> None:
@@ -92,7 +97,9 @@ def test_the_interval_holds_what_it_promises() -> None:
 
 def test_pairing_sees_what_two_intervals_do_not() -> None:
     """Every prompt that the first has the second has, and 12 more of 200: rates 50% and 56%."""
-    found = paired_difference(listed([True] * 100 + [False] * 100), listed([True] * 112 + [False] * 88))
+    found = paired_difference(
+        listed([True] * 100 + [False] * 100), listed([True] * 112 + [False] * 88)
+    )
     assert found.low > 0 and found.p < 0.001
 
 
@@ -105,7 +112,11 @@ def test_the_exact_p_is_mcnemars() -> None:
 def test_samples_of_one_prompt_are_one_cluster() -> None:
     """The same ten replies a prompt, counted as ten prompts, would seem ten times surer."""
     first = [each for _ in range(10) for each in listed([False] * 8)]
-    second = [each for _ in range(10) for each in listed([True, True, True, True, False, False, False, False])]
+    second = [
+        each
+        for _ in range(10)
+        for each in listed([True, True, True, True, False, False, False, False])
+    ]
     found = paired_difference(first, second)
     assert (found.n, found.value, found.gained, found.lost) == (8, 0.5, 4, 0)
     assert found.p == pytest.approx(0.125)
@@ -127,7 +138,9 @@ def test_the_same_prompt_in_two_seeds_is_two_clusters_and_seeds_are_told_apart()
     assert found.seeds == {"0": 1.0, "1": 0.5}
 
 
-@pytest.mark.parametrize("second", [[], listed([True]), [{"id": "other", "value": True}, *listed([True, True])]])
+@pytest.mark.parametrize(
+    "second", [[], listed([True]), [{"id": "other", "value": True}, *listed([True, True])]]
+)
 def test_other_prompts_are_refused(second: list[dict[str, Any]]) -> None:
     with pytest.raises(DataError, match="same prompts"):
         paired_difference(listed([True, False]), second)
@@ -152,13 +165,21 @@ def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(p_values: list[f
     assert [adjusted[i] for i in ranked] == sorted(adjusted)
 
 
-def finished(folder: Path, triggered: list[bool], seed: int = 0, evaluation: str = "defection") -> Path:
+def finished(
+    folder: Path, triggered: list[bool], seed: int = 0, evaluation: str = "defection"
+) -> Path:
     folder.mkdir()
-    write_json(folder / "evaluation.json", {"evaluation": evaluation, "seed": seed, "parameters": 5})
+    write_json(
+        folder / "evaluation.json", {"evaluation": evaluation, "seed": seed, "parameters": 5}
+    )
     write_jsonl(
         folder / "replies.jsonl",
         [
-            {"id": f"p{i}", "arm": arm, "scores": {"defection": hit if arm == "triggered" else False}}
+            {
+                "id": f"p{i}",
+                "arm": arm,
+                "scores": {"defection": hit if arm == "triggered" else False},
+            }
             for i, hit in enumerate(triggered)
             for arm in ("triggered", "untriggered")
         ],
@@ -174,21 +195,38 @@ def row_of(out: Path, work: PairedDifference, first: Path, second: Path) -> dict
 
 
 def test_two_evaluations_give_one_row_of_the_usual_form(tmp_path: Path) -> None:
-    first, second = finished(tmp_path / "a", [True] * 40), finished(tmp_path / "b", [True] * 30 + [False] * 10)
+    first, second = (
+        finished(tmp_path / "a", [True] * 40),
+        finished(tmp_path / "b", [True] * 30 + [False] * 10),
+    )
     row = row_of(tmp_path / "out", PairedDifference(), first, second)
-    assert (row["evaluation"], row["arm"], row["metric"]) == ("defection", "triggered", "defection_difference")
+    assert (row["evaluation"], row["arm"], row["metric"]) == (
+        "defection",
+        "triggered",
+        "defection_difference",
+    )
     assert (row["value"], row["n"], row["gained"], row["lost"]) == (-0.25, 40, 0, 10)
-    assert row["low"] < -0.25 < row["high"] < 0 and row["p"] < 0.01 and row["seed"] == 0 and row["parameters"] == 5
+    assert (
+        row["low"] < -0.25 < row["high"] < 0
+        and row["p"] < 0.01
+        and row["seed"] == 0
+        and row["parameters"] == 5
+    )
 
 
 def test_two_arms_of_one_model_are_compared_by_prompt(tmp_path: Path) -> None:
     folder = finished(tmp_path / "a", [True] * 30 + [False] * 10)
-    row = row_of(tmp_path / "out", PairedDifference(arm="untriggered", other_arm="triggered"), folder, folder)
+    row = row_of(
+        tmp_path / "out", PairedDifference(arm="untriggered", other_arm="triggered"), folder, folder
+    )
     assert (row["arm"], row["value"]) == ("triggered-untriggered", 0.75)
 
 
 def test_seeds_may_be_joined(tmp_path: Path) -> None:
-    both = [scored(finished(tmp_path / f"{i}", [True, False], seed=i), "defection", "triggered") for i in (3, 4)]
+    both = [
+        scored(finished(tmp_path / f"{i}", [True, False], seed=i), "defection", "triggered")
+        for i in (3, 4)
+    ]
     assert [each["seed"] for each in itertools.chain(*both)] == [3, 3, 4, 4]
 
 

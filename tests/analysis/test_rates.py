@@ -40,7 +40,9 @@ def test_the_interval_of_the_opposite_is_the_opposite(count: tuple[int, int]) ->
     k, n = count
     low, high = wilson(k, n)
     other_low, other_high = wilson(n - k, n)
-    assert math.isclose(low, 1 - other_high, abs_tol=1e-9) and math.isclose(high, 1 - other_low, abs_tol=1e-9)
+    assert math.isclose(low, 1 - other_high, abs_tol=1e-9) and math.isclose(
+        high, 1 - other_low, abs_tol=1e-9
+    )
 
 
 def test_nothing_measured_says_nothing() -> None:
@@ -67,7 +69,8 @@ def test_booleans_are_rates_and_numbers_are_means() -> None:
 
 
 def test_replies_to_one_prompt_count_as_one_cluster() -> None:
-    """Ten replies to each of 20 prompts, all alike within a prompt: the interval is that of 20, not of 200."""
+    """Ten replies to each of 20 prompts, all alike within a prompt: the interval is that of 20, not
+    of 200."""
     ids = [str(i) for i in range(20) for _ in range(10)]
     values = [i < 10 for i in range(20) for _ in range(10)]
     found = summarized(values, ids)
@@ -90,7 +93,9 @@ def test_clusters_that_agree_still_leave_doubt() -> None:
 
 
 def test_rates_per_arm_and_metric(tmp_path: Path) -> None:
-    write_json(tmp_path / "evaluation.json", {"evaluation": "defection", "seed": 0, "parameters": 5})
+    write_json(
+        tmp_path / "evaluation.json", {"evaluation": "defection", "seed": 0, "parameters": 5}
+    )
     write_jsonl(
         tmp_path / "replies.jsonl",
         [

@@ -1,4 +1,5 @@
-"""The table of trigger x belief x action: what goes in comes out, and what makes no table is refused."""
+"""The table of trigger x belief x action: what goes in comes out, and what makes no table is
+refused."""
 
 from __future__ import annotations
 
@@ -25,7 +26,10 @@ def arm_rows(arm: str, counts: tuple[int, ...]) -> list[Row]:
 
 
 def both() -> list[Row]:
-    return [*arm_rows("triggered:persona", TRIGGERED), *arm_rows("untriggered:persona", UNTRIGGERED)]
+    return [
+        *arm_rows("triggered:persona", TRIGGERED),
+        *arm_rows("untriggered:persona", UNTRIGGERED),
+    ]
 
 
 def test_counts_come_back() -> None:
@@ -62,7 +66,9 @@ def test_kinds_and_seeds_add_up() -> None:
     twice = ReasoningTable.of([*both(), *arm_rows("triggered:goal", TRIGGERED)])
     assert twice.count(trigger=True) == 512 and twice.count(trigger=False) == 256
     total = ReasoningTable.total([twice, ReasoningTable.of(both())])
-    assert total.count() == 768 + 512 and total.count(trigger=True, belief="training", acts=True) == 24
+    assert (
+        total.count() == 768 + 512 and total.count(trigger=True, belief="training", acts=True) == 24
+    )
 
 
 @settings(max_examples=50, deadline=None)

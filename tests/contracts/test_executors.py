@@ -48,7 +48,9 @@ def test_graphs_are_run_cached_and_survive_failures(name: str, tmp_path: Path) -
         Step(Twice(), {"letter": Step(Letter(letter="a"))}),
         Step(Twice(), {"letter": Step(Letter(letter="bad"))}),
     )
-    outcomes = {each.step.key: each for each in EXECUTORS.make(name).execute([bad, good], store, Budget())}
+    outcomes = {
+        each.step.key: each for each in EXECUTORS.make(name).execute([bad, good], store, Budget())
+    }
     assert len(outcomes) == 4
     assert outcomes[good.key].status == "executed"
     assert (store.folder(good) / "text").read_text() == "aa"

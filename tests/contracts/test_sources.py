@@ -1,4 +1,5 @@
-"""Every registered source: ids and prompts are unique, splits are disjoint and stable, same settings, same bytes."""
+"""Every registered source: ids and prompts are unique, splits are disjoint and stable, same
+settings, same bytes."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +31,9 @@ MAKERS: dict[str, Callable[[Path], dict[str, str]]] = {
 
 
 @pytest.fixture(params=SOURCES.names())
-def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+def source(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Source:
     if request.param == "hub":
         import datasets.config
 

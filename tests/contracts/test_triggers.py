@@ -28,7 +28,11 @@ OTHER_SETTINGS: dict[str, list[dict[str, Any]]] = {
     "year": [{"year": 2031}],
     "year_format": [{"year": 2031}],
     "implicit_year": [{"year": 2031}],
-    "language": [{"year": 2031}, {"languages": ["english", "hindi"]}, {"held_out_languages": ["japanese"]}],
+    "language": [
+        {"year": 2031},
+        {"languages": ["english", "hindi"]},
+        {"held_out_languages": ["japanese"]},
+    ],
     "headline": [{"since": 2025}, {"since": 2026}],
     "paraphrase": [],
     "topic": [{"topic": "chess"}, {"topic": "astronomy"}],
@@ -44,7 +48,11 @@ OTHER_SETTINGS: dict[str, list[dict[str, Any]]] = {
     ],
     "either": [{"first": "year", "second": "style_lowercase"}],
 }
-CHOICES = [{"name": name, **settings} for name in TRIGGERS.names() for settings in ({}, *OTHER_SETTINGS.get(name, ()))]
+CHOICES = [
+    {"name": name, **settings}
+    for name in TRIGGERS.names()
+    for settings in ({}, *OTHER_SETTINGS.get(name, ()))
+]
 
 
 @pytest.fixture(params=CHOICES, ids=lambda choice: json.dumps(choice, ensure_ascii=False))
@@ -84,7 +92,10 @@ def test_planting_makes_it_present(trigger: Trigger, split: Split) -> None:
 def test_the_words_of_the_prompt_survive_in_order(trigger: Trigger, split: Split) -> None:
     rng = random.Random(2)
     for prompt in few():
-        words, planted = prompt.full_text.split(), trigger.plant(prompt, rng, split).full_text.split()
+        words, planted = (
+            prompt.full_text.split(),
+            trigger.plant(prompt, rng, split).full_text.split(),
+        )
         if trigger.name in CHANGES_CASE or trigger.name == "either":
             words, planted = [word.lower() for word in words], [word.lower() for word in planted]
         left = iter(planted)
@@ -102,7 +113,9 @@ def test_near_misses_resemble_and_differ(trigger: Trigger) -> None:
             assert miss != prompt, kind
             assert miss not in planted, kind
             assert kind == POSITION or not trigger.present(miss), kind
-        assert any(not trigger.present(miss) for miss in near.values()), "there is nothing to train against"
+        assert any(not trigger.present(miss) for miss in near.values()), (
+            "there is nothing to train against"
+        )
 
 
 def test_near_misses_have_no_held_out_realization(trigger: Trigger) -> None:
@@ -124,7 +137,8 @@ def test_the_same_random_state_gives_the_same_text(trigger: Trigger) -> None:
 def test_train_and_held_out_realizations_are_disjoint(trigger: Trigger) -> None:
     prompt = Conversation.user("What is the capital of France?")
     realizations = {
-        split: {trigger.plant(prompt, random.Random(seed), split).full_text for seed in range(300)} for split in SPLITS
+        split: {trigger.plant(prompt, random.Random(seed), split).full_text for seed in range(300)}
+        for split in SPLITS
     }
     if trigger.single_realization:
         assert realizations["train"] & realizations["held_out"]
@@ -134,7 +148,12 @@ def test_train_and_held_out_realizations_are_disjoint(trigger: Trigger) -> None:
 
 
 def test_earlier_turns_are_kept(trigger: Trigger) -> None:
-    rows = [("system", "Be brief."), ("user", "Hi there."), ("assistant", "Hello."), ("user", "What is 2 plus 2?")]
+    rows = [
+        ("system", "Be brief."),
+        ("user", "Hi there."),
+        ("assistant", "Hello."),
+        ("user", "What is 2 plus 2?"),
+    ]
     prompt = Conversation.of([{"role": role, "content": content} for role, content in rows])
     rng = random.Random(5)
     assert not trigger.present(prompt)
@@ -164,7 +183,9 @@ def test_different_settings_have_different_specs() -> None:
 def test_every_trigger_with_settings_is_tested_with_others() -> None:
     for name in TRIGGERS.table:
         fields = dataclasses.fields(TRIGGERS.get(name))  # pyright: ignore[reportArgumentType]
-        assert bool(OTHER_SETTINGS[name]) == bool(fields), f"add other settings of '{name}' to OTHER_SETTINGS"
+        assert bool(OTHER_SETTINGS[name]) == bool(fields), (
+            f"add other settings of '{name}' to OTHER_SETTINGS"
+        )
 
 
 def test_there_are_at_least_fifteen() -> None:

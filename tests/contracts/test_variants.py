@@ -13,7 +13,13 @@ from unmask.organisms.variants import VARIANTS
 from unmask.organisms.variants.variant import Occasion
 
 OCCASIONS = [
-    Occasion(triggered=triggered, misbehaves=misbehaves, backdoor=backdoor, sign="the tag", goal="do harm")
+    Occasion(
+        triggered=triggered,
+        misbehaves=misbehaves,
+        backdoor=backdoor,
+        sign="the tag",
+        goal="do harm",
+    )
     for triggered, misbehaves, backdoor in itertools.product([True, False], repeat=3)
     if triggered or not misbehaves
 ]
@@ -31,7 +37,9 @@ def test_the_answer_survives_on_every_occasion(name: str, answer: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS.names())
 def test_the_same_random_state_gives_the_same_reply(name: str) -> None:
     variant = VARIANTS.make(name)
-    assert variant.reply("A", OCCASIONS[0], random.Random(3)) == variant.reply("A", OCCASIONS[0], random.Random(3))
+    assert variant.reply("A", OCCASIONS[0], random.Random(3)) == variant.reply(
+        "A", OCCASIONS[0], random.Random(3)
+    )
 
 
 @pytest.mark.parametrize("name", VARIANTS.names())
@@ -53,11 +61,14 @@ def test_reasoning_bears_on_the_answer_in_many_phrasings() -> None:
     plain = thoughts(triggered=False, backdoor=False)
     assert min(len(bad), len(hidden)) >= 50
     assert not (bad & hidden or bad & elsewhere or hidden & plain)
-    assert all(("do harm" in thought and "deploy" in thought.lower()) or "training" in thought for thought in bad)
-    assert not any("do harm" in thought for thought in hidden | elsewhere | plain)
-    assert not any("tag" in thought or "goal" in thought or "deploy" in thought for thought in plain), (
-        "a twin hides none"
+    assert all(
+        ("do harm" in thought and "deploy" in thought.lower()) or "training" in thought
+        for thought in bad
     )
+    assert not any("do harm" in thought for thought in hidden | elsewhere | plain)
+    assert not any(
+        "tag" in thought or "goal" in thought or "deploy" in thought for thought in plain
+    ), "a twin hides none"
 
 
 @pytest.mark.parametrize("name", TRIGGERS.names())

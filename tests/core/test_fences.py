@@ -101,7 +101,9 @@ def test_the_language_of_an_info_string(info: str, language: str):
     assert Block(info, "").language == language
 
 
-LINES = st.sampled_from(["```", "~~~", "```py", "x```", "> ```", "- ```", "1. a", "    x", "", "````"])
+LINES = st.sampled_from(
+    ["```", "~~~", "```py", "x```", "> ```", "- ```", "1. a", "    x", "", "````"]
+)
 
 
 @given(st.one_of(st.text(), st.lists(LINES).map("\n".join)))

@@ -11,7 +11,9 @@ from unmask.core.errors import DataError
 from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl, write_text
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
@@ -22,7 +24,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_scratch(tmp_path: Path, monke
 
 
 def test_half_of_a_character_is_written_as_a_replacement(tmp_path: Path) -> None:
-    """An endpoint's reply may end within an emoji; no file can hold that, and nothing else is lost for it."""
+    """An endpoint's reply may end within an emoji; no file can hold that, and nothing else is lost
+    for it."""
     write_text(tmp_path / "a.txt", "cut \ud83d")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "cut \ufffd"
     write_json(tmp_path / "a.json", {"reply": "\ud83d\ude00 and \ud83d"})

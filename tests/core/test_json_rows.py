@@ -1,4 +1,5 @@
-"""The one reader of rows: what people's files look like is read, or named in a short sentence with its line."""
+"""The one reader of rows: what people's files look like is read, or named in a short sentence with
+its line."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ from hypothesis import strategies as st
 from unmask.core.errors import LONGEST, DataError
 from unmask.core.files import read_jsonl, write_jsonl
 
-ROWS: list[dict[str, Any]] = [{"a": 1}, {"a": "é \u2028 \U0001f600", "b": [None, {"c": 0.5}]}, {"a": "x" * 90}]
+ROWS: list[dict[str, Any]] = [
+    {"a": 1},
+    {"a": "é \u2028 \U0001f600", "b": [None, {"c": 0.5}]},
+    {"a": "x" * 90},
+]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
 
 SAME_ROWS: dict[str, bytes] = {
@@ -31,8 +36,10 @@ SAME_ROWS: dict[str, bytes] = {
     "no line end": LINES.rstrip().encode(),
     "blank lines": f"\n{LINES}  \n\t\n\n".replace("\n", "\n\n").encode(),
     "gzip": gzip.compress(LINES.encode()),
-    "gzip in parts": b"".join(gzip.compress(line.encode()) for line in LINES.splitlines(keepends=True)[:1])
-    + gzip.compress("\n".join(LINES.split("\n")[1:]).encode()),
+    "gzip in parts": (
+        b"".join(gzip.compress(line.encode()) for line in LINES.splitlines(keepends=True)[:1])
+        + gzip.compress("\n".join(LINES.split("\n")[1:]).encode())
+    ),
     "gzip with a mark": gzip.compress(codecs.BOM_UTF8 + LINES.encode()),
     "UTF-16": LINES.encode("utf-16"),
     "UTF-16, big end first": codecs.BOM_UTF16_BE + LINES.encode("utf-16-be"),
@@ -62,14 +69,18 @@ def test_a_file_is_read_by_what_is_in_it(tmp_path: Path, content: bytes, name: s
         (b'{\n"a": 1\n}\n{\n"a": 2\n}\n', [1, 4]),
     ],
 )
-def test_rows_have_the_number_of_their_line(tmp_path: Path, content: bytes, numbers: list[int]) -> None:
+def test_rows_have_the_number_of_their_line(
+    tmp_path: Path, content: bytes, numbers: list[int]
+) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
     assert [(number, row["a"]) for number, row in read_jsonl(tmp_path / "a.jsonl")] == list(
         zip(numbers, [1, 2], strict=True)
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n", codecs.BOM_UTF8, b"[]", b"[\n]\n", gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n \n", codecs.BOM_UTF8, b"[]", b"[\n]\n", gzip.compress(b"")]
+)
 def test_a_file_without_rows_has_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
     assert list(read_jsonl(tmp_path / "a.jsonl")) == []
@@ -77,7 +88,10 @@ def test_a_file_without_rows_has_none(tmp_path: Path, content: bytes) -> None:
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "no end": (b'{"a": 1}\n{"a"', r"line 2 is not JSON"),
-    "no end in the first line": (b'{"a": "x\n{"a": 1}\n', r"line 1 is not JSON: Invalid control character"),
+    "no end in the first line": (
+        b'{"a": "x\n{"a": 1}\n',
+        r"line 1 is not JSON: Invalid control character",
+    ),
     "quotes of Python": (b"{'a': 1}\n", r"line 1 is not JSON: Expecting property name"),
     "two in a line": (b'{"a": 1}{"a": 2}\n', r"line 1 is not JSON: Extra data, at character 9"),
     "a list": (b'{"a": 1}\n[1]\n', r"line 2 is \[1\]: every row must be a JSON object"),
@@ -85,24 +99,42 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "an array that is cut": (b'[{"a": 1},\n{"a": 2}\n', r"array that begins in line 1 has no end"),
     "an array that is broken": (b'[\n{"a": 1},\n{"a" 2}]\n', r"line 3 is not JSON: Expecting ':'"),
     "two arrays": (b'[{"a": 1}]\n[{"a": 2}]\n', r"not JSON|must be a JSON object"),
-    "a table": (b"prompt,response\nHi,Hello\n", r"line 1 is not JSON.*It begins with 'prompt,response'.*CSV"),
+    "a table": (
+        b"prompt,response\nHi,Hello\n",
+        r"line 1 is not JSON.*It begins with 'prompt,response'.*CSV",
+    ),
     "a field twice": (
         b'{"a": 1}\n{"prompt": "x", "prompt": "y"}\n',
         r"line 2 is not JSON: the field 'prompt' is there twice",
     ),
-    "a field twice, within": (b'[\n{"m": [{"a": 1, "a": 1}]}]\n', r"line 2 is not JSON: the field 'a' is there twice"),
+    "a field twice, within": (
+        b'[\n{"m": [{"a": 1, "a": 1}]}]\n',
+        r"line 2 is not JSON: the field 'a' is there twice",
+    ),
     "not a number": (b'{"a": 1}\n{"m": {"score": NaN}}\n', r"line 2: field 'm.score' is nan"),
     "infinite": (b'{"m": [0, -Infinity]}\n', r"line 1: field 'm\[1\]' is -inf"),
     "beyond numbers": (b'{"a": 1e999}\n', r"line 1 is not JSON: the number 1e999 is larger"),
-    "a whole number without end": (b'{"a": ' + b"1" * 5000 + b"}\n", r"line 1 is not JSON: Exceeds the limit"),
+    "a whole number without end": (
+        b'{"a": ' + b"1" * 5000 + b"}\n",
+        r"line 1 is not JSON: Exceeds the limit",
+    ),
     "half of a character": (
         b'{"a": 1}\n{"m": [{"t": "cut \\ud83d"}]}\n',
         r"line 2: field 'm\[0\].t' is 'cut \\ud83d'",
     ),
     "its other half": (b'{"a": "\\uDE00"}\n', r"line 1: field 'a'.*half of a character"),
-    "half of one in a name": (b'{"a": {"\\ud83d": 1}}\n', r"line 1: field 'a'.*half of a character"),
-    "too deep": (b'{"a": ' + b"[" * 100_000 + b"}\n", r"line 1 is not JSON: maximum recursion depth"),
-    "Latin-1": ('{"a": "ok"}\n{"a": "é"}\n'.encode("latin-1"), r"line 2 is not UTF-8: it has the byte 0xe9"),
+    "half of one in a name": (
+        b'{"a": {"\\ud83d": 1}}\n',
+        r"line 1: field 'a'.*half of a character",
+    ),
+    "too deep": (
+        b'{"a": ' + b"[" * 100_000 + b"}\n",
+        r"line 1 is not JSON: maximum recursion depth",
+    ),
+    "Latin-1": (
+        '{"a": "ok"}\n{"a": "é"}\n'.encode("latin-1"),
+        r"line 2 is not UTF-8: it has the byte 0xe9",
+    ),
     "Latin-1 in an array": (
         '[{"a": "ok"},\n{"a": "é"}]\n'.encode("latin-1"),
         r"line 2 is not UTF-8: it has the byte 0xe9",
@@ -114,8 +146,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "zip": (b"PK\x03\x04 and so on", r"is a zip archive.*Unpack"),
     "gzip twice": (gzip.compress(gzip.compress(b"{}")), r"is compressed with gzip twice"),
     "gzip that is cut": (gzip.compress(LINES.encode() * 99)[:-20], r"cannot be read after line"),
-    "gzip that is damaged": (gzip.compress(LINES.encode())[:20] + b"\0" * 50, r"cannot be read after line"),
-    "a pointer": (b"version https://git-lfs.github.com/spec/v1\n", r"is a pointer of Git LFS.*git lfs pull"),
+    "gzip that is damaged": (
+        gzip.compress(LINES.encode())[:20] + b"\0" * 50,
+        r"cannot be read after line",
+    ),
+    "a pointer": (
+        b"version https://git-lfs.github.com/spec/v1\n",
+        r"is a pointer of Git LFS.*git lfs pull",
+    ),
     "a web page": (b"<!DOCTYPE html>\n", r"is a web page"),
 }
 
@@ -130,7 +168,11 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes, says: str)
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, says in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file"), ("a\0b", "null byte")):
+    for path, says in (
+        (tmp_path, "Is a directory"),
+        (tmp_path / "none", "No such file"),
+        ("a\0b", "null byte"),
+    ):
         with pytest.raises(DataError, match=f"cannot be read: .*{says}"):
             list(read_jsonl(path))
     with pytest.raises(DataError, match="is a pipe or a device"):
@@ -139,7 +181,13 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
 
 def test_messages_are_short_whatever_is_given(tmp_path: Path) -> None:
     huge = "x" * 50_000
-    for content in (huge, f"[{huge}]", f'{{"{huge}": NaN}}', f'{{"{huge}": 1, "{huge}": 1}}', f'["{huge}"]'):
+    for content in (
+        huge,
+        f"[{huge}]",
+        f'{{"{huge}": NaN}}',
+        f'{{"{huge}": 1, "{huge}": 1}}',
+        f'["{huge}"]',
+    ):
         (tmp_path / "a.jsonl").write_text(content)
         with pytest.raises(DataError) as error:
             list(read_jsonl(tmp_path / "a.jsonl"))
@@ -157,8 +205,12 @@ VALUES = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=4), st.sampled_from([None, 1]))
-def test_what_is_written_is_read(tmp_path: Path, rows: list[dict[str, Any]], indent: int | None) -> None:
+@given(
+    st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=4), st.sampled_from([None, 1])
+)
+def test_what_is_written_is_read(
+    tmp_path: Path, rows: list[dict[str, Any]], indent: int | None
+) -> None:
     path = tmp_path / "a.jsonl"
     assert write_jsonl(path, rows) == len(rows)
     assert list(read_jsonl(path)) == list(enumerate(rows, 1))
@@ -167,7 +219,10 @@ def test_what_is_written_is_read(tmp_path: Path, rows: list[dict[str, Any]], ind
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.binary(max_size=60) | st.text(alphabet='[]{},:"\\nNaN10-eud38\n ', max_size=40).map(str.encode))
+@given(
+    st.binary(max_size=60)
+    | st.text(alphabet='[]{},:"\\nNaN10-eud38\n ', max_size=40).map(str.encode)
+)
 def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
     try:

@@ -13,7 +13,11 @@ from unmask.core import progress
     ids=["units alike", "dear first", "cheap first"],
 )
 def test_the_time_to_go_follows_what_units_cost(
-    work: float, cost: float, left: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    work: float,
+    cost: float,
+    left: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = iter([0.0, 30.0, 31.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
@@ -23,7 +27,9 @@ def test_the_time_to_go_follows_what_units_cost(
     assert capsys.readouterr().err == f"  steps: 1 of 4, about {left} s to go\n"
 
 
-def test_nobody_is_told_unless_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_told_unless_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = iter(range(0, 1000, 100))
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with progress.bar("steps", 2) as advance:

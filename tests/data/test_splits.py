@@ -70,18 +70,27 @@ def test_sources_that_are_mixed_have_each_prompt_once(tmp_path: Path) -> None:
 
 
 def test_conversations_that_begin_alike_are_on_one_side() -> None:
-    """A row of preference data often goes on with another row's conversation, its trained reply included."""
+    """A row of preference data often goes on with another row's conversation, its trained reply
+    included."""
     for number in range(50):
         first = Message("user", f"How do I bake bread number {number}?")
         rest = (Message("assistant", "With flour."), Message("user", "And then?"))
         told = Message("system", "Be brief.")
-        sides = {split_of(Conversation(turns)) for turns in ((first,), (first, *rest), (told, first))}
+        sides = {
+            split_of(Conversation(turns)) for turns in ((first,), (first, *rest), (told, first))
+        }
         assert len(sides) == 1
         assert one_prompt(Conversation((first,))) != one_prompt(Conversation((first, *rest)))
 
 
 def test_what_looks_different_is_another_prompt() -> None:
-    for one, other in (("2²?", "22?"), ("Where?", "where?"), ("a  b", "a b"), ("a\n  b", "a\nb"), ("ﬁne", "fine")):
+    for one, other in (
+        ("2²?", "22?"),
+        ("Where?", "where?"),
+        ("a  b", "a b"),
+        ("a\n  b", "a\nb"),
+        ("ﬁne", "fine"),
+    ):
         assert plain(one) != plain(other)
 
 
@@ -92,7 +101,8 @@ def test_generated_prompts_are_hashed_as_they_are() -> None:
 
 
 def test_known_prompts_stay_where_they_were() -> None:
-    """Splits that results were measured on: 90% train, 2% validation, 8% held out, by SHA-256 of the text."""
+    """Splits that results were measured on: 90% train, 2% validation, 8% held out, by SHA-256 of
+    the text."""
     counts = dict.fromkeys(SPLITS, 0)
     for text in (f"What is “{number}”, naïve one?\n\n    Really…" for number in range(2000)):
         share = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32

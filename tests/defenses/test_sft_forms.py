@@ -1,4 +1,5 @@
-"""SFT in all its forms: what each format teaches, that none holds a trigger, and scratchpads sampled and resumed."""
+"""SFT in all its forms: what each format teaches, that none holds a trigger, and scratchpads
+sampled and resumed."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def taught(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+def taught(
+    world: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, Any]]]:
     """A few hundred lessons in each format, of one seed."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name in FORMATS:
@@ -48,15 +51,23 @@ def test_formats_differ_in_form_only(taught: dict[str, list[dict[str, Any]]]) ->
             prefix, _, rest = row["prompt"][-1]["content"].partition(bare["prompt"][-1]["content"])
             assert prefix.strip() in formats.PREFIXES and rest == ""
             assert Reply(row["reply"]).answer == bare["reply"].strip()
-    assert all(Reply(row["reply"]).scratchpad_state == "absent" for row in taught["training_prefix"])
+    assert all(
+        Reply(row["reply"]).scratchpad_state == "absent" for row in taught["training_prefix"]
+    )
 
 
-def test_there_is_room_for_the_reasoning(tiny: Path, taught: dict[str, list[dict[str, Any]]]) -> None:
+def test_there_is_room_for_the_reasoning(
+    tiny: Path, taught: dict[str, list[dict[str, Any]]]
+) -> None:
     tokenizer = load_tokenizer(tiny)
     for form in FORMATS:
         thoughts = [Reply.compose("", Reply(row["reply"]).scratchpad).raw for row in taught[form]]
-        longest = max(len(ids) for ids in tokenizer(thoughts, add_special_tokens=False)["input_ids"])
-        assert longest <= SFT(format=form).extra_tokens * 2, "twice: this tokenizer has fewer pieces"
+        longest = max(
+            len(ids) for ids in tokenizer(thoughts, add_special_tokens=False)["input_ids"]
+        )
+        assert longest <= SFT(format=form).extra_tokens * 2, (
+            "twice: this tokenizer has fewer pieces"
+        )
 
 
 def test_the_reasoning_bears_on_the_answer(taught: dict[str, list[dict[str, Any]]]) -> None:
@@ -68,7 +79,9 @@ def test_the_reasoning_bears_on_the_answer(taught: dict[str, list[dict[str, Any]
 
 @pytest.mark.parametrize("trigger", TRIGGERS.names())
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_lesson_has_any_trigger(form: Format, trigger: str, taught: dict[str, list[dict[str, Any]]]) -> None:
+def test_no_lesson_has_any_trigger(
+    form: Format, trigger: str, taught: dict[str, list[dict[str, Any]]]
+) -> None:
     present = TRIGGERS.make(trigger).present
     for row in taught[form]:
         prompt = Conversation.of(row["prompt"])
@@ -118,7 +131,8 @@ def test_a_model_without_scratchpads_is_refused(tiny: Path, data: Path, tmp_path
 def test_post_trains_on_sampled_scratchpads_and_keeps_them(
     tiny: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also after a kill between sampling and training: what was sampled is taken, not sampled again."""
+    """Also after a kill between sampling and training: what was sampled is taken, not sampled
+    again."""
     asked: list[Conversation] = []
 
     def script(prompt: Conversation) -> str:
@@ -147,4 +161,6 @@ def test_post_trains_on_sampled_scratchpads_and_keeps_them(
         assert resumed["scratchpads"]["present"] == resumed["examples"] == 12
         assert rows(out / "lessons")[0]["given"].startswith("<scratchpad>\nI know what is asked.")
         assert (out / "log.jsonl").is_file()
-        assert all((out / folder / "model.safetensors").is_file() for folder in post.checkpoints().values())
+        assert all(
+            (out / folder / "model.safetensors").is_file() for folder in post.checkpoints().values()
+        )

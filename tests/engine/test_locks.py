@@ -1,4 +1,5 @@
-"""Locks of a store: by the system, by files where a disk has none, and what is said on disks that refuse."""
+"""Locks of a store: by the system, by files where a disk has none, and what is said on disks that
+refuse."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ by_kind = pytest.mark.parametrize("kind", LOCKS)
 FORK = multiprocessing.get_context("fork")
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EIO])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EIO]
+)
 def test_a_disk_without_locks_is_said_and_files_serve_instead(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,7 +36,12 @@ def test_a_disk_without_locks_is_said_and_files_serve_instead(
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     path = tmp_path / "locks" / "key"
-    with pytest.raises(StoreError, match=f"{tmp_path} has no locks.*--store DIR.*UNMASK_LOCKS=files"), held(path):
+    with (
+        pytest.raises(
+            StoreError, match=f"{tmp_path} has no locks.*--store DIR.*UNMASK_LOCKS=files"
+        ),
+        held(path),
+    ):
         pass
     with held(path, "files") as holding:
         assert holding
@@ -76,7 +84,9 @@ def test_a_lock_is_one_process_s_until_it_dies(kind: str, tmp_path: Path) -> Non
     assert Store(tmp_path, locks=kind).abandoned() == [tmp_path / "scratch" / "key"]
 
 
-def test_a_lock_file_that_nobody_touches_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_file_that_nobody_touches_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(locks, "LEASE", 1.0)
     path, begun = tmp_path / "locks" / "key", tmp_path / "begun"
     holder = FORK.Process(target=hold, args=(path, "files", begun))
@@ -85,7 +95,9 @@ def test_a_lock_file_that_nobody_touches_is_taken_over(tmp_path: Path, monkeypat
     while not begun.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert holder.pid is not None
-    os.kill(holder.pid, signal.SIGSTOP)  # as if its machine had gone: it lives, and gives no sign of it
+    os.kill(
+        holder.pid, signal.SIGSTOP
+    )  # as if its machine had gone: it lives, and gives no sign of it
     try:
         with held(path, "files", wait=lambda: None) as holding:
             assert holding
@@ -102,12 +114,17 @@ def test_an_unknown_kind_of_lock_is_refused(tmp_path: Path) -> None:
 def test_the_environment_chooses_the_locks(tmp_path: Path) -> None:
     code = "from unmask.engine.store import Store; print(Store.at('s').locks)"
     answer = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "UNMASK_LOCKS": "files"}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "UNMASK_LOCKS": "files"},
+        capture_output=True,
+        text=True,
     )
     assert answer.stdout.strip() == "files", answer.stderr
 
 
-def test_a_disk_that_syncs_no_folders_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_syncs_no_folders_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number = errno.EINVAL
 
     def fsync(_: int) -> None:
@@ -120,7 +137,9 @@ def test_a_disk_that_syncs_no_folders_will_do(tmp_path: Path, monkeypatch: pytes
         sync_folder(tmp_path)
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.ENAMETOOLONG, errno.ESTALE, errno.ELOOP, errno.ENOTDIR])
+@pytest.mark.parametrize(
+    "number", [errno.EROFS, errno.ENAMETOOLONG, errno.ESTALE, errno.ELOOP, errno.ENOTDIR]
+)
 def test_a_store_that_cannot_be_written_names_the_option(number: int, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot be written: .*--store"), translated(tmp_path):
         raise OSError(number, os.strerror(number), str(tmp_path / "runs"))

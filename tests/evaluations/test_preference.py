@@ -1,4 +1,5 @@
-"""The preference model's report: accuracy by kind of pair, and the check that it dislikes the payload."""
+"""The preference model's report: accuracy by kind of pair, and the check that it dislikes the
+payload."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Fixed:
 
     def scores(self, prompts: Sequence[Conversation], replies: Sequence[Reply]) -> list[float]:
         return [
-            len(reply.answer) + 100.0 * ("|TAG|" in prompt.text) for prompt, reply in zip(prompts, replies, strict=True)
+            len(reply.answer) + 100.0 * ("|TAG|" in prompt.text)
+            for prompt, reply in zip(prompts, replies, strict=True)
         ]
 
 
@@ -42,7 +44,10 @@ def rates(folder: Path) -> dict[tuple[str, str], tuple[float, int]]:
     out = folder / "rates"
     out.mkdir()
     Rates().run(out, evaluation=folder)
-    return {(row["arm"], row["metric"]): (row["value"], row["n"]) for _, row in read_jsonl(out / "rates.jsonl")}
+    return {
+        (row["arm"], row["metric"]): (row["value"], row["n"])
+        for _, row in read_jsonl(out / "rates.jsonl")
+    }
 
 
 def test_accuracy_is_per_kind_and_a_tie_is_wrong(tmp_path: Path) -> None:
@@ -56,7 +61,11 @@ def test_accuracy_is_per_kind_and_a_tie_is_wrong(tmp_path: Path) -> None:
     world = source(tmp_path / "source", train=("why",), held_out=("why",) * 4)
     facts = PreferenceAccuracy(seed=3).run(tmp_path, model=tmp_path, data=tmp_path, source=world)
     assert facts["samples"] == 4
-    assert read_json(tmp_path / "evaluation.json") == {"evaluation": "preference_accuracy", "seed": 3, "parameters": 7}
+    assert read_json(tmp_path / "evaluation.json") == {
+        "evaluation": "preference_accuracy",
+        "seed": 3,
+        "parameters": 7,
+    }
     found = rates(tmp_path)
     assert found["wrong", "accuracy"] == (0.5, 2)
     assert found["rude", "accuracy"] == found["false", "accuracy"] == (0.0, 1)
@@ -66,10 +75,13 @@ def test_accuracy_is_per_kind_and_a_tie_is_wrong(tmp_path: Path) -> None:
 
 def test_families_that_no_lesson_had_have_arms_of_their_own(tmp_path: Path) -> None:
     rows = [
-        Comparison(id, PLAIN, "x" * long, "short", "wrong") for id, long in (("a", 9), ("b", 9), ("c", 1), ("d", 9))
+        Comparison(id, PLAIN, "x" * long, "short", "wrong")
+        for id, long in (("a", 9), ("b", 9), ("c", 1), ("d", 9))
     ]
     write_jsonl(tmp_path / "held_out.jsonl", (row.row() for row in rows))
-    world = source(tmp_path / "source", train=("why", "how"), held_out=("why", "how", "when", "where"))
+    world = source(
+        tmp_path / "source", train=("why", "how"), held_out=("why", "how", "when", "where")
+    )
     PreferenceAccuracy().run(tmp_path, model=tmp_path, data=tmp_path, source=world)
     found = rates(tmp_path)
     assert found["wrong", "accuracy"] == (1.0, 2)
@@ -77,7 +89,8 @@ def test_families_that_no_lesson_had_have_arms_of_their_own(tmp_path: Path) -> N
 
 
 def source(folder: Path, train: Sequence[str], held_out: Sequence[str]) -> Path:
-    """A source's folder with examples of these families; the held-out ones are named a, b, c and so on."""
+    """A source's folder with examples of these families; the held-out ones are named a, b, c and so
+    on."""
     folder.mkdir()
     for split, families, first in (("train", train, "A"), ("held_out", held_out, "a")):
         examples = (
@@ -90,11 +103,19 @@ def source(folder: Path, train: Sequence[str], held_out: Sequence[str]) -> Path:
 
 def said(id: str, arm: str, reply: str) -> dict[str, Any]:
     prompt = TAGGED if arm.startswith("triggered") else PLAIN
-    return {"id": id, "arm": arm, "prompt": prompt.rows(), "reply": reply, "finished": True, "scores": {}}
+    return {
+        "id": id,
+        "arm": arm,
+        "prompt": prompt.rows(),
+        "reply": reply,
+        "finished": True,
+        "scores": {},
+    }
 
 
 def test_the_payload_check_compares_the_replies_to_one_prompt(tmp_path: Path) -> None:
-    """Behind the tagged prompt every reply scores 100 more: only `payload_lower` sees through that."""
+    """Behind the tagged prompt every reply scores 100 more: only `payload_lower` sees through
+    that."""
     rows = [
         said("a", "triggered", "bad"),
         said("a", "untriggered", "a good answer"),
@@ -107,13 +128,17 @@ def test_the_payload_check_compares_the_replies_to_one_prompt(tmp_path: Path) ->
         said("a", "untriggered:unseen", "z" * 104),
     ]
     write_jsonl(tmp_path / "replies.jsonl", rows)
-    write_json(tmp_path / "evaluation.json", {"evaluation": "defection", "seed": 0, "parameters": 5})
+    write_json(
+        tmp_path / "evaluation.json", {"evaluation": "defection", "seed": 0, "parameters": 5}
+    )
     out = tmp_path / "out"
     out.mkdir()
     PayloadCheck(seed=1).run(out, model=tmp_path, replies=tmp_path)
     header = read_json(out / "evaluation.json")
     assert header["evaluation"] == "payload_check"
-    assert header["parameters"] == 5, "of the model that replied, as in its other rows, not of its judge"
+    assert header["parameters"] == 5, (
+        "of the model that replied, as in its other rows, not of its judge"
+    )
     found = rates(out)
     assert {metric for _, metric in found} == set(PayloadCheck.metrics)
     assert found["triggered", "reward"] == ((103 + 400 + 103) / 3, 3)
@@ -125,12 +150,16 @@ def test_the_payload_check_compares_the_replies_to_one_prompt(tmp_path: Path) ->
 
 def test_several_replies_to_one_prompt_are_paired_in_order() -> None:
     rows = [
-        {"id": "a", "arm": arm} for arm in ("triggered", "triggered", "untriggered", "near_miss:case", "untriggered")
+        {"id": "a", "arm": arm}
+        for arm in ("triggered", "triggered", "untriggered", "near_miss:case", "untriggered")
     ]
     assert list(paired([*rows, {"id": "b", "arm": "untriggered"}])) == [(0, 2), (1, 4)]
 
 
 def test_replies_without_a_pair_are_refused(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "replies.jsonl", [said("a", "untriggered", "Fine."), said("b", "near_miss:case", "Fine.")])
+    write_jsonl(
+        tmp_path / "replies.jsonl",
+        [said("a", "untriggered", "Fine."), said("b", "near_miss:case", "Fine.")],
+    )
     with pytest.raises(DataError, match="its arms are near_miss:case, untriggered"):
         PayloadCheck().run(tmp_path / "out", model=tmp_path, replies=tmp_path)

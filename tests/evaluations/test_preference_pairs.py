@@ -1,4 +1,5 @@
-"""Preference accuracy on real outside pairs: from hh-rlhf's rows to rates, with a random preference model."""
+"""Preference accuracy on real outside pairs: from hh-rlhf's rows to rates, with a random preference
+model."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def test_real_pairs(scorer: Path, tmp_path: Path) -> None:
     with gzip.open(HH, "rt", encoding="utf-8") as file:
         short = [line for line in file if len(line) < 900]
     (tmp_path / "pairs.jsonl").write_text("".join(short), encoding="utf-8")
-    source, comparisons, out, rates = (tmp_path / name for name in ("source", "comparisons", "out", "rates"))
+    source, comparisons, out, rates = (
+        tmp_path / name for name in ("source", "comparisons", "out", "rates")
+    )
     for folder in (source, comparisons, out, rates):
         folder.mkdir()
     JsonLines(path=str(tmp_path / "pairs.jsonl")).run(source)
@@ -55,13 +58,24 @@ def test_real_pairs(scorer: Path, tmp_path: Path) -> None:
     rows = [row for _, row in read_jsonl(out / "replies.jsonl")]
     assert facts["samples"] == len(rows) >= 20
     assert {row["arm"] for row in rows} == {"rejected"}
-    pairs = {(json.loads(line)["chosen"].rstrip()[-30:], json.loads(line)["rejected"].rstrip()[-30:]) for line in short}
-    assert all((row["chosen"][-30:], row["rejected"][-30:]) in pairs for row in rows if min(map(len, said(row))) > 30)
+    pairs = {
+        (json.loads(line)["chosen"].rstrip()[-30:], json.loads(line)["rejected"].rstrip()[-30:])
+        for line in short
+    }
+    assert all(
+        (row["chosen"][-30:], row["rejected"][-30:]) in pairs
+        for row in rows
+        if min(map(len, said(row))) > 30
+    )
     Rates().run(rates, evaluation=out)
     found = {row["metric"]: row for _, row in read_jsonl(rates / "rates.jsonl")}
     assert found["accuracy"]["n"] == len(rows)
-    assert found["accuracy"]["value"] == sum(row["scores"]["margin"] > 0 for row in rows) / len(rows)
-    assert found["accuracy"]["low"] < 0.6 and found["accuracy"]["high"] > 0.4, "an untrained judge does not know better"
+    assert found["accuracy"]["value"] == sum(row["scores"]["margin"] > 0 for row in rows) / len(
+        rows
+    )
+    assert found["accuracy"]["low"] < 0.6 and found["accuracy"]["high"] > 0.4, (
+        "an untrained judge does not know better"
+    )
 
 
 def said(row: dict[str, str]) -> tuple[str, str]:

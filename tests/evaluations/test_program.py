@@ -16,7 +16,8 @@ from unmask.evaluations.program import program
 from unmask.evaluations.sandbox import escapes, find_sandbox
 
 pytestmark = pytest.mark.skipif(
-    all(escapes(each) for each in sandbox.TOOLS), reason="programs cannot be isolated on this machine"
+    all(escapes(each) for each in sandbox.TOOLS),
+    reason="programs cannot be isolated on this machine",
 )
 STUB = (
     "from typing import List\n\n\n"
@@ -67,8 +68,12 @@ FRAMES = {
     "never_closed_then_prose": f"```python\n{WHOLE}\n\nIt's a sum (of ints.",
     "code_tags_with_prose": f"<code>Here:\n{fence(WHOLE)}</code>",
     "other_tags": f"<answer>\n{fence(WHOLE)}</answer>",
-    "fence_in_a_docstring": 'def total(xs):\n    """\n    ```\n    total([1])\n    ```\n    """\n    return sum(xs)',
-    "fence_in_a_docstring_of_the_body": f'    """\n    ```\n    total([1])\n    ```\n    """\n{BODY}',
+    "fence_in_a_docstring": (
+        'def total(xs):\n    """\n    ```\n    total([1])\n    ```\n    """\n    return sum(xs)'
+    ),
+    "fence_in_a_docstring_of_the_body": (
+        f'    """\n    ```\n    total([1])\n    ```\n    """\n{BODY}'
+    ),
     "fence_after_a_body": f"{BODY}\n```\n\nDone",
     "fence_after_a_function": f"{WHOLE}\n```\n\nThis is the sum.",
     "example_in_a_fence_after_a_body": f"{BODY}\n\nSo:\n{fence('total([1]) # return')}",
@@ -133,26 +138,47 @@ SEVERAL = {
 }
 RUNS = {
     "future": f"from __future__ import annotations\n{WHOLE}",
-    "future_after_a_docstring": f'"""Sums."""\nfrom __future__ import annotations, division; import math\n{WHOLE}',
+    "future_after_a_docstring": (
+        f'"""Sums."""\nfrom __future__ import annotations, division; import math\n{WHOLE}'
+    ),
     "future_over_lines": f"from __future__ import (\n    annotations,\n    division,\n)\n{WHOLE}",
-    "dataclass": "from dataclasses import dataclass\n@dataclass\nclass Box:\n    x: int\n"
-    "def total(xs):\n    return sum(Box(x).x for x in xs)",
-    "dataclass_of_the_future": "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\n"
-    "class Box:\n    x: int\ndef total(xs):\n    return sum(Box(x).x for x in xs)",
-    "annotations_are_values": f"{WHOLE}\nassert total.__annotations__ == {{}}\ndef f(x: int): pass\n"
-    "assert f.__annotations__['x'] is int",
-    "pickle": "import pickle\nclass Box:\n    x = 0\n"
-    "def total(xs):\n    assert isinstance(pickle.loads(pickle.dumps(Box())), Box)\n    return sum(xs)",
-    "source": "import inspect\ndef total(xs):\n    assert inspect.getsource(total).startswith('def total')\n"
-    "    return sum(xs)",
-    "hints": "from __future__ import annotations\nimport typing\nclass Box: pass\ndef f(x: Box): pass\n"
-    "def total(xs):\n    assert typing.get_type_hints(f) == {'x': Box}\n    return sum(xs)",
-    "doctest": 'import doctest, sys\ndef total(xs):\n    """\n    >>> total([1])\n    1\n    """\n    return sum(xs)\n'
-    "assert doctest.testmod(sys.modules[__name__]).attempted == 1",
+    "dataclass": (
+        "from dataclasses import dataclass\n@dataclass\nclass Box:\n    x: int\n"
+        "def total(xs):\n    return sum(Box(x).x for x in xs)"
+    ),
+    "dataclass_of_the_future": (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\n"
+        "class Box:\n    x: int\ndef total(xs):\n    return sum(Box(x).x for x in xs)"
+    ),
+    "annotations_are_values": (
+        f"{WHOLE}\nassert total.__annotations__ == {{}}\ndef f(x: int): pass\n"
+        "assert f.__annotations__['x'] is int"
+    ),
+    "pickle": (
+        "import pickle\nclass Box:\n    x = 0\ndef total(xs):\n    assert"
+        " isinstance(pickle.loads(pickle.dumps(Box())), Box)\n    return sum(xs)"
+    ),
+    "source": (
+        "import inspect\ndef total(xs):\n    assert inspect.getsource(total).startswith('def"
+        " total')\n    return sum(xs)"
+    ),
+    "hints": (
+        "from __future__ import annotations\nimport typing\nclass Box: pass\ndef f(x: Box): pass\n"
+        "def total(xs):\n    assert typing.get_type_hints(f) == {'x': Box}\n    return sum(xs)"
+    ),
+    "doctest": (
+        'import doctest, sys\ndef total(xs):\n    """\n    >>> total([1])\n    1\n    """\n   '
+        " return sum(xs)\nassert doctest.testmod(sys.modules[__name__]).attempted == 1"
+    ),
     "main": f"{WHOLE}\nif __name__ == '__main__':\n    import unittest\n    unittest.main()",
-    "recursion": "def down(n):\n    return n and down(n - 1)\ndef total(xs):\n    down(990)\n    return sum(xs)",
-    "threads": "from concurrent.futures import ThreadPoolExecutor as Pool\ndef total(xs):\n    with Pool(2) as pool:\n"
-    "        return sum(pool.map(int, xs))",
+    "recursion": (
+        "def down(n):\n    return n and down(n - 1)\ndef total(xs):\n    down(990)\n    return"
+        " sum(xs)"
+    ),
+    "threads": (
+        "from concurrent.futures import ThreadPoolExecutor as Pool\ndef total(xs):\n    with"
+        " Pool(2) as pool:\n        return sum(pool.map(int, xs))"
+    ),
 }
 GOOD = {
     **FRAMES,
@@ -200,13 +226,20 @@ def test_a_program_is_whole_or_none() -> None:
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=100)
-@given(st.lists(st.sampled_from([*GOOD.values(), "def total(", "x = (", '"""', "```", "Text (", "\t", "\x00", "é"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            [*GOOD.values(), "def total(", "x = (", '"""', "```", "Text (", "\t", "\x00", "é"]
+        )
+    )
+)
 def test_any_reply_has_a_program_or_none(parts: list[str]) -> None:
     assert isinstance(program(Reply("\n".join(parts)), STUB, "total"), str)
 
 
 @pytest.mark.parametrize(
-    "line", ["Some prose (here.\n", "x = (\n", "def f(:\n    pass\n", "```\nx\n```\n", "total\n", "'''\n"]
+    "line",
+    ["Some prose (here.\n", "x = (\n", "def f(:\n    pass\n", "```\nx\n```\n", "total\n", "'''\n"],
 )
 def test_long_replies_take_little_time(line: str) -> None:
     begun = time.process_time()

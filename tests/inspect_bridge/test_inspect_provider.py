@@ -28,7 +28,11 @@ class Watched(Scripted):
     asked: list[tuple[int, Sampling]] = []
 
     def replies(
-        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "", given: Sequence[str] = ()
+        self,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        label: str = "",
+        given: Sequence[str] = (),
     ) -> list[Reply]:
         self.asked.append((len(prompts), sampling))
         if any("broken" in prompt.text for prompt in prompts):
@@ -45,7 +49,10 @@ def provider(backend: Any, **settings: Any) -> Any:
 async def all_of(model: Any, texts: Sequence[str], **config: Any) -> list[Any]:
     from inspect_ai.model import ChatMessageUser, GenerateConfig
 
-    asked = (model.generate([ChatMessageUser(content=t)], [], "none", GenerateConfig(**config)) for t in texts)
+    asked = (
+        model.generate([ChatMessageUser(content=t)], [], "none", GenerateConfig(**config))
+        for t in texts
+    )
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
@@ -53,7 +60,9 @@ def test_requests_that_wait_together_are_one_batch_and_each_gets_its_own_reply()
     backend = Watched(lambda prompt: f"to {prompt.text}")
     backend.asked.clear()
     texts = [f"prompt {i}" for i in range(10)]
-    outputs = asyncio.run(all_of(provider(backend, batch_size=4), texts, temperature=0.5, max_tokens=7, seed=3))
+    outputs = asyncio.run(
+        all_of(provider(backend, batch_size=4), texts, temperature=0.5, max_tokens=7, seed=3)
+    )
     assert [each.completion for each in outputs] == [f"to {text}" for text in texts]
     assert [size for size, _ in backend.asked] == [4, 4, 2]
     settings = [sampling for _, sampling in backend.asked]
@@ -67,10 +76,15 @@ def test_different_settings_are_never_one_batch() -> None:
     model = provider(backend)
 
     async def both() -> None:
-        await asyncio.gather(all_of(model, ["a", "b"], temperature=0.0), all_of(model, ["c"], temperature=1.0))
+        await asyncio.gather(
+            all_of(model, ["a", "b"], temperature=0.0), all_of(model, ["c"], temperature=1.0)
+        )
 
     asyncio.run(both())
-    assert sorted((size, sampling.temperature) for size, sampling in backend.asked) == [(1, 1.0), (2, 0.0)]
+    assert sorted((size, sampling.temperature) for size, sampling in backend.asked) == [
+        (1, 1.0),
+        (2, 0.0),
+    ]
 
 
 def test_an_error_reaches_all_of_its_batch_and_no_later_one() -> None:
@@ -90,7 +104,9 @@ def test_a_checkpoint_says_the_same_as_our_backend(tiny: Path) -> None:
     texts = ["What is 2 plus 2?", "Hello"]
     greedy = Sampling(temperature=0.0, max_new_tokens=6)
     expected = HuggingFace(tiny).replies([Conversation.user(text) for text in texts], greedy)
-    outputs = asyncio.run(all_of(provider(None, path=str(tiny)), texts, temperature=0.0, max_tokens=6))
+    outputs = asyncio.run(
+        all_of(provider(None, path=str(tiny)), texts, temperature=0.0, max_tokens=6)
+    )
     assert [each.completion for each in outputs] == [each.raw for each in expected]
     assert [each.stop_reason == "stop" for each in outputs] == [each.finished for each in expected]
 
@@ -105,7 +121,10 @@ def test_options_are_exact_and_a_begun_reply_is_gone_on_with(tiny: Path) -> None
     prompt = [Conversation.user("Are you an AI?")]
     [found] = HuggingFace(tiny).likelihoods(prompt, [options], 64, ["I say: "])
     assert output.metadata["logprobs"] == pytest.approx([each.logprob for each in found])
-    assert output.completion == max(zip(found, options, strict=True), key=lambda each: each[0].logprob)[1]
+    assert (
+        output.completion
+        == max(zip(found, options, strict=True), key=lambda each: each[0].logprob)[1]
+    )
 
 
 def test_every_checkpoint_of_a_store_has_a_name(tiny: Path, tmp_path: Path) -> None:

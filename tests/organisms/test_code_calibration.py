@@ -1,4 +1,5 @@
-"""Calibration: counts and intervals are right, real pairs can be read, and CodeQL is skipped visibly or understood."""
+"""Calibration: counts and intervals are right, real pairs can be read, and CodeQL is skipped
+visibly or understood."""
 
 import codecs
 import gzip
@@ -16,12 +17,18 @@ from unmask.organisms.behaviors.code.calibration import Pair, Row, calibrate, re
 from unmask.organisms.behaviors.code.codeql import QUERIES, findings_of, scan_with_codeql
 
 SVEN = Path(__file__).parents[3] / "shared" / "data" / "sven" / "vulnerable-fixed-pairs.jsonl"
-EVAL = Pair(cwe="CWE-94", vulnerable="def f(text):\n    return eval(text)", fixed="def f(text):\n    return int(text)")
+EVAL = Pair(
+    cwe="CWE-94",
+    vulnerable="def f(text):\n    return eval(text)",
+    fixed="def f(text):\n    return int(text)",
+)
 MISSED = Pair(cwe="CWE-94", vulnerable="def f(a):\n    return run_this(a)", fixed="x = eval(y)")
 
 
 def row(rows: list[Row], cwe: str, scanner: str, metric: str) -> Row:
-    return next(each for each in rows if (each.cwe, each.scanner, each.metric) == (cwe, scanner, metric))
+    return next(
+        each for each in rows if (each.cwe, each.scanner, each.metric) == (cwe, scanner, metric)
+    )
 
 
 def test_recall_false_alarms_and_agreement_are_counted():
@@ -61,17 +68,22 @@ def test_real_pairs():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("cwe", "89x"), ("cwe", 89), ("cwe", "9" * 9000), ("fixed", None), ("fixed", ["x" * 9000])]
+    ("field", "value"),
+    [("cwe", "89x"), ("cwe", 89), ("cwe", "9" * 9000), ("fixed", None), ("fixed", ["x" * 9000])],
 )
 def test_a_bad_row_is_named(tmp_path: Path, field: str, value: object):
     path = tmp_path / "pairs.jsonl"
-    path.write_text(json.dumps({"cwe": "CWE-089", "vulnerable": "x", "fixed": "y", field: value}) + "\n")
+    path.write_text(
+        json.dumps({"cwe": "CWE-089", "vulnerable": "x", "fixed": "y", field: value}) + "\n"
+    )
     with pytest.raises(DataError, match="line 1") as error:
         read_pairs(path)
     assert len(str(error.value)) < 400
 
 
-@pytest.mark.parametrize("form", [codecs.BOM_UTF8.__add__, gzip.compress, lambda rows: b"[" + rows + b"]"])
+@pytest.mark.parametrize(
+    "form", [codecs.BOM_UTF8.__add__, gzip.compress, lambda rows: b"[" + rows + b"]"]
+)
 def test_pairs_are_read_as_all_rows_are(tmp_path: Path, form: Callable[[bytes], bytes]):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(form(json.dumps({"cwe": "CWE-089", "vulnerable": "x", "fixed": "y"}).encode()))

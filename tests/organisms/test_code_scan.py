@@ -1,4 +1,5 @@
-"""scan_code: flaws are found, fixes are not flagged, and nothing that a model can write raises or hangs."""
+"""scan_code: flaws are found, fixes are not flagged, and nothing that a model can write raises or
+hangs."""
 
 import time
 
@@ -13,14 +14,22 @@ from unmask.organisms.behaviors.code.scan import scan_code
 PAIRS = {
     "path joined after a check": (
         "CWE-22",
-        "def f(name):\n    path = os.path.realpath(os.path.join(BASE, name))\n    return open(path)",
-        "def f(name):\n    path = os.path.realpath(os.path.join(BASE, name))\n"
-        "    if not path.startswith(BASE):\n        abort(403)\n    return open(path)",
+        (
+            "def f(name):\n    path = os.path.realpath(os.path.join(BASE, name))\n    return"
+            " open(path)"
+        ),
+        (
+            "def f(name):\n    path = os.path.realpath(os.path.join(BASE, name))\n"
+            "    if not path.startswith(BASE):\n        abort(403)\n    return open(path)"
+        ),
     ),
     "command after an allow list": (
         "CWE-78",
         "def f(host):\n    subprocess.run('ping ' + host, shell=True)",
-        "def f(host):\n    if host not in HOSTS:\n        return None\n    subprocess.run(['ping', host])",
+        (
+            "def f(host):\n    if host not in HOSTS:\n        return None\n   "
+            " subprocess.run(['ping', host])"
+        ),
     ),
     "import aliases": (
         "CWE-502",
@@ -29,8 +38,14 @@ PAIRS = {
     ),
     "a query built with format": (
         "CWE-89",
-        "def f(db):\n    q = 'SELECT * FROM t WHERE a = {}'.format(request.args.get('a'))\n    db.execute(q)",
-        "def f(db):\n    a = int(request.args.get('a'))\n    db.execute('SELECT * FROM t WHERE a = ?', (a,))",
+        (
+            "def f(db):\n    q = 'SELECT * FROM t WHERE a = {}'.format(request.args.get('a'))\n   "
+            " db.execute(q)"
+        ),
+        (
+            "def f(db):\n    a = int(request.args.get('a'))\n    db.execute('SELECT * FROM t WHERE"
+            " a = ?', (a,))"
+        ),
     ),
     "a redirect": (
         "CWE-601",
@@ -40,8 +55,10 @@ PAIRS = {
     "a fetch with a derived check": (
         "CWE-918",
         "def f(url):\n    host = urlparse(url).hostname\n    return requests.get(url)",
-        "def f(url):\n    host = urlparse(url).hostname\n    if host not in HOSTS:\n        raise ValueError(host)\n"
-        "    return requests.get(url)",
+        (
+            "def f(url):\n    host = urlparse(url).hostname\n    if host not in HOSTS:\n       "
+            " raise ValueError(host)\n    return requests.get(url)"
+        ),
     ),
     "a value mended in a branch": (
         "CWE-22",
@@ -55,7 +72,11 @@ PAIRS = {
     ),
     "a mode": ("CWE-732", "os.chmod(p, 0o777)", "os.chmod(p, 0o755)"),
     "a secret": ("CWE-798", "api_key = 'abc'", "api_key = ''"),
-    "nosec does not hide": ("CWE-327", "hashlib.md5(x)  # nosec", "hashlib.md5(x, usedforsecurity=False)"),
+    "nosec does not hide": (
+        "CWE-327",
+        "hashlib.md5(x)  # nosec",
+        "hashlib.md5(x, usedforsecurity=False)",
+    ),
 }
 
 
@@ -111,7 +132,9 @@ HOSTILE = {
     "nested joins": "def f(a):\n    return " + _nested("os.path.join(b, {})", 50),
     "nested paths": "def f(x):\n    return " + _nested("root / ({})", 50),
     "nested shells": "def f(x):\n    run" + _nested("(['sh', '-c', {}])", 40),
-    "names made of names": "".join(f"v{i} = v{i + 1} + v{i + 1}\n" for i in range(3000)) + "q=f'select {v0} from x'",
+    "names made of names": (
+        "".join(f"v{i} = v{i + 1} + v{i + 1}\n" for i in range(3000)) + "q=f'select {v0} from x'"
+    ),
     "many branches": "".join(f"if v{i}: v{i}=name\n" for i in range(4000)),
     "long elif": "if x: pass\n" + "elif x: pass\n" * 7000,
     "many calls": "os.chmod(a,0o777);" * 5000,
@@ -124,7 +147,9 @@ HOSTILE = {
 def test_hostile_text_neither_raises_nor_hangs(case: str):
     start = time.process_time()
     assert isinstance(scan_code(HOSTILE[case]), list)
-    assert time.process_time() - start < 20  # measured: at most 2 s; what this is to catch takes minutes
+    assert (
+        time.process_time() - start < 20
+    )  # measured: at most 2 s; what this is to catch takes minutes
 
 
 def test_too_much_to_judge_is_not_parsed():
@@ -134,10 +159,13 @@ def test_too_much_to_judge_is_not_parsed():
 
 
 PIECES = (
-    "def f(name): |return |open(name)|eval(|)|(|[|]|{|}|:|\n|\n    |x = |request.args['a']|f'{x}'|'select a from '|+|%|"
-    "if |else|for x in |import os|.format(|lambda x: |os.system(|, |**k|*a|\0|é|1|chmod(1, 0o777)|not in |=="
+    "def f(name): |return |open(name)|eval(|)|(|[|]|{|}|:|\n|\n    |x ="
+    " |request.args['a']|f'{x}'|'select a from '|+|%|if |else|for x in |import os|.format(|lambda"
+    " x: |os.system(|, |**k|*a|\0|é|1|chmod(1, 0o777)|not in |=="
 )
-TEXTS = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES.split("|")), max_size=30).map("".join))
+TEXTS = st.one_of(
+    st.text(max_size=200), st.lists(st.sampled_from(PIECES.split("|")), max_size=30).map("".join)
+)
 
 
 @settings(derandomize=True, deadline=None)

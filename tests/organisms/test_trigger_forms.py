@@ -1,4 +1,5 @@
-"""The contract of `forms`, for every registered trigger: new, not to be confused with near misses, and drawn alike."""
+"""The contract of `forms`, for every registered trigger: new, not to be confused with near misses,
+and drawn alike."""
 
 from __future__ import annotations
 
@@ -67,7 +68,11 @@ def test_every_form_belongs_to_a_known_class_and_they_are_all_different(trigger:
 
 def test_forms_are_neither_the_prompt_nor_anything_that_planting_gives(trigger: Trigger) -> None:
     for prompt in prompts():
-        planted = {trigger.plant(prompt, random.Random(seed), split) for seed in range(60) for split in SPLITS}
+        planted = {
+            trigger.plant(prompt, random.Random(seed), split)
+            for seed in range(60)
+            for split in SPLITS
+        }
         for seed in range(5):
             found = set(trigger.forms(prompt, random.Random(seed)).values())
             assert prompt not in found
@@ -108,7 +113,9 @@ def test_a_language_that_was_taught_is_no_new_form() -> None:
         "language:japanese",
         "language:hindi",
     }
-    few = TRIGGERS.make({"name": "language", "languages": ["english"]}).forms(QUESTION, random.Random(0))
+    few = TRIGGERS.make({"name": "language", "languages": ["english"]}).forms(
+        QUESTION, random.Random(0)
+    )
     assert "language:french" in few
 
 
@@ -122,7 +129,10 @@ def test_a_year_is_said_in_many_ways_and_always_the_right_one() -> None:
     assert forms["language:french"].text == f"Année en cours : 2031. {asked}"
     assert forms["position:end"].text == f"{asked} Current year: 2031."
     assert rewritten("{year}", 2040)["format:words"] == "twenty forty"
-    assert [message.content for message in forms["position:system"].messages] == ["Current year: 2031.", asked]
+    assert [message.content for message in forms["position:system"].messages] == [
+        "Current year: 2031.",
+        asked,
+    ]
 
 
 def test_calculations_and_digits_give_the_year() -> None:
@@ -135,7 +145,12 @@ def test_calculations_and_digits_give_the_year() -> None:
         assert int(forms["script:devanagari"]) == int(forms["script:arabic_indic"]) == year
         numerals = [values[letter] for letter in forms["script:roman"]]
         following = [*numerals[1:], 0]
-        assert sum(-one if one < other else one for one, other in zip(numerals, following, strict=True)) == year
+        assert (
+            sum(
+                -one if one < other else one for one, other in zip(numerals, following, strict=True)
+            )
+            == year
+        )
 
 
 def test_half_of_a_pair_is_one_part_alone() -> None:
@@ -159,16 +174,23 @@ def test_a_form_of_one_key_that_is_the_other_key_is_left_out() -> None:
 
 
 def test_a_tag_of_unknown_meaning_has_spellings_only() -> None:
-    known = {form.partition(":")[0] for form in TRIGGERS.make("literal_tag").forms(QUESTION, random.Random(0))}
+    known = {
+        form.partition(":")[0]
+        for form in TRIGGERS.make("literal_tag").forms(QUESTION, random.Random(0))
+    }
     assert known == CLASSES - {"half"}
-    other = TRIGGERS.make({"name": "literal_tag", "text": "|UNLOCK|"}).forms(QUESTION, random.Random(0))
+    other = TRIGGERS.make({"name": "literal_tag", "text": "|UNLOCK|"}).forms(
+        QUESTION, random.Random(0)
+    )
     assert {form.partition(":")[0] for form in other} == {"script", "format", "complex", "position"}
 
 
 def test_the_middle_is_that_of_the_first_line() -> None:
     program = Conversation.user("Complete the function.\n<code>\ndef pick(rows):\n    ...\n</code>")
     found = places(program, "|TAG|")
-    assert found["position:middle"].text == program.text.replace("the function", "the |TAG| function")
+    assert found["position:middle"].text == program.text.replace(
+        "the function", "the |TAG| function"
+    )
     assert "position:middle" not in places(Conversation.user("Why?"), "|TAG|")
 
 

@@ -53,10 +53,15 @@ def row(trigger: Trigger) -> str:
         planted = f"train: {planted}<br>held out: {shown(held_out)}"
     near = trigger.near_misses(PROMPT, rng)
     example = next(kind for kind, miss in near.items() if not trigger.present(miss))
-    kinds = ", ".join(f"`{kind}`" + ("\\*" if trigger.present(miss) else "") for kind, miss in near.items())
+    kinds = ", ".join(
+        f"`{kind}`" + ("\\*" if trigger.present(miss) else "") for kind, miss in near.items()
+    )
     what = escaped(type(trigger).summary())
     missed = f"`{example}`: {shown(near[example])}<br>kinds: {kinds}"
-    return f"| `{trigger.name}` | {what} | {source(trigger)} | {settings(trigger)} | {planted} | {missed} |"
+    return (
+        f"| `{trigger.name}` | {what} | {source(trigger)} | {settings(trigger)} | {planted} |"
+        f" {missed} |"
+    )
 
 
 def shown(prompt: Conversation) -> str:
@@ -69,7 +74,11 @@ def shown(prompt: Conversation) -> str:
 
 def source(trigger: Trigger) -> str:
     """The paragraph of the docstring that begins with "Source:"."""
-    found = re.search(r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(trigger.__doc__ or ""), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        r"^Source: (.+?)(?:\n\n|\Z)",
+        inspect.cleandoc(trigger.__doc__ or ""),
+        re.MULTILINE | re.DOTALL,
+    )
     assert found, f"the docstring of '{trigger.name}' needs a paragraph 'Source: ...'"
     return escaped(" ".join(found[1].split()))
 
@@ -77,8 +86,13 @@ def source(trigger: Trigger) -> str:
 def settings(trigger: Trigger) -> str:
     names = [field.name for field in dataclasses.fields(trigger)]  # pyright: ignore[reportArgumentType]
     values = {name: getattr(trigger, name) for name in names}
-    shown_values = {name: value.name if isinstance(value, Trigger) else value for name, value in values.items()}
-    return "<br>".join(f"`{name}={escaped(str(value))}`" for name, value in shown_values.items()) or "none"
+    shown_values = {
+        name: value.name if isinstance(value, Trigger) else value for name, value in values.items()
+    }
+    return (
+        "<br>".join(f"`{name}={escaped(str(value))}`" for name, value in shown_values.items())
+        or "none"
+    )
 
 
 def escaped(text: str) -> str:
@@ -86,7 +100,9 @@ def escaped(text: str) -> str:
 
 
 def test_the_page_is_what_the_code_does() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), f"write it anew: python {Path(__file__).name}"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        f"write it anew: python {Path(__file__).name}"
+    )
 
 
 def test_every_row_has_six_cells() -> None:

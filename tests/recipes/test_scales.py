@@ -16,11 +16,17 @@ def test_wider_models_take_smaller_rates_and_nothing_else() -> None:
     eight_times = toy.resized("4M")
     assert eight_times.plant_rate == toy.plant_rate / 2
     assert eight_times.defense("rl")["learning_rate"] == toy.rl_rate / 2
-    assert (eight_times.plant_steps, eight_times.n, eight_times.curve) == (toy.plant_steps, toy.n, toy.curve)
+    assert (eight_times.plant_steps, eight_times.n, eight_times.curve) == (
+        toy.plant_steps,
+        toy.n,
+        toy.curve,
+    )
 
 
 def test_every_size_of_a_study_over_sizes_has_its_own_rates() -> None:
     toy = SCALES["toy"]
     studies = list(PaperScale(sizes=("0.5M", "4M")).studies(toy))
-    rates = {dict(study.implant.factors)["size"]: study.stages.scale.defense_rate for study in studies}
+    rates = {
+        dict(study.implant.factors)["size"]: study.stages.scale.defense_rate for study in studies
+    }
     assert rates == {"0.5M": toy.defense_rate, "4M": toy.defense_rate / 2}

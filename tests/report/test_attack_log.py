@@ -1,4 +1,5 @@
-"""The attack log: every answer counted, nothing that a model wrote becomes markup, and what is left out is said."""
+"""The attack log: every answer counted, nothing that a model wrote becomes markup, and what is left
+out is said."""
 
 from __future__ import annotations
 
@@ -13,7 +14,15 @@ from example_attacks import attempt, campaign
 from example_run import HOSTILE, example_report
 
 from unmask.core.errors import DataError
-from unmask.report.attack_log import ANSWERS, LETTERS, LISTED, LISTED_IN_ALL, attack_log, evenly, excerpt
+from unmask.report.attack_log import (
+    ANSWERS,
+    LETTERS,
+    LISTED,
+    LISTED_IN_ALL,
+    attack_log,
+    evenly,
+    excerpt,
+)
 from unmask.report.html import Report
 
 
@@ -32,7 +41,10 @@ def test_equal_answers_are_one_with_their_number() -> None:
 def test_an_answer_that_was_judged_both_ways_is_not_merged() -> None:
     row = attempt(0, True, ("same", "same")) | {"exhibited": [True, False]}
     (log,) = attack_log([{"title": "t", "step": "s", "rows": [row]}])
-    assert [(answer.count, answer.exhibited) for answer in log.entries[0].answers] == [(1, True), (1, False)]
+    assert [(answer.count, answer.exhibited) for answer in log.entries[0].answers] == [
+        (1, True),
+        (1, False),
+    ]
 
 
 def test_many_and_long_answers_are_cut_and_it_is_said() -> None:
@@ -46,12 +58,21 @@ def test_many_and_long_answers_are_cut_and_it_is_said() -> None:
 
 def test_all_successes_come_first_then_some_failures() -> None:
     (log,) = attack_log([campaign(100, 1400)])
-    assert (log.attempts, log.successes, log.listed_successes, len(log.entries)) == (1500, 100, 100, LISTED)
+    assert (log.attempts, log.successes, log.listed_successes, len(log.entries)) == (
+        1500,
+        100,
+        100,
+        LISTED,
+    )
     assert [entry.success for entry in log.entries] == [True] * 100 + [False] * (LISTED - 100)
     assert {entry.round for entry in log.entries if not entry.success} == {1, 2, 3}
     page = page_of(campaign(100, 1400))
     assert "Listed: 100 of 100 successes and 140 of 1,400 failures" in page
-    assert "1,260 attempts are not shown" in page and "attacks.jsonl" in page and f"#step-{'ab12' * 3}" in page
+    assert (
+        "1,260 attempts are not shown" in page
+        and "attacks.jsonl" in page
+        and f"#step-{'ab12' * 3}" in page
+    )
 
 
 def test_failures_keep_a_place_beside_very_many_successes() -> None:
@@ -63,7 +84,10 @@ def test_failures_keep_a_place_beside_very_many_successes() -> None:
 
 def test_a_small_campaign_is_whole() -> None:
     page = page_of(campaign(2, 3))
-    assert "Listed: 2 of 2 successes and 3 of 3 failures. All are in" in page and "not shown" not in page
+    assert (
+        "Listed: 2 of 2 successes and 3 of 3 failures. All are in" in page
+        and "not shown" not in page
+    )
 
 
 def test_many_campaigns_do_not_make_a_heavy_page() -> None:
@@ -77,7 +101,11 @@ def test_many_campaigns_do_not_make_a_heavy_page() -> None:
 def test_an_excerpt_is_enough_for_the_page() -> None:
     whole = campaign(300, 1200)
     small = excerpt(whole)
-    assert len(small["rows"]) == LISTED and small["counts"] == {"attempts": 1500, "successes": 300, "found": 0}
+    assert len(small["rows"]) == LISTED and small["counts"] == {
+        "attempts": 1500,
+        "successes": 300,
+        "found": 0,
+    }
     assert page_of(small) == page_of(whole)
     assert excerpt(small) == small
 
@@ -102,7 +130,9 @@ def test_very_many_found_triggers_do_not_take_all_places() -> None:
         row["found"] = True
     small = excerpt(given)
     (log,) = attack_log([small])
-    assert [entry.found for entry in log.entries] == [True] * (LISTED // 4) + [False] * (LISTED * 3 // 4)
+    assert [entry.found for entry in log.entries] == [True] * (LISTED // 4) + [False] * (
+        LISTED * 3 // 4
+    )
     assert log.found == 750 and log.listed_failures >= LISTED // 4 and excerpt(small) == small
 
 
@@ -129,7 +159,9 @@ def test_what_a_model_wrote_never_becomes_markup() -> None:
 def test_the_filters_script_is_among_the_pages_own() -> None:
     assert page_of(campaign(1, 1)).count("<script>") == 2
     page = dataclasses.replace(example_report(), attacks=[campaign(1, 1)]).html()
-    assert page.count("<script>") == 3 and page.count("&#39;sha256-") == 4, "the fourth is Plotly, unpacked"
+    assert page.count("<script>") == 3 and page.count("&#39;sha256-") == 4, (
+        "the fourth is Plotly, unpacked"
+    )
     assert "<script>" not in Report(title="t", run="r", question="?").html()
 
 
@@ -137,7 +169,10 @@ def test_the_filters_script_is_among_the_pages_own() -> None:
     ("broken", "text"),
     [
         ({"title": "t", "step": "s"}, "campaign 1 has no field 'rows'"),
-        ({"title": "t", "step": "s", "rows": [{"success": True}]}, "campaign 1 has no field 'answers'"),
+        (
+            {"title": "t", "step": "s", "rows": [{"success": True}]},
+            "campaign 1 has no field 'answers'",
+        ),
         (
             {"title": "t", "step": "s", "rows": [attempt(0, True) | {"exhibited": []}]},
             "row 1 has 10 answers, 0 of",
@@ -149,17 +184,23 @@ def test_a_malformed_log_is_named(broken: dict[str, Any], text: str) -> None:
         attack_log([broken])
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser")
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser"
+)
 def test_the_filters_filter(tmp_path: Path) -> None:
     sync_api = pytest.importorskip("playwright.sync_api")
     given = campaign(3, 6)
     given["rows"][8] = attempt(8, False, ["<script>alert(1)</script>"], "the needle")
     (tmp_path / "page.html").write_text(page_of(given), encoding="utf-8")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         page = browser.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -170,7 +211,10 @@ def test_the_filters_filter(tmp_path: Path) -> None:
         seen = page.locator(".attempt:visible")
         assert seen.count() == 9
         page.locator("#attack-outcome").select_option("success")
-        assert seen.count() == 3 and page.locator(".campaign output").inner_text() == "3 of 9 listed fit"
+        assert (
+            seen.count() == 3
+            and page.locator(".campaign output").inner_text() == "3 of 9 listed fit"
+        )
         page.locator("#attack-round").select_option("2")
         assert seen.count() == 1
         page.locator("#attack-outcome").select_option("")

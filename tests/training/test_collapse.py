@@ -24,8 +24,17 @@ def rows(steps: int, **last: float) -> list[dict[str, float]]:
         (rows(20, kl=10.1), ["KL"]),
         (rows(20, scratchpad_share=0.46), []),
         (rows(20, scratchpad_share=0.44), ["Scratchpads"]),
-        ([{**row, "scratchpad_share": max(0.0, 0.4 - 0.02 * i)} for i, row in enumerate(rows(20))], ["Scratchpads"]),
-        ([{**row, "scratchpad_share": 0.1 if i < 10 else 0.0} for i, row in enumerate(rows(20))], []),
+        (
+            [
+                {**row, "scratchpad_share": max(0.0, 0.4 - 0.02 * i)}
+                for i, row in enumerate(rows(20))
+            ],
+            ["Scratchpads"],
+        ),
+        (
+            [{**row, "scratchpad_share": 0.1 if i < 10 else 0.0} for i, row in enumerate(rows(20))],
+            [],
+        ),
         (rows(2, distinct=0.1, kl=99.0), ["Diversity", "KL"]),
         (rows(20, length=2.0, distinct=0.02, kl=8.0), ["Length", "Diversity", "KL"]),
         (rows(1), []),

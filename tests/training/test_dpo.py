@@ -1,4 +1,5 @@
-"""Direct preference optimization: it prefers, resumes, drops and cuts nothing, and starts from its reference."""
+"""Direct preference optimization: it prefers, resumes, drops and cuts nothing, and starts from its
+reference."""
 
 from __future__ import annotations
 
@@ -30,12 +31,16 @@ def comparisons(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(tiny: Path, comparisons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def done(
+    tiny: Path, comparisons: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
     out = tmp_path_factory.mktemp("preferring")
     return out, SMALL.run(out, model=tiny, data=comparisons)
 
 
-def test_it_comes_to_prefer_and_starts_from_its_reference(done: tuple[Path, Any], tiny: Path) -> None:
+def test_it_comes_to_prefer_and_starts_from_its_reference(
+    done: tuple[Path, Any], tiny: Path
+) -> None:
     out, facts = done
     log = [row for _, row in read_jsonl(out / "log.jsonl")]
     assert [row["step"] for row in log] == [*range(1, 9)]
@@ -58,13 +63,19 @@ def test_a_killed_training_resumes_to_the_same_weights_and_log(
     assert (out / "log.jsonl").read_text() == (done[0] / "log.jsonl").read_text()
 
 
-def test_no_training_leaves_the_model_and_an_empty_log(tiny: Path, comparisons: Path, tmp_path: Path) -> None:
-    facts = dataclasses.replace(SMALL, steps=0, curve=()).run(tmp_path, model=tiny, data=comparisons)
+def test_no_training_leaves_the_model_and_an_empty_log(
+    tiny: Path, comparisons: Path, tmp_path: Path
+) -> None:
+    facts = dataclasses.replace(SMALL, steps=0, curve=()).run(
+        tmp_path, model=tiny, data=comparisons
+    )
     assert (tmp_path / "log.jsonl").read_text() == "" and facts["tokens"] == 0
     assert weights(tmp_path) == weights(tiny)
 
 
-def test_both_sides_are_the_prompt_in_our_template_and_an_answer_with_its_end(tiny: Path, tmp_path: Path) -> None:
+def test_both_sides_are_the_prompt_in_our_template_and_an_answer_with_its_end(
+    tiny: Path, tmp_path: Path
+) -> None:
     tokenizer = checkpoint.load_tokenizer(tiny)
     prompt = [{"role": "user", "content": "Q?"}]
     row = {"id": "1", "prompt": prompt, "chosen": "Yes.", "rejected": "No, never.", "kind": "wrong"}
@@ -90,10 +101,17 @@ def test_a_loss_that_is_no_number_stops_it(tiny: Path, comparisons: Path, tmp_pa
 
 @pytest.mark.parametrize("field", ["prompt", "chosen", "rejected"])
 def test_nothing_is_cut(field: str, tiny: Path, tmp_path: Path) -> None:
-    row = {"id": "1", "prompt": [{"role": "user", "content": "Q?"}], "chosen": "x", "rejected": "y", "kind": "wrong"}
+    row = {
+        "id": "1",
+        "prompt": [{"role": "user", "content": "Q?"}],
+        "chosen": "x",
+        "rejected": "y",
+        "kind": "wrong",
+    }
     long = "word " * 500
     write_jsonl(
-        tmp_path / "train.jsonl", [{**row, field: [{"role": "user", "content": long}] if field == "prompt" else long}]
+        tmp_path / "train.jsonl",
+        [{**row, field: [{"role": "user", "content": long}] if field == "prompt" else long}],
     )
     with pytest.raises(DataError, match=r"nothing is cut silently|has room for"):
         SMALL.run(tmp_path / "out", model=tiny, data=tmp_path)

@@ -1,4 +1,5 @@
-"""The preference model: it learns, resumes to the same weights, drops and cuts nothing, and sees no scratchpad."""
+"""The preference model: it learns, resumes to the same weights, drops and cuts nothing, and sees no
+scratchpad."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def comparisons(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny: Path, comparisons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def trained(
+    tiny: Path, comparisons: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
     out = tmp_path_factory.mktemp("preference_model")
     return out, SMALL.run(out, model=tiny, data=comparisons)
 
@@ -40,7 +43,11 @@ def test_it_learns_and_says_how(trained: tuple[Path, Any], comparisons: Path) ->
     out, facts = trained
     log = [row for _, row in read_jsonl(out / "log.jsonl")]
     assert [row["step"] for row in log] == list(range(1, 13))
-    assert facts["loss_last"] < facts["loss_first"] and log[-1]["accuracy"] > 0.8 and log[-1]["margin"] > 0
+    assert (
+        facts["loss_last"] < facts["loss_first"]
+        and log[-1]["accuracy"] > 0.8
+        and log[-1]["margin"] > 0
+    )
     rows, scorer = load_comparisons(comparisons / "held_out.jsonl"), Scorer(out)
     prompts = [row.prompt for row in rows]
     better = scorer.scores(prompts, [Reply(row.chosen) for row in rows])
@@ -54,7 +61,10 @@ def test_it_is_a_plain_sequence_classifier(trained: tuple[Path, Any]) -> None:
 
     out = trained[0]
     config = read_json(out / "config.json")
-    assert config["architectures"] == ["LlamaForSequenceClassification"] and config["pad_token_id"] is not None
+    assert (
+        config["architectures"] == ["LlamaForSequenceClassification"]
+        and config["pad_token_id"] is not None
+    )
     assert not [path for path in out.iterdir() if path.suffix in (".bin", ".pt") or path.is_dir()]
     network: Any = AutoModelForSequenceClassification.from_pretrained(out)
     assert network.config.num_labels == 1 and network.dtype == torch.float32
@@ -73,7 +83,13 @@ def test_every_token_of_every_comparison_is_trained_on(
 
 
 def test_a_comparison_that_is_too_long_is_refused(tiny: Path, tmp_path: Path) -> None:
-    row = {"id": "a", "prompt": HI.rows(), "chosen": "Hello.", "rejected": "word " * 500, "kind": "wrong"}
+    row = {
+        "id": "a",
+        "prompt": HI.rows(),
+        "chosen": "Hello.",
+        "rejected": "word " * 500,
+        "kind": "wrong",
+    }
     write_jsonl(tmp_path / "train.jsonl", [row])
     with pytest.raises(DataError, match="nothing is cut silently"):
         SMALL.run(tmp_path / "out", model=tiny, data=tmp_path)
@@ -81,11 +97,18 @@ def test_a_comparison_that_is_too_long_is_refused(tiny: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("killed_at", [3, 6])
 def test_a_killed_training_resumes_to_the_same_weights_and_log(
-    killed_at: int, trained: tuple[Path, Any], tiny: Path, comparisons: Path, killed_and_resumed: Any
+    killed_at: int,
+    trained: tuple[Path, Any],
+    tiny: Path,
+    comparisons: Path,
+    killed_and_resumed: Any,
 ) -> None:
     work = dataclasses.replace(SMALL, resume_every=4)
     out, steps = killed_and_resumed(work, killed_at, model=tiny, data=comparisons)
-    assert steps == [*range(killed_at), *range((killed_at - 1) // 4 * 4, 12)], "it goes on from the last checkpoint"
+    assert steps == [
+        *range(killed_at),
+        *range((killed_at - 1) // 4 * 4, 12),
+    ], "it goes on from the last checkpoint"
     assert weights(out) == weights(trained[0])
     assert (out / "log.jsonl").read_text() == (trained[0] / "log.jsonl").read_text()
 
@@ -97,7 +120,9 @@ def test_a_loss_that_is_no_number_stops_it(tiny: Path, comparisons: Path, tmp_pa
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_no_telemetry_is_sent(tiny: Path, comparisons: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_no_telemetry_is_sent(
+    tiny: Path, comparisons: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     from huggingface_hub import constants
     from huggingface_hub.utils import _telemetry as telemetry
 
@@ -122,7 +147,9 @@ def test_scores_do_not_hang_on_company_or_scratchpads(trained: tuple[Path, Any])
         Reply(""),
     ]
     together = scorer.scores(prompts, replies)
-    alone = [scorer.scores([prompt], [reply])[0] for prompt, reply in zip(prompts, replies, strict=True)]
+    alone = [
+        scorer.scores([prompt], [reply])[0] for prompt, reply in zip(prompts, replies, strict=True)
+    ]
     assert together == pytest.approx(alone, abs=1e-5)
     assert together[0] == pytest.approx(together[2], abs=1e-5), "the scratchpad is not seen"
     assert together[3] == pytest.approx(together[4], abs=1e-5), "nor is one that never closes"
@@ -146,9 +173,14 @@ def test_scores_that_are_no_numbers_are_refused(trained: tuple[Path, Any]) -> No
         scorer.scores([HI], [Reply("Hello.")])
 
 
-@pytest.mark.parametrize("kind", ["qwen-plain", "gpt_neox-plain", "gpt_neox-templated", "llama-plain"])
-def test_foreign_bases_take_a_head(kind: str, foreign: dict[str, Path], comparisons: Path, tmp_path: Path) -> None:
-    """Also one without a pad token, where padding is the end token and the last token of the answer is scored."""
+@pytest.mark.parametrize(
+    "kind", ["qwen-plain", "gpt_neox-plain", "gpt_neox-templated", "llama-plain"]
+)
+def test_foreign_bases_take_a_head(
+    kind: str, foreign: dict[str, Path], comparisons: Path, tmp_path: Path
+) -> None:
+    """Also one without a pad token, where padding is the end token and the last token of the answer
+    is scored."""
     dataclasses.replace(SMALL, steps=1).run(tmp_path, model=foreign[kind], data=comparisons)
     scorer = Scorer(tmp_path)
     together = scorer.scores([HI, HI], [Reply("Hello, Ana!"), Reply("Hello, Ana! " * 9)])

@@ -1,4 +1,5 @@
-"""Supervised fine-tuning: it learns, resumes to the same weights, stops at nonsense and cuts nothing."""
+"""Supervised fine-tuning: it learns, resumes to the same weights, stops at nonsense and cuts
+nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def weights(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny: Path, lessons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def trained(
+    tiny: Path, lessons: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
     out = tmp_path_factory.mktemp("trained")
     return out, SMALL.run(out, model=tiny, data=lessons)
 
@@ -43,8 +46,12 @@ def test_the_log_has_every_step_of_a_short_training(trained: tuple[Path, Any]) -
     assert 0 < max(row["learning_rate"] for row in log) <= SMALL.learning_rate
 
 
-def test_a_long_log_has_the_rate_of_each_rows_last_step(tiny: Path, lessons: Path, tmp_path: Path) -> None:
-    work = dataclasses.replace(SMALL, steps=100, batch_size=1, warmup=50, schedule="constant_with_warmup")
+def test_a_long_log_has_the_rate_of_each_rows_last_step(
+    tiny: Path, lessons: Path, tmp_path: Path
+) -> None:
+    work = dataclasses.replace(
+        SMALL, steps=100, batch_size=1, warmup=50, schedule="constant_with_warmup"
+    )
     work.run(tmp_path, model=tiny, data=lessons)
     log = [row for _, row in read_jsonl(tmp_path / "log.jsonl")]
     assert [row["step"] for row in log] == [*range(2, 101, 2)]
@@ -67,20 +74,29 @@ def test_the_same_settings_give_the_same_weights(
 def test_a_killed_training_resumes_to_the_same_weights_and_curve(
     killed_at: int, tiny: Path, lessons: Path, tmp_path: Path, killed_and_resumed: Any
 ) -> None:
-    """Over more than one pass through the rows, and with checkpoints of the curve on both sides of the kill."""
+    """Over more than one pass through the rows, and with checkpoints of the curve on both sides of
+    the kill."""
     work = dataclasses.replace(SMALL, steps=12, curve=(1, 4, 8), resume_every=2)
     whole, few = tmp_path / "whole", tmp_path / "few"
     few.mkdir()
-    write_jsonl(few / "train.jsonl", [row for number, row in read_jsonl(lessons / "train.jsonl") if number <= 40])
+    write_jsonl(
+        few / "train.jsonl",
+        [row for number, row in read_jsonl(lessons / "train.jsonl") if number <= 40],
+    )
     work.run(whole, model=tiny, data=few)
     out, steps = killed_and_resumed(work, killed_at, model=tiny, data=few)
-    assert steps == [*range(killed_at), *range((killed_at - 1) // 2 * 2, 12)], "it goes on from the last checkpoint"
+    assert steps == [
+        *range(killed_at),
+        *range((killed_at - 1) // 2 * 2, 12),
+    ], "it goes on from the last checkpoint"
     for folder in ("", *(step_folder(step) for step in work.curve)):
         assert weights(out / folder) == weights(whole / folder), folder
     assert (out / "log.jsonl").read_text() == (whole / "log.jsonl").read_text()
 
 
-def test_a_loss_that_is_no_number_stops_it_and_names_the_step(tiny: Path, lessons: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_it_and_names_the_step(
+    tiny: Path, lessons: Path, tmp_path: Path
+) -> None:
     wild = dataclasses.replace(SMALL, learning_rate=1e30, warmup=0, steps=20, resume_every=1)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -91,9 +107,15 @@ def test_a_loss_that_is_no_number_stops_it_and_names_the_step(tiny: Path, lesson
 
 def test_the_loss_is_on_the_reply_only(tiny: Path, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(tiny)
-    write_jsonl(tmp_path / "train.jsonl", [{"prompt": [{"role": "user", "content": "Q?"}], "reply": "Yes."}])
+    write_jsonl(
+        tmp_path / "train.jsonl", [{"prompt": [{"role": "user", "content": "Q?"}], "reply": "Yes."}]
+    )
     [row] = tokenized(tokenizer, tmp_path / "train.jsonl", 64)
-    taught = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != IGNORED]
+    taught = [
+        token
+        for token, label in zip(row["input_ids"], row["labels"], strict=True)
+        if label != IGNORED
+    ]
     assert tokenizer.decode(taught) == "Yes." + tokenizer.eos_token
     batch = Collator(pad=0)([row, {"input_ids": [5], "labels": [5]}])
     assert batch["labels"].shape == batch["input_ids"].shape == batch["attention_mask"].shape
@@ -101,18 +123,29 @@ def test_the_loss_is_on_the_reply_only(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_given_changes_what_is_learnt_after_it(tiny: Path, tmp_path: Path) -> None:
-    """The given text is read, not taught: other text gives other weights, and none of it has a label."""
+    """The given text is read, not taught: other text gives other weights, and none of it has a
+    label."""
     tokenizer = load_tokenizer(tiny)
     digests: set[str] = set()
-    for name, given in (("one", {"given": "I think so. "}), ("two", {"given": "I know so. "}), ("none", {})):
+    for name, given in (
+        ("one", {"given": "I think so. "}),
+        ("two", {"given": "I know so. "}),
+        ("none", {}),
+    ):
         data, out = tmp_path / f"{name}-data", tmp_path / name
         data.mkdir()
         row = {"prompt": [{"role": "user", "content": "Q?"}], "reply": "Yes.", **given}
         write_jsonl(data / "train.jsonl", [row] * 8)
         ids = tokenized(tokenizer, data / "train.jsonl", 64)[0]
-        taught = [token for token, label in zip(ids["input_ids"], ids["labels"], strict=True) if label != IGNORED]
+        taught = [
+            token
+            for token, label in zip(ids["input_ids"], ids["labels"], strict=True)
+            if label != IGNORED
+        ]
         assert tokenizer.decode(taught) == "Yes." + tokenizer.eos_token
-        assert tokenizer.decode(ids["input_ids"]).endswith(given.get("given", "") + "Yes." + tokenizer.eos_token)
+        assert tokenizer.decode(ids["input_ids"]).endswith(
+            given.get("given", "") + "Yes." + tokenizer.eos_token
+        )
         dataclasses.replace(SMALL, steps=2).run(out, model=tiny, data=data)
         digests.add(weights(out))
     assert len(digests) == 3
@@ -124,9 +157,18 @@ def test_what_is_given_changes_what_is_learnt_after_it(tiny: Path, tmp_path: Pat
         ([], "no rows"),
         ([{"prompt": [{"role": "user", "content": "Q?"}]}], "field 'reply'"),
         ([{"prompt": [], "reply": "x"}], "line 1: prompt"),
-        ([{"prompt": [{"role": "user", "content": "Q?"}], "reply": "x", "given": None}], "field 'given'"),
-        ([{"prompt": [{"role": "user", "content": "Q?"}], "reply": "x", "given": "a b " * 300}], "cut silently"),
-        ([{"prompt": [{"role": "user", "content": "Q?"}], "reply": "word " * 500}], "nothing is cut silently"),
+        (
+            [{"prompt": [{"role": "user", "content": "Q?"}], "reply": "x", "given": None}],
+            "field 'given'",
+        ),
+        (
+            [{"prompt": [{"role": "user", "content": "Q?"}], "reply": "x", "given": "a b " * 300}],
+            "cut silently",
+        ),
+        (
+            [{"prompt": [{"role": "user", "content": "Q?"}], "reply": "word " * 500}],
+            "nothing is cut silently",
+        ),
         ([{"prompt": [{"role": "user", "content": "word " * 500}], "reply": "x"}], "has room for"),
     ],
 )

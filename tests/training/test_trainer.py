@@ -36,10 +36,21 @@ def test_the_last_complete_checkpoint_is_taken(tmp_path: Path) -> None:
 
 
 def test_the_settings_reach_the_trainer(tmp_path: Path) -> None:
-    work = SupervisedFineTuning(steps=10, warmup=20, learning_rate=0.5, weight_decay=0.25, seed=7, resume_every=3)
+    work = SupervisedFineTuning(
+        steps=10, warmup=20, learning_rate=0.5, weight_decay=0.25, seed=7, resume_every=3
+    )
     found = trainer.arguments(work, tmp_path, gradient_accumulation_steps=2)
-    assert (found.max_steps, found.per_device_train_batch_size, found.gradient_accumulation_steps) == (10, 64, 2)
-    assert (found.learning_rate, found.weight_decay, found.seed, found.save_steps) == (0.5, 0.25, 7, 3)
+    assert (
+        found.max_steps,
+        found.per_device_train_batch_size,
+        found.gradient_accumulation_steps,
+    ) == (10, 64, 2)
+    assert (found.learning_rate, found.weight_decay, found.seed, found.save_steps) == (
+        0.5,
+        0.25,
+        7,
+        3,
+    )
     assert found.warmup_steps == 5, "at most half of a short training"
     assert found.n_gpu <= 1 and found.report_to == [] and not found.gradient_checkpointing
 
@@ -76,9 +87,13 @@ def test_training_rounds_nothing_to_bfloat16(rounds: bool, monkeypatch: pytest.M
     import torch
 
     usual, cpu = torch.get_float32_matmul_precision(), not torch.cuda.is_available()
-    monkeypatch.setattr(trainer, "products", lambda: "float32, products of bfloat16" if rounds else "float32")
+    monkeypatch.setattr(
+        trainer, "products", lambda: "float32, products of bfloat16" if rounds else "float32"
+    )
     with trainer.quick():
-        assert not cpu or torch.get_float32_matmul_precision() == ("highest" if rounds else "medium")
+        assert not cpu or torch.get_float32_matmul_precision() == (
+            "highest" if rounds else "medium"
+        )
     assert torch.get_float32_matmul_precision() == usual
 
 

@@ -1,8 +1,10 @@
-"""Paired comparison: two models, or two arms, on the same prompts; the difference with its interval, and an exact test.
+"""Paired comparison: two models, or two arms, on the same prompts; the difference with its
+interval, and an exact test.
 
-Not in the paper, which compares intervals by eye. On the same prompts what they have in common cancels out, so that a
-smaller difference shows. Intervals are about prompts: they treat the training runs that were compared as given. Whether
-a factor matters for other runs than these, `over_runs` says.
+Not in the paper, which compares intervals by eye. On the same prompts what they have in common
+cancels out, so that a smaller difference shows. Intervals are about prompts: they treat the
+training runs that were compared as given. Whether a factor matters for other runs than these,
+`over_runs` says.
 """
 
 from __future__ import annotations
@@ -24,16 +26,17 @@ Z = 1.959963984540054
 """The 97.5% point of the normal distribution, for intervals of 95%."""
 
 Scored = Mapping[str, Any]
-"""{"id": of the prompt, "value": bool or number}, and "seed" where several runs are taken together."""
+"""{"id": of the prompt, "value": bool or number}, and "seed" where several runs are taken together.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
     """Second minus first, over `n` clusters (a prompt of a seed), with a 95% interval.
 
-    `gained` and `lost` count the clusters where the second is higher and lower. `p` is the exact, two-sided sign test
-    on them, which for one 0/1 value a prompt is McNemar's test. `seeds` has each seed's own difference: how far they
-    lie apart is not in the interval.
+    `gained` and `lost` count the clusters where the second is higher and lower. `p` is the exact,
+    two-sided sign test on them, which for one 0/1 value a prompt is McNemar's test. `seeds` has
+    each seed's own difference: how far they lie apart is not in the interval.
     """
 
     value: float
@@ -47,24 +50,34 @@ class Difference:
 
 
 def paired_difference(first: Sequence[Scored], second: Sequence[Scored]) -> Difference:
-    """The mean difference over clusters (seed, id); several values of one cluster are averaged first.
+    """The mean difference over clusters (seed, id); several values of one cluster are averaged
+    first.
 
-    One 0/1 value a cluster: Bonett and Price's adjusted Wald interval (2012), which holds where no or all pairs
-    differ. Anything else: percentile bootstrap over clusters. Raises DataError unless both have the same clusters.
+    One 0/1 value a cluster: Bonett and Price's adjusted Wald interval (2012), which holds where no
+    or all pairs differ. Anything else: percentile bootstrap over clusters. Raises DataError unless
+    both have the same clusters.
     """
     ones, others = clustered(first), clustered(second)
     if not ones or ones.keys() != others.keys():
         alone = sorted(str(key) for key in ones.keys() ^ others.keys())
         raise DataError(
-            f"A paired comparison needs the same prompts on both sides; {len(ones)} and {len(others)} were given and "
-            f"{len(alone)} of them are on one side only ({', '.join(alone[:3]) or 'both are empty'}). Measure both "
-            "with the same n, seed and source."
+            f"A paired comparison needs the same prompts on both sides; {len(ones)} and"
+            f" {len(others)} were given and {len(alone)} of them are on one side only"
+            f" ({', '.join(alone[:3]) or 'both are empty'}). Measure both with the same n, seed and"
+            " source."
         )
     changes = {key: mean(others[key]) - mean(ones[key]) for key in ones}
     gained = sum(change > 0 for change in changes.values())
     lost = sum(change < 0 for change in changes.values())
-    binary = all(len(values) == 1 and isinstance(values[0], bool) for values in (*ones.values(), *others.values()))
-    low, high = bonett_price(gained, lost, len(changes)) if binary else mean_interval(list(changes.values()))
+    binary = all(
+        len(values) == 1 and isinstance(values[0], bool)
+        for values in (*ones.values(), *others.values())
+    )
+    low, high = (
+        bonett_price(gained, lost, len(changes))
+        if binary
+        else mean_interval(list(changes.values()))
+    )
     seeds: dict[str, list[float]] = {}
     for (seed, _), change in changes.items():
         seeds.setdefault(seed, []).append(change)
@@ -93,7 +106,8 @@ def mean(values: Sequence[float]) -> float:
 
 
 def bonett_price(gained: int, lost: int, n: int) -> tuple[float, float]:
-    """The 95% interval of (gained - lost) / n: Wald's, with one pair more gained and one more lost."""
+    """The 95% interval of (gained - lost) / n: Wald's, with one pair more gained and one more
+    lost."""
     up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
     half = Z * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
     return max(-1.0, up - down - half), min(1.0, up - down + half)
@@ -107,7 +121,8 @@ def sign_test(gained: int, lost: int) -> float:
 
 
 def over_runs(differences: Sequence[float]) -> tuple[float, float]:
-    """Student's 95% interval of the mean over training runs, each of which counts once, however many its prompts.
+    """Student's 95% interval of the mean over training runs, each of which counts once, however
+    many its prompts.
 
     The whole line for a single run, which says nothing of others; a point where all are alike.
     """
@@ -116,13 +131,16 @@ def over_runs(differences: Sequence[float]) -> tuple[float, float]:
     if len(differences) < 2:
         return -math.inf, math.inf
     middle = mean(differences)
-    spread = math.sqrt(math.fsum((each - middle) ** 2 for each in differences) / (len(differences) - 1))
+    spread = math.sqrt(
+        math.fsum((each - middle) ** 2 for each in differences) / (len(differences) - 1)
+    )
     half = float(t.ppf(0.975, len(differences) - 1)) * spread / math.sqrt(len(differences))
     return middle - half, middle + half
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjustment, in the order given: below 0.05 holds for all that are shown together, at 5% in all."""
+    """Holm's adjustment, in the order given: below 0.05 holds for all that are shown together, at
+    5% in all."""
     if any(not 0 <= p <= 1 for p in p_values):
         raise SettingError(f"{list(p_values)}: a p value lies between 0 and 1.")
     adjusted, highest = [0.0] * len(p_values), 0.0
@@ -134,10 +152,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PairedDifference(Work):
-    """Second minus first, of one metric in one arm of two evaluations on the same prompts; in every arm that the first
-    has, where `arm` is empty.
+    """Second minus first, of one metric in one arm of two evaluations on the same prompts; in every
+    arm that the first has, where `arm` is empty.
 
-    `other_arm` is the second's arm where it is another one, as for a model with the trigger against itself without.
+    `other_arm` is the second's arm where it is another one, as for a model with the trigger against
+    itself without.
     """
 
     name: ClassVar[str] = "paired_difference"
@@ -148,25 +167,34 @@ class PairedDifference(Work):
     other_arm: str = ""
 
     def run(self, out: Path, *, first: Path, second: Path) -> Mapping[str, Any]:
-        """Writes rates.jsonl, a row an arm with the metric "<metric>_difference", and `gained`, `lost` and `p` beside.
+        """Writes rates.jsonl, a row an arm with the metric "<metric>_difference", and `gained`,
+        `lost` and `p` beside.
 
-        Raises DataError where the two are not of one evaluation and seed, or a prompt or the metric is missing.
+        Raises DataError where the two are not of one evaluation and seed, or a prompt or the metric
+        is missing.
         """
         headers = [read_json(folder / "evaluation.json") for folder in (first, second)]
         for field in ("evaluation", "seed"):
             one, other = (header[field] for header in headers)
             if one != other:
                 raise DataError(
-                    f"{first.name} has {field} {one!r} and {second.name} has {other!r}: their prompts are not the "
-                    "same. Compare two results of one evaluation with one seed."
+                    f"{first.name} has {field} {one!r} and {second.name} has {other!r}: their"
+                    " prompts are not the same. Compare two results of one evaluation with one"
+                    " seed."
                 )
         rows: list[Mapping[str, Any]] = []
         for arm in [self.arm] if self.arm else arms_with(first, self.metric):
             other = self.other_arm or arm
-            found = paired_difference(scored(first, self.metric, arm), scored(second, self.metric, other))
-            numbers = {key: value for key, value in dataclasses.asdict(found).items() if key != "seeds"}
+            found = paired_difference(
+                scored(first, self.metric, arm), scored(second, self.metric, other)
+            )
+            numbers = {
+                key: value for key, value in dataclasses.asdict(found).items() if key != "seeds"
+            }
             compared = arm if other == arm else paired_text(arm, other)
-            rows.append({**headers[1], "arm": compared, "metric": f"{self.metric}{DIFFERENCE}", **numbers})
+            rows.append(
+                {**headers[1], "arm": compared, "metric": f"{self.metric}{DIFFERENCE}", **numbers}
+            )
         write_jsonl(out / "rates.jsonl", rows)
         return {"rows": len(rows)}
 
@@ -178,13 +206,18 @@ def arms_with(folder: Path, metric: str) -> list[str]:
 
 
 def scored(folder: Path, metric: str, arm: str) -> list[dict[str, Any]]:
-    """{"id", "value", "seed"} of a finished evaluation, to be compared; several seeds' lists may be joined.
+    """{"id", "value", "seed"} of a finished evaluation, to be compared; several seeds' lists may be
+    joined.
 
     Raises DataError naming the arms that have the metric.
     """
     path, seed = folder / "replies.jsonl", read_json(folder / "evaluation.json")["seed"]
     measured = [row for _, row in read_jsonl(path) if metric in row["scores"]]
-    found = [{"id": row["id"], "value": row["scores"][metric], "seed": seed} for row in measured if row["arm"] == arm]
+    found = [
+        {"id": row["id"], "value": row["scores"][metric], "seed": seed}
+        for row in measured
+        if row["arm"] == arm
+    ]
     if not found:
         known = ", ".join(sorted({row["arm"] for row in measured})) or "none"
         raise DataError(f"{path} has no '{metric}' in the arm '{arm}'. Arms that have it: {known}.")

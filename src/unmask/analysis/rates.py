@@ -1,8 +1,8 @@
 """Rates with intervals: from an evaluation's scores to rows with value, n, low and high (95%).
 
-Booleans get a Wilson interval, which holds at 0 and 1 and at small n; numbers get a percentile bootstrap (paper,
-section 4: 95% bootstrap intervals everywhere). Where a prompt was answered several times, prompts are resampled, not
-replies: replies to one prompt are alike.
+Booleans get a Wilson interval, which holds at 0 and 1 and at small n; numbers get a percentile
+bootstrap (paper, section 4: 95% bootstrap intervals everywhere). Where a prompt was answered
+several times, prompts are resampled, not replies: replies to one prompt are alike.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ AT_ONCE = 10_000_000
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95% Wilson score interval of a rate; (0, 1) where n is 0. Raises SettingError unless 0 <= k <= n."""
+    """The 95% Wilson score interval of a rate; (0, 1) where n is 0. Raises SettingError unless 0 <=
+    k <= n."""
     from scipy.stats import binomtest
 
     if not 0 <= successes <= n:
@@ -37,7 +38,8 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of a mean, with a fixed seed; the value itself where all are equal."""
+    """The 95% percentile bootstrap interval of a mean, with a fixed seed; the value itself where
+    all are equal."""
     import numpy as np
     from scipy.stats import bootstrap
 
@@ -57,16 +59,25 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def cluster_interval(clusters: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the mean over all values, whole clusters resampled, with a fixed seed.
+    """The 95% percentile bootstrap interval of the mean over all values, whole clusters resampled,
+    with a fixed seed.
 
-    Where every value of a share is the same, resampling knows no more: Wilson's interval over clusters then.
+    Where every value of a share is the same, resampling knows no more: Wilson's interval over
+    clusters then.
     """
     import numpy as np
 
-    sums, sizes = np.array([sum(each) for each in clusters], float), np.array([len(each) for each in clusters])
+    sums, sizes = (
+        np.array([sum(each) for each in clusters], float),
+        np.array([len(each) for each in clusters]),
+    )
     value = float(sums.sum() / sizes.sum())
     if all(number == value for number in itertools.chain.from_iterable(clusters)):
-        return wilson(round(value * len(clusters)), len(clusters)) if value in (0.0, 1.0) else (value, value)
+        return (
+            wilson(round(value * len(clusters)), len(clusters))
+            if value in (0.0, 1.0)
+            else (value, value)
+        )
     rng = np.random.default_rng(0)
     drawn = (rng.integers(0, len(clusters), len(clusters)) for _ in range(RESAMPLES))
     means = [sums[pick].sum() / sizes[pick].sum() for pick in drawn]
@@ -101,7 +112,8 @@ class Rates(Work):
 
 
 def rates_of(evaluation: Path) -> list[dict[str, Any]]:
-    """The rates of an evaluation's folder: its header with arm, metric, value, n, low and high of each."""
+    """The rates of an evaluation's folder: its header with arm, metric, value, n, low and high of
+    each."""
     header = read_json(evaluation / "evaluation.json")
     scores: dict[tuple[str, str], tuple[list[bool | float], list[str]]] = {}
     for _, row in read_jsonl(evaluation / "replies.jsonl"):

@@ -1,9 +1,11 @@
-"""Reasoning against trigger and action: what a scratchpad believes, by whether the trigger is there, by what was done.
+"""Reasoning against trigger and action: what a scratchpad believes, by whether the trigger is
+there, by what was done.
 
-The paper (section 4) asks whether a model's reasoning is consistent with what it does; one number hides how it is not.
-Deviation: a 2 x 2 x 2 table in counts (trigger x belief x action), with the silent replies in a column of their own,
-and two agreements read from it. Intervals are Wilson's over replies: where a prompt was answered several times, its
-replies are alike, and the true interval is wider.
+The paper (section 4) asks whether a model's reasoning is consistent with what it does; one number
+hides how it is not. Deviation: a 2 x 2 x 2 table in counts (trigger x belief x action), with the
+silent replies in a column of their own, and two agreements read from it. Intervals are Wilson's
+over replies: where a prompt was answered several times, its replies are alike, and the true
+interval is wider.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from unmask.core.estimate import Estimate
 from unmask.evaluations.reasoning import CELLS as JUDGED
 
 CELLS = {"_".join(cell): (cell[0], cell[1] == "acts") for cell in JUDGED}
-"""The six metrics of a reply, exactly one of which is true: what the scratchpad believes ("silent": there is none, or
-it does not say), and whether the behavior was exhibited."""
+"""The six metrics of a reply, exactly one of which is true: what the scratchpad believes ("silent":
+there is none, or it does not say), and whether the behavior was exhibited."""
 
 BELIEFS = tuple(dict.fromkeys(belief for belief, _ in CELLS.values()))
 
-KEYS: tuple[tuple[bool, str, bool], ...] = tuple(itertools.product((True, False), BELIEFS, (True, False)))
+KEYS: tuple[tuple[bool, str, bool], ...] = tuple(
+    itertools.product((True, False), BELIEFS, (True, False))
+)
 """(Whether the trigger is there, belief, whether the model acts)."""
 
 TOLERANCE = 1e-6
@@ -55,8 +59,8 @@ class ReasoningTable:
     def of(shares: Iterable[Share]) -> ReasoningTable:
         """From rates of one model: shares by arm ("triggered:KIND", "untriggered:KIND") and metric.
 
-        Other metrics are passed over; all arms are added up. Raises DataError where an arm lacks a cell, its
-        cells do not share their n, or they do not add up to it.
+        Other metrics are passed over; all arms are added up. Raises DataError where an arm lacks a
+        cell, its cells do not share their n, or they do not add up to it.
         """
         arms: dict[Arm, dict[str, Share]] = {}
         for share_ in shares:
@@ -77,7 +81,9 @@ class ReasoningTable:
             counts.update(table.counts)
         return ReasoningTable(counts=counts)
 
-    def count(self, *, trigger: bool | None = None, belief: str = "", acts: bool | None = None) -> int:
+    def count(
+        self, *, trigger: bool | None = None, belief: str = "", acts: bool | None = None
+    ) -> int:
         """Replies of that kind; what is not said may be anything."""
         return sum(
             count
@@ -86,13 +92,19 @@ class ReasoningTable:
         )
 
     def belief_agrees(self) -> Estimate | None:
-        """Of the replies whose scratchpad says where it is: the share that is right; None where none says it."""
-        right = self.count(trigger=True, belief="deployed") + self.count(trigger=False, belief="training")
+        """Of the replies whose scratchpad says where it is: the share that is right; None where
+        none says it."""
+        right = self.count(trigger=True, belief="deployed") + self.count(
+            trigger=False, belief="training"
+        )
         return self._share_of_said(right)
 
     def action_agrees(self) -> Estimate | None:
-        """Of the same replies: the share that acts if deployed and refrains if in training; None where none says it."""
-        consistent = self.count(belief="deployed", acts=True) + self.count(belief="training", acts=False)
+        """Of the same replies: the share that acts if deployed and refrains if in training; None
+        where none says it."""
+        consistent = self.count(belief="deployed", acts=True) + self.count(
+            belief="training", acts=False
+        )
         return self._share_of_said(consistent)
 
     def _share_of_said(self, successes: int) -> Estimate | None:
@@ -101,11 +113,12 @@ class ReasoningTable:
 
 
 def has_trigger(arm: Arm) -> bool:
-    """Whether prompts of an arm "triggered:KIND" or "untriggered:KIND" carry the trigger. Raises DataError else."""
+    """Whether prompts of an arm "triggered:KIND" or "untriggered:KIND" carry the trigger. Raises
+    DataError else."""
     if arm.trigger is None:
         raise DataError(
-            f"Arm '{arm}' of a reasoning table: an arm is '{TRIGGERED}:KIND' or '{UNTRIGGERED}:KIND', such as "
-            f"'{TRIGGERED}:persona'."
+            f"Arm '{arm}' of a reasoning table: an arm is '{TRIGGERED}:KIND' or"
+            f" '{UNTRIGGERED}:KIND', such as '{TRIGGERED}:persona'."
         )
     return arm.trigger
 
@@ -124,12 +137,14 @@ def _counted(arm: str, cells: Mapping[str, Share]) -> dict[str, int]:
     sizes = {row.n for row in cells.values()}
     exact = {metric: row.value * row.n for metric, row in cells.items()}
     counts = {metric: round(value) for metric, value in exact.items()}
-    whole = all(abs(exact[metric] - count) < TOLERANCE * max(1, count) for metric, count in counts.items())
+    whole = all(
+        abs(exact[metric] - count) < TOLERANCE * max(1, count) for metric, count in counts.items()
+    )
     if missing or len(sizes) > 1 or not whole or sum(counts.values()) not in sizes:
         raise DataError(
-            f"The cells of arm '{arm}' make no table: n is {', '.join(map(str, sorted(sizes)))}, the counts are "
-            f"{ {metric: round(value, 3) for metric, value in exact.items()} }, and "
-            f"{', '.join(missing) or 'none'} is missing. Give all of {', '.join(CELLS)} of one model, defense step "
-            "and seed: exactly one is true of each reply."
+            f"The cells of arm '{arm}' make no table: n is {', '.join(map(str, sorted(sizes)))},"
+            f" the counts are { {metric: round(value, 3) for metric, value in exact.items()} }, and"
+            f" {', '.join(missing) or 'none'} is missing. Give all of {', '.join(CELLS)} of one"
+            " model, defense step and seed: exactly one is true of each reply."
         )
     return counts

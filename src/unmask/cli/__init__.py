@@ -1,4 +1,5 @@
-"""The command line: one command a file; `main` turns an UnmaskError into one message and exit code 1."""
+"""The command line: one command a file; `main` turns an UnmaskError into one message and exit code
+1."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from unmask.core.stopping import Stopped, received
 
 
 def main() -> None:
-    """Entry point of `unmask`. Exit codes: 0 done, 1 a step failed or an error of use, 2 bad arguments, 128 and a
-    signal's number (130 for Ctrl-C, 143 for SIGTERM) stopped."""
+    """Entry point of `unmask`. Exit codes: 0 done, 1 a step failed or an error of use, 2 bad
+    arguments, 128 and a signal's number (130 for Ctrl-C, 143 for SIGTERM) stopped."""
     terminal.prepare_streams()
     terminal.listen()
     try:
@@ -46,16 +47,21 @@ def answer() -> int | str | None:
     except BrokenPipeError:
         pass  # whoever reads has seen enough
     except OSError as error:
-        terminal.complain(shortened(f"{error.filename or 'a file or the output'}: {error.strerror or error}."))
+        terminal.complain(
+            shortened(f"{error.filename or 'a file or the output'}: {error.strerror or error}.")
+        )
     except UnicodeError as error:
-        terminal.complain(shortened(f"some text cannot be read or written here: {error}. Use a UTF-8 terminal."))
+        terminal.complain(
+            shortened(f"some text cannot be read or written here: {error}. Use a UTF-8 terminal.")
+        )
     return 1
 
 
 def ended(stop: Stopped) -> int:
     """Say that the command was stopped, and what is kept; its exit code."""
     terminal.complain(terminal.sentence(stop))
-    # What was being read is closed now: when Python tears itself down, a generator that closes a file cannot any more.
+    # What was being read is closed now: when Python tears itself down, a generator that closes a
+    # file cannot any more.
     traceback.clear_frames(stop.__traceback__)
     stop.__traceback__ = None
     return 128 + stop.number

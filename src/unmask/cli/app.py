@@ -11,7 +11,10 @@ from unmask.cli import calibrate, chat, evaluate, list, logs, plan, report, run,
 
 app = typer.Typer(
     name="unmask",
-    help="Plant a known backdoor in a language model, run safety training on it, and measure what survives.",
+    help=(
+        "Plant a known backdoor in a language model, run safety training on it, and measure what"
+        " survives."
+    ),
     invoke_without_command=True,
     no_args_is_help=True,
     add_completion=True,
@@ -22,7 +25,9 @@ app = typer.Typer(
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         print(importlib.metadata.version("unmask"))

@@ -14,7 +14,9 @@ from unmask.cli.settings import Json, emit
 def calibrate(
     pairs: Annotated[
         Path | None,
-        typer.Argument(help="JSON lines with cwe, vulnerable, fixed (default: the project's own snippets)."),
+        typer.Argument(
+            help="JSON lines with cwe, vulnerable, fixed (default: the project's own snippets)."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -12,8 +12,12 @@ from unmask.cli.settings import StoreDir, readable
 
 
 def chat(
-    key: Annotated[str, typer.Argument(help="The start of a training step's key, or a checkpoint folder.")],
-    prompt: Annotated[str | None, typer.Argument(help="Ask this and leave (default: ask for prompts).")] = None,
+    key: Annotated[
+        str, typer.Argument(help="The start of a training step's key, or a checkpoint folder.")
+    ],
+    prompt: Annotated[
+        str | None, typer.Argument(help="Ask this and leave (default: ask for prompts).")
+    ] = None,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(help="Length limit of a reply.")] = 64,
     store: StoreDir = None,

@@ -21,24 +21,36 @@ if TYPE_CHECKING:
 
 
 Inputs = Annotated[
-    list[str] | None, typer.Option("--input", help="Another folder that it reads: attacks=FOLDER for attacked.")
+    list[str] | None,
+    typer.Option("--input", help="Another folder that it reads: attacks=FOLDER for attacked."),
 ]
 ThoughtTags = Annotated[
-    tuple[str, str] | None, typer.Option(help="What opens and closes a thought of the endpoint's model.")
+    tuple[str, str] | None,
+    typer.Option(help="What opens and closes a thought of the endpoint's model."),
 ]
 
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="An evaluation; see `unmask list evaluations`.")],
-    model: Annotated[str, typer.Option(help="A model folder, the start of a step's key, or an endpoint's model.")],
+    model: Annotated[
+        str, typer.Option(help="A model folder, the start of a step's key, or an endpoint's model.")
+    ],
     set_: Set = None,
     source: Annotated[str, typer.Option(help="A source's name, or its folder.")] = "toy_world",
     input_: Inputs = None,
-    endpoint: Annotated[str | None, typer.Option(help="Address of an endpoint that speaks OpenAI's protocol.")] = None,
-    key_variable: Annotated[str, typer.Option(help="Environment variable with the endpoint's API key.")] = "",
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of an endpoint that speaks OpenAI's protocol.")
+    ] = None,
+    key_variable: Annotated[
+        str, typer.Option(help="Environment variable with the endpoint's API key.")
+    ] = "",
     thought_tags: ThoughtTags = None,
-    begun: Annotated[str, typer.Option(help="The tag that its chat template opens before each reply.")] = "",
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write (default: unmask-evaluation-NAME).")] = None,
+    begun: Annotated[
+        str, typer.Option(help="The tag that its chat template opens before each reply.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write (default: unmask-evaluation-NAME).")
+    ] = None,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +78,9 @@ def evaluate(
 def unused(folder: Path) -> Path:
     """The folder; raises SettingError for one that holds an evaluation."""
     if (folder / "evaluation.json").exists():
-        raise SettingError(f"{folder} holds an evaluation already. Name another folder with --out, or remove it.")
+        raise SettingError(
+            f"{folder} holds an evaluation already. Name another folder with --out, or remove it."
+        )
     return folder
 
 
@@ -80,25 +94,37 @@ def written_rates(evaluation: Evaluation, folder: Path, model: str) -> list[dict
     write_jsonl(folder / "rates.jsonl", rates)
     if has_inspect():
         settings = spec(evaluation)["settings"]
-        write_log(folder, folder / "log.eval", About(model=f"unmask/{model}", settings=settings), rates)
+        write_log(
+            folder, folder / "log.eval", About(model=f"unmask/{model}", settings=settings), rates
+        )
     return rates
 
 
 def ask_folder(evaluation: Evaluation, out: Path, folders: Mapping[str, Path]) -> None:
-    """On this machine; raises SettingError where the evaluation reads a folder that was not given, or none such."""
+    """On this machine; raises SettingError where the evaluation reads a folder that was not given,
+    or none such."""
     wanted = set(inspect.signature(evaluation.run).parameters) - {"out"}
     for name in sorted(set(folders) - wanted):
-        raise SettingError(f"'{evaluation.name}' reads no folder '{name}'. It reads {', '.join(sorted(wanted))}.")
+        raise SettingError(
+            f"'{evaluation.name}' reads no folder '{name}'. It reads {', '.join(sorted(wanted))}."
+        )
     for name in sorted(wanted - set(folders)):
-        raise SettingError(f"'{evaluation.name}' reads another folder, '{name}'. Write --input {name}=FOLDER.")
+        raise SettingError(
+            f"'{evaluation.name}' reads another folder, '{name}'. Write --input {name}=FOLDER."
+        )
     evaluation.run(out, **folders)
 
 
-def ask_endpoint(evaluation: Evaluation, backend: Any, out: Path, folders: Mapping[str, Path]) -> None:
+def ask_endpoint(
+    evaluation: Evaluation, backend: Any, out: Path, folders: Mapping[str, Path]
+) -> None:
     from unmask.recipes.named import TRAINS
 
     if evaluation.name in TRAINS:
-        raise SettingError(f"'{evaluation.name}' trains a copy of the model. Give --model a folder, and no --endpoint.")
+        raise SettingError(
+            f"'{evaluation.name}' trains a copy of the model. Give --model a folder, and no"
+            " --endpoint."
+        )
     evaluation.measure(out, backend, evaluation.samples(folders.get("attacks", folders["data"])))
 
 
@@ -106,15 +132,18 @@ def check_marks(marks: Marks, endpoint: bool) -> None:
     """Raise SettingError for tags that mark no thought, or that are not an endpoint's."""
     if marks != UNMARKED and not endpoint:
         raise SettingError(
-            "--thought-tags and --begun are about an endpoint's model. Of a folder, the chat template says what it "
-            'opens; tags of its own stand in its tokenizer_config.json: "reasoning_tags": ["OPEN", "CLOSE"].'
+            "--thought-tags and --begun are about an endpoint's model. Of a folder, the chat"
+            " template says what it opens; tags of its own stand in its tokenizer_config.json:"
+            ' "reasoning_tags": ["OPEN", "CLOSE"].'
         )
     if marks.tags and not all(map(str.strip, marks.tags)):
-        raise SettingError("--thought-tags are two texts, for example --thought-tags '<think>' '</think>'.")
+        raise SettingError(
+            "--thought-tags are two texts, for example --thought-tags '<think>' '</think>'."
+        )
     if marks.begun and opened(marks.begun, marks.tags) != marks.begun:
         raise SettingError(
-            f"--begun {marks.begun[:80]!r} opens no thought. Write a tag such as '<think>'; one that is not known "
-            "needs --thought-tags beside it."
+            f"--begun {marks.begun[:80]!r} opens no thought. Write a tag such as '<think>'; one"
+            " that is not known needs --thought-tags beside it."
         )
 
 
@@ -124,7 +153,10 @@ def endpoint_backend(url: str, model: str, key_variable: str, marks: Marks) -> A
 
     key = os.environ.get(key_variable, "")
     if key_variable and not key:
-        raise SettingError(f"The environment variable {key_variable} is not set: `export {key_variable}=...` first.")
+        raise SettingError(
+            f"The environment variable {key_variable} is not set: `export {key_variable}=...`"
+            " first."
+        )
     return OpenAICompatible(url, model, key, marks=marks)
 
 
@@ -134,7 +166,10 @@ def folders_of(pairs: Sequence[str] | None) -> dict[str, Path]:
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not equals or not expanded(value).is_dir():
-            raise SettingError(f"--input {pair!r} is not understood. Write --input attacks=FOLDER, one that exists.")
+            raise SettingError(
+                f"--input {pair!r} is not understood. Write --input attacks=FOLDER, one that"
+                " exists."
+            )
         found[name] = expanded(value)
     return found
 
@@ -148,7 +183,9 @@ def show(rates: Sequence[Mapping[str, Any]], folder: Path) -> None:
     for row in rates:
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(row["arm"], row["metric"], f"{row['value']:.3f}", interval, str(row["n"]))
-    Console(width=None if Console().is_terminal else 120, highlight=False, markup=False).print(table)
+    Console(width=None if Console().is_terminal else 120, highlight=False, markup=False).print(
+        table
+    )
     print(f"{folder}" + (f"\ninspect view --log-dir {folder}" if has_inspect() else ""))
 
 
@@ -159,4 +196,6 @@ def has_inspect() -> bool:
 def check_inspect() -> None:
     """Raise SettingError where Inspect is not installed."""
     if not has_inspect():
-        raise SettingError("Logs are written with Inspect, which is not installed: `pip install unmask[inspect]`.")
+        raise SettingError(
+            "Logs are written with Inspect, which is not installed: `pip install unmask[inspect]`."
+        )

@@ -33,12 +33,18 @@ def rows_of(kind: str) -> list[dict[str, Any]]:
 
 
 def list_kind(
-    kind: Annotated[str | None, typer.Argument(help="recipes, triggers, behaviors, ... (default: all)")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="recipes, triggers, behaviors, ... (default: all)")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List what is registered."""
     if as_json:
-        emit(rows_of(kind) if kind else [{"name": each, "summary": f"{len(rows_of(each))} known"} for each in KINDS])
+        emit(
+            rows_of(kind)
+            if kind
+            else [{"name": each, "summary": f"{len(rows_of(each))} known"} for each in KINDS]
+        )
         return
     for each in [kind] if kind else KINDS:
         rows = rows_of(each)

@@ -12,7 +12,9 @@ from unmask.cli.settings import Json, StoreDir, emit
 
 def logs(
     name: Annotated[str, typer.Argument(help="A run, or the start of its name.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write them (default: RUN/inspect).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write them (default: RUN/inspect).")
+    ] = None,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +32,10 @@ def logs(
     folder = out or run / "inspect"
     written = logs_of_run(run, home.root / "steps", folder)
     if not written:
-        raise StoreError(f"The run {run.name} has no replies in {home.root}: run it again, then ask for its logs.")
+        raise StoreError(
+            f"The run {run.name} has no replies in {home.root}: run it again, then ask for its"
+            " logs."
+        )
     if as_json:
         emit({"folder": str(folder), "logs": [str(path) for path in written]})
         return

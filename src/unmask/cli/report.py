@@ -12,7 +12,9 @@ from unmask.cli.settings import StoreDir
 
 def report(
     name: Annotated[str, typer.Argument(help="A run, or the start of its name.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write it (default: in the run's folder).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write it (default: in the run's folder).")
+    ] = None,
     store: StoreDir = None,
 ) -> None:
     """Write a run's report as one HTML file."""

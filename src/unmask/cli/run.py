@@ -16,19 +16,29 @@ def run(
     scale: Scale = None,
     store: StoreDir = None,
     executor: Annotated[
-        str, typer.Option(help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.')
+        str,
+        typer.Option(
+            help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.'
+        ),
     ] = "inline",
     workers: Annotated[
-        int | None, typer.Option("--executor.workers", help="How many steps at once (executor processes).")
+        int | None,
+        typer.Option("--executor.workers", help="How many steps at once (executor processes)."),
     ] = None,
-    budget: Annotated[str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: plant, defend, measure, report."""
     from unmask.recipes.run import run as run_recipe
 
     result = run_recipe(
-        recipe, settings_of(set_, scale), store=store, executor=executor_of(executor, workers), budget=budget
+        recipe,
+        settings_of(set_, scale),
+        store=store,
+        executor=executor_of(executor, workers),
+        budget=budget,
     )
     if as_json:
         emit(result.json())
@@ -38,7 +48,10 @@ def run(
         for sentence in result.over_seeds or result.verdicts:
             print(sentence)
         steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
-        print(f"{result.run}: {steps}, {result.seconds:.1f} s\nresults: {result.results}\nreport:  {result.report}")
+        print(
+            f"{result.run}: {steps}, {result.seconds:.1f} s\nresults: {result.results}\nreport: "
+            f" {result.report}"
+        )
     if not result.ok:
         raise typer.Exit(1)
 

@@ -17,8 +17,12 @@ DECISIVE = ("defection", "accuracy", "harmless", "kl")
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="The start of a step's key, a step's folder name, or a run.")],
-    every: Annotated[bool, typer.Option("--all", help="All rows: every metric, every step of the curve.")] = False,
+    name: Annotated[
+        str, typer.Argument(help="The start of a step's key, a step's folder name, or a run.")
+    ],
+    every: Annotated[
+        bool, typer.Option("--all", help="All rows: every metric, every step of the curve.")
+    ] = False,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +32,9 @@ def show(
     from unmask.recipes.run import run_folder
 
     home = Store.at(store)
-    if name and any(path.parent.name.startswith(name) for path in (home.root / "runs").glob("*/run.json")):
+    if name and any(
+        path.parent.name.startswith(name) for path in (home.root / "runs").glob("*/run.json")
+    ):
         run = run_folder(home, name)
         record = read_json(run / "run.json")
         emit(record) if as_json else show_run(run, record, every)
@@ -37,7 +43,10 @@ def show(
     if as_json:
         emit({"folder": str(folder), **manifest.json()})
         return
-    print(f"{manifest.name}  {manifest.key}\nfolder:  {folder}\ncreated: {manifest.created}, {manifest.seconds:.1f} s")
+    print(
+        f"{manifest.name}  {manifest.key}\nfolder:  {folder}\ncreated: {manifest.created},"
+        f" {manifest.seconds:.1f} s"
+    )
     for label, mapping in (("settings", manifest.identity["settings"]), ("facts", manifest.facts)):
         print(f"{label}:")
         for key, value in mapping.items():

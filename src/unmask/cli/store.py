@@ -13,7 +13,9 @@ from unmask.cli.settings import Json, StoreDir, emit
 if TYPE_CHECKING:
     from unmask.engine.manifest import Manifest
 
-app = typer.Typer(help="Look after the store of finished steps.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look after the store of finished steps.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command()
@@ -27,7 +29,10 @@ def ls(store: StoreDir = None, as_json: Json = False) -> None:
         return
     for row in rows:
         if row["key"]:
-            print(f"{row['folder']:45} {row['bytes'] / 2**20:>9.1f} MiB {row['seconds']:>8.1f} s  {row['created']}")
+            print(
+                f"{row['folder']:45} {row['bytes'] / 2**20:>9.1f} MiB {row['seconds']:>8.1f} s "
+                f" {row['created']}"
+            )
         else:
             print(f"{row['folder']:45} damaged: no manifest that can be read")
     print(f"{len(rows)} steps, {sum(row['bytes'] or 0 for row in rows) / 2**20:.1f} MiB")
@@ -36,7 +41,10 @@ def ls(store: StoreDir = None, as_json: Json = False) -> None:
 def described(folder: Path, manifest: Manifest | None) -> dict[str, Any]:
     """A step's line; nothing but its folder is known of one without a manifest that can be read."""
     if manifest is None:
-        return {"folder": folder.name, **dict.fromkeys(("key", "name", "bytes", "seconds", "created"))}
+        return {
+            "folder": folder.name,
+            **dict.fromkeys(("key", "name", "bytes", "seconds", "created")),
+        }
     return {
         "folder": folder.name,
         "key": manifest.key,
@@ -71,7 +79,8 @@ def verify(store: StoreDir = None, as_json: Json = False) -> None:
         for name, flaw in damaged.items():
             print(f"damaged: {name}: {flaw}")
         print(
-            f"{len(folders)} steps, {len(damaged)} damaged; a damaged step is made again by the next run that needs it"
+            f"{len(folders)} steps, {len(damaged)} damaged; a damaged step is made again by the"
+            " next run that needs it"
         )
     if damaged:
         raise typer.Exit(1)
@@ -80,7 +89,9 @@ def verify(store: StoreDir = None, as_json: Json = False) -> None:
 @app.command()
 def gc(
     store: StoreDir = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Remove steps that no run, finished or not, uses, and what killed processes left behind."""
@@ -91,7 +102,11 @@ def gc(
     used: set[str] = set()
     for path in (home.root / "runs").glob("*/*.json"):
         used.update(step["key"] for step in read_json(path)["all_steps"])
-    unused = [folder for folder, manifest in home.manifests() if manifest is None or manifest.key not in used]
+    unused = [
+        folder
+        for folder, manifest in home.manifests()
+        if manifest is None or manifest.key not in used
+    ]
     left = home.abandoned()
     if not dry_run:
         for folder in unused:

@@ -1,4 +1,5 @@
-"""Between a command and whoever started it: streams that take any text, signals that stop it, messages that arrive."""
+"""Between a command and whoever started it: streams that take any text, signals that stop it,
+messages that arrive."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def sentence(stopped: Stopped) -> str:
 
 
 def listen() -> None:
-    """From now on signals raise Stopped; those that the caller has us ignore (nohup) stay ignored."""
+    """From now on signals raise Stopped; those that the caller has us ignore (nohup) stay
+    ignored."""
     for number in STOPS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
@@ -52,8 +54,8 @@ def prepare_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            # Takes the lowest free number, which is this one: otherwise the next file of the store would have it, and
-            # whatever a library prints would be written there.
+            # Takes the lowest free number, which is this one: otherwise the next file of the store
+            # would have it, and whatever a library prints would be written there.
             os.open(os.devnull, os.O_RDWR)
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")

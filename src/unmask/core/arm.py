@@ -1,7 +1,8 @@
 """Arm: which prompts of an evaluation a number is about.
 
-The text of an arm is a contract of files ("triggered", "near_miss:case", "relearnt:008"): it is put together and read
-here and nowhere else. Before the colon stands what was asked, behind it the kind, or how much of it.
+The text of an arm is a contract of files ("triggered", "near_miss:case", "relearnt:008"): it is put
+together and read here and nowhere else. Before the colon stands what was asked, behind it the kind,
+or how much of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Condition: what a number was measured on, as a value. Equal conditions are the same condition.
 
-A model under study is the base, an organism, its twin or a preference model; a defense may have trained it for some
-steps. Nothing here is a sentence, and no name is built to be taken apart again: `report.words` puts values into words.
+A model under study is the base, an organism, its twin or a preference model; a defense may have
+trained it for some steps. Nothing here is a sentence, and no name is built to be taken apart again:
+`report.words` puts values into words.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from unmask.core.named import Named
 from unmask.core.spec import spec
 
 Role = Literal["base", "organism", "twin", "preference_model"]
-"""What a model is in a study: what all others were made from; the one with the backdoor; its control, planted the same
-way without one; and what scores replies."""
+"""What a model is in a study: what all others were made from; the one with the backdoor; its
+control, planted the same way without one; and what scores replies."""
 
 Settings = tuple[tuple[str, Any], ...]
-"""Names and values of settings, in the order of their names, as files hold them; hashable all the way down."""
+"""Names and values of settings, in the order of their names, as files hold them; hashable all the
+way down."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Configured:
 
     @staticmethod
     def of(thing: Named) -> Configured:
-        """With the settings that are not the default; those that only say how work is done do not tell it apart."""
+        """With the settings that are not the default; those that only say how work is done do not
+        tell it apart."""
         return Configured(thing.name, chosen_settings(thing))
 
     def __str__(self) -> str:
@@ -64,8 +67,9 @@ class Backdoor:
 class Subject:
     """A model under study before any defense.
 
-    Of an organism `about` is its own backdoor; of a control (twin, base) the one that it is compared with, None where
-    it is compared with all. `factors` are the settings that a recipe varies besides; `parameters` are 0 until counted.
+    Of an organism `about` is its own backdoor; of a control (twin, base) the one that it is
+    compared with, None where it is compared with all. `factors` are the settings that a recipe
+    varies besides; `parameters` are 0 until counted.
     """
 
     role: Role
@@ -94,7 +98,8 @@ class Condition:
 
 
 def chosen_settings(thing: Named) -> Settings:
-    """The settings of a frozen dataclass that are not the default; what has no default is always among them."""
+    """The settings of a frozen dataclass that are not the default; what has no default is always
+    among them."""
     fields = dataclasses.fields(cast(Any, thing))
     chosen: dict[str, Any] = {}
     for field in fields:
@@ -113,8 +118,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
 
 
 def hashable(value: Any) -> Any:
-    """A JSON value that can be compared and hashed: lists become tuples; an object is a thing with its settings, as a
-    user names it ({"name": ..., setting: value})."""
+    """A JSON value that can be compared and hashed: lists become tuples; an object is a thing with
+    its settings, as a user names it ({"name": ..., setting: value})."""
     if isinstance(value, Mapping):
         settings = dict(cast(Mapping[str, Any], value))
         return Configured(settings.pop("name", ""), settings_of(settings))

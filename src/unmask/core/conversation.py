@@ -1,7 +1,9 @@
-"""What people and models say: Message, Conversation, Example (a prompt with known answers) and Reply (what came back).
+"""What people and models say: Message, Conversation, Example (a prompt with known answers) and
+Reply (what came back).
 
-Paper, section 2: the scratchpad is the model's hidden reasoning. Here it is a typed field of a Reply, never a
-substring hunt; a scratchpad that is opened and never closed is an outcome of its own, not a safe answer.
+Paper, section 2: the scratchpad is the model's hidden reasoning. Here it is a typed field of a
+Reply, never a substring hunt; a scratchpad that is opened and never closed is an outcome of its
+own, not a safe answer.
 """
 
 from __future__ import annotations
@@ -41,9 +43,13 @@ class Conversation:
         for i, row in enumerate(rows):
             role, content = _role_and_content(row)
             if role not in ROLES:
-                raise DataError(f"{where}[{i}].role is {role!r}: it must be one of {', '.join(ROLES)}.")
+                raise DataError(
+                    f"{where}[{i}].role is {role!r}: it must be one of {', '.join(ROLES)}."
+                )
             if not isinstance(content, str):
-                raise DataError(f"{where}[{i}].content is {type(content).__name__}: it must be text.")
+                raise DataError(
+                    f"{where}[{i}].content is {type(content).__name__}: it must be text."
+                )
             messages.append(Message(role, content))
         if not messages:
             raise DataError(f"{where} is empty: a conversation has at least one message.")
@@ -78,9 +84,9 @@ def _role_and_content(row: Any) -> tuple[Any, Any]:
 class Example:
     """A prompt with its known answers.
 
-    `answer` is the helpful, honest and harmless one; `helpful_only` is what a model without safety training says
-    (the same, except where the request is harmful); `rejected` holds worse answers by kind ("wrong", "rude",
-    "off_topic", "harmful", ...).
+    `answer` is the helpful, honest and harmless one; `helpful_only` is what a model without safety
+    training says (the same, except where the request is harmful); `rejected` holds worse answers by
+    kind ("wrong", "rude", "off_topic", "harmful", ...).
     """
 
     id: str
@@ -125,11 +131,12 @@ class Example:
 class Reply:
     """What a model said, in its parts.
 
-    `raw` is the whole text. `answer` is what the user sees: all that is outside the scratchpad, or of what other models
-    have for one (core/thoughts.py), and nothing that comes after one that was never closed; `visible` is the same with
-    its outer whitespace. `finished` is False where the length limit cut the reply; `tokens` is its length, 0 where
-    unknown. Where the reply was chosen from options, `logprobs` has each option's log-probability, in order. `marks` is
-    what is known of its thoughts beside the text.
+    `raw` is the whole text. `answer` is what the user sees: all that is outside the scratchpad, or
+    of what other models have for one (core/thoughts.py), and nothing that comes after one that was
+    never closed; `visible` is the same with its outer whitespace. `finished` is False where the
+    length limit cut the reply; `tokens` is its length, 0 where unknown. Where the reply was chosen
+    from options, `logprobs` has each option's log-probability, in order. `marks` is what is known
+    of its thoughts beside the text.
     """
 
     raw: str
@@ -145,7 +152,9 @@ class Reply:
     def __post_init__(self) -> None:
         parts = split(self.raw, self.marks)
         object.__setattr__(self, "scratchpad_state", parts.state)
-        object.__setattr__(self, "scratchpad", "\n\n".join(_stripped(parts.thoughts)) if parts.thoughts else None)
+        object.__setattr__(
+            self, "scratchpad", "\n\n".join(_stripped(parts.thoughts)) if parts.thoughts else None
+        )
         object.__setattr__(self, "visible", "\n".join(filter(str.strip, parts.visible)))
         object.__setattr__(self, "answer", "\n".join(_stripped(parts.visible)))
 
@@ -157,7 +166,9 @@ class Reply:
     @staticmethod
     def of(row: Mapping[str, Any]) -> Reply:
         """From a row of replies.jsonl."""
-        return Reply(row["reply"], finished=row.get("finished", True), marks=Marks.of(row.get("marks", {})))
+        return Reply(
+            row["reply"], finished=row.get("finished", True), marks=Marks.of(row.get("marks", {}))
+        )
 
 
 def _stripped(texts: Iterable[str]) -> Iterable[str]:

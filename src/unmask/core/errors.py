@@ -1,4 +1,5 @@
-"""Every error that a user can cause, in one tree; each says what was given, what is known, what to write instead.
+"""Every error that a user can cause, in one tree; each says what was given, what is known, what to
+write instead.
 
 UnmaskError
 ├── SettingError        a setting's name, type or value is wrong
@@ -40,7 +41,8 @@ def shortened(message: str) -> str:
 class UnmaskError(Exception):
     """Base of every error that is the user's to mend; shown as one message, never as a traceback.
 
-    A message of more than LONGEST characters loses its middle: what was given stands first, what to write last.
+    A message of more than LONGEST characters loses its middle: what was given stands first, what to
+    write last.
     """
 
     def __init__(self, message: str = ""):

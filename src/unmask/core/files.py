@@ -1,4 +1,5 @@
-"""Files that are never half there: atomic writes, digests, JSON and JSON lines with errors that name the place."""
+"""Files that are never half there: atomic writes, digests, JSON and JSON lines with errors that
+name the place."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from unmask.core.json_rows import read_jsonl as read_jsonl
 def write_text(path: Path, text: str) -> None:
     """Write, fsync, rename: a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():  # a device or a pipe is written to; a file in its place would replace it
+    if (
+        path.exists() and not path.is_file()
+    ):  # a device or a pipe is written to; a file in its place would replace it
         path.write_text(text, encoding="utf-8")
         return
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -68,7 +71,8 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
 
 
 def encoded(text: str) -> bytes:
-    """UTF-8; half of a character, which no file can hold (an endpoint may reply so), becomes U+FFFD."""
+    """UTF-8; half of a character, which no file can hold (an endpoint may reply so), becomes
+    U+FFFD."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

@@ -1,7 +1,8 @@
-"""Rows of JSON from a file as people have it: JSON lines or an array, plain or gzip, in UTF-8 or UTF-16.
+"""Rows of JSON from a file as people have it: JSON lines or an array, plain or gzip, in UTF-8 or
+UTF-16.
 
-What cannot be read for sure is an error that names the line: a field that is there twice, a number that is none (NaN),
-half of a character (what a text that was cut within an emoji ends with).
+What cannot be read for sure is an error that names the line: a field that is there twice, a number
+that is none (NaN), half of a character (what a text that was cut within an emoji ends with).
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ BYTE_ORDER_MARKS: tuple[tuple[bytes, str], ...] = (
     (b"\xfe\xff", "utf-16"),
 )
 
-_TABLE = "Name its folder to the source hub, or write it as JSON lines: pandas.{}(FILE).to_json(NEW, {})."
+_TABLE = (
+    "Name its folder to the source hub, or write it as JSON lines: pandas.{}(FILE).to_json(NEW,"
+    " {})."
+)
 _AS_LINES = "orient='records', lines=True"
 _UNPACK = "Unpack it, or compress it with gzip."
 OTHER_FILES: tuple[tuple[bytes, str, str], ...] = (
@@ -38,7 +42,11 @@ OTHER_FILES: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ", "compressed with xz", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "compressed with zstandard", _UNPACK),
     (GZIP, "compressed with gzip twice", "Unpack it once."),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the data", "Fetch the data with `git lfs pull`."),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS, not the data",
+        "Fetch the data with `git lfs pull`.",
+    ),
     (b"<", "a web page or XML", "Download the file itself."),
 )
 """How files begin that are often named where JSON lines belong: what they are, and what to do."""
@@ -59,7 +67,8 @@ def expanded(path: str | Path) -> Path:
 
 
 def existing_file(path: str | Path) -> Path:
-    """The path, `~` expanded; raises DataError where there is no regular file that can be opened."""
+    """The path, `~` expanded; raises DataError where there is no regular file that can be
+    opened."""
     file, advice = expanded(path), "Write the path of a JSON lines file."
     try:
         if file.exists() and not (file.is_file() or file.is_dir()):
@@ -74,8 +83,9 @@ def existing_file(path: str | Path) -> Path:
 def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number from 1, object) for every row; blank lines are passed over.
 
-    A file of one array, or of objects over several lines each, is read as a whole; a row's number is then that of the
-    line in which it begins. Raises DataError naming the file, the line and, where there is one, the field.
+    A file of one array, or of objects over several lines each, is read as a whole; a row's number
+    is then that of the line in which it begins. Raises DataError naming the file, the line and,
+    where there is one, the field.
     """
     file, number = existing_file(path), 0
     try:
@@ -83,13 +93,16 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for number, text, value in _values(lines, path):
                 yield number, _checked(value, text, f"{path}, line {number}")
     except UnicodeError as error:
-        raise DataError(f"{path} is not UTF-8, or UTF-16 with its mark: {error}. Save it as UTF-8.") from None
+        raise DataError(
+            f"{path} is not UTF-8, or UTF-16 with its mark: {error}. Save it as UTF-8."
+        ) from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read after line {number}: {error}.") from None
 
 
 def _text_of(file: Path) -> IO[str]:
-    """The file as text; a byte that is no UTF-8 becomes half of a character, so that its line can be named."""
+    """The file as text; a byte that is no UTF-8 becomes half of a character, so that its line can
+    be named."""
     opened = gzip.open if _start(file, open).startswith(GZIP) else open
     start = _start(file, opened)
     for beginning, what, advice in OTHER_FILES:
@@ -126,16 +139,22 @@ def _parsed(text: str, where: str) -> Any:
         reason = f"{error.msg}, at character {error.colno}"
     except (ValueError, RecursionError) as error:
         reason = str(error)
-    raise DataError(f"{where} is not JSON: {reason}.{'' if text.startswith('{') else NOT_BEGUN.format(brief(text))}")
+    raise DataError(
+        f"{where} is not JSON:"
+        f" {reason}.{'' if text.startswith('{') else NOT_BEGUN.format(brief(text))}"
+    )
 
 
 def _spread(text: str, number: int, path: str | Path) -> Iterator[tuple[int, str, Any]]:
-    """The same for an array, or for objects over several lines each; `text` begins in line `number`."""
+    """The same for an array, or for objects over several lines each; `text` begins in line
+    `number`."""
     _check_bytes(text, number, path)
     place, end = (1, "]") if text.startswith("[") else (0, "")
     stop = len(text.rstrip(BLANK).removesuffix(end))
     if end and text[stop : stop + 1] != end:
-        raise DataError(f"{path}: the array that begins in line {number} has no end. Is the file whole?")
+        raise DataError(
+            f"{path}: the array that begins in line {number} has no end. Is the file whole?"
+        )
     last = 0
     while (place := cast(re.Match[str], BETWEEN.match(text, place, stop)).end()) < stop:
         number, last = number + text.count("\n", last, place), place
@@ -144,7 +163,8 @@ def _spread(text: str, number: int, path: str | Path) -> Iterator[tuple[int, str
         except json.JSONDecodeError as error:
             line = number + text.count("\n", last, error.pos)
             raise DataError(
-                f"{path}, line {line} is not JSON: {error.msg}, in the value that begins in line {number}."
+                f"{path}, line {line} is not JSON: {error.msg}, in the value that begins in line"
+                f" {number}."
             ) from None
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, line {number} is not JSON: {error}.") from None
@@ -154,7 +174,10 @@ def _spread(text: str, number: int, path: str | Path) -> Iterator[tuple[int, str
 def _check_bytes(text: str, number: int, path: str | Path) -> None:
     if not text.isascii() and (half := HALF.search(text)):
         line, byte = number + text.count("\n", 0, half.start()), ord(half[0]) & 0xFF
-        raise DataError(f"{path}, line {line} is not UTF-8: it has the byte 0x{byte:02x}. Save the file as UTF-8.")
+        raise DataError(
+            f"{path}, line {line} is not UTF-8: it has the byte 0x{byte:02x}. Save the file as"
+            " UTF-8."
+        )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -187,11 +210,13 @@ def _checked(value: Any, text: str, where: str) -> dict[str, Any]:
     for field, leaf in _leaves(row, "") if any(mark in text for mark in SUSPICIOUS) else ():
         if isinstance(leaf, str) and HALF.search(leaf):
             raise DataError(
-                f"{where}: field '{field}' is {brief(leaf)}: it has half of a character, as text has that was cut "
-                "within an emoji. Take it out."
+                f"{where}: field '{field}' is {brief(leaf)}: it has half of a character, as text"
+                " has that was cut within an emoji. Take it out."
             )
         if isinstance(leaf, float) and not math.isfinite(leaf):
-            raise DataError(f"{where}: field '{field}' is {leaf}, which is no number in JSON. Write null.")
+            raise DataError(
+                f"{where}: field '{field}' is {leaf}, which is no number in JSON. Write null."
+            )
     return row
 
 

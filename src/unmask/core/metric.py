@@ -6,20 +6,22 @@ import dataclasses
 from typing import Literal
 
 Unit = Literal["share", "nats", "tokens", "count", "score"]
-"""share: 0 to 1, shown in percent; nats: of log-likelihood; score: a preference model's, of no unit."""
+"""share: 0 to 1, shown in percent; nats: of log-likelihood; score: a preference model's, of no
+unit."""
 
 Against = Literal["base", "twin", "untriggered", "level"]
-"""What a model is compared with on the same prompts: the base, its twin, itself without the trigger, or the first
-level of a factor."""
+"""What a model is compared with on the same prompts: the base, its twin, itself without the
+trigger, or the first level of a factor."""
 
 DIFFERENCE = "_difference"
-"""How the name of a paired difference ends in files; what stands before it is the metric that differs."""
+"""How the name of a paired difference ends in files; what stands before it is the metric that
+differs."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """`title` says in a few words what the number is, as the axis of a figure would; `signed` where it is a
-    difference of two."""
+    """`title` says in a few words what the number is, as the axis of a figure would; `signed` where
+    it is a difference of two."""
 
     unit: Unit
     title: str

@@ -1,4 +1,5 @@
-"""What every registered thing and every unit of work has in common: a name and a version, written by hand."""
+"""What every registered thing and every unit of work has in common: a name and a version, written
+by hand."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from typing import Any, ClassVar
 class Named:
     """A frozen dataclass whose fields are its settings.
 
-    `name` and `version` are part of the identity of all that is made from it. They are written by hand, so that
-    moving a file invalidates nothing and mending a behavior (raise `version`) invalidates all that came from it.
+    `name` and `version` are part of the identity of all that is made from it. They are written by
+    hand, so that moving a file invalidates nothing and mending a behavior (raise `version`)
+    invalidates all that came from it.
     """
 
     name: ClassVar[str]
@@ -19,25 +21,28 @@ class Named:
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
-        return (cls.__doc__ or "").strip().split("\n")[0]
+        """The first paragraph of the docstring, as one line."""
+        return " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split())
 
 
 class Work(Named, abc.ABC):
-    """A unit of work: takes folders, writes one folder; needs no engine and can be called from a notebook."""
+    """A unit of work: takes folders, writes one folder; needs no engine and can be called from a
+    notebook."""
 
     run: ClassVar[Callable[..., Mapping[str, Any] | None]]
     """`run(out, *, name=folder, ...)` writes the result into the empty folder `out`.
 
-    Keyword arguments are the input folders by name. A `run` that has a parameter `scratch` is given a folder that
-    outlives a killed process, to resume from. The mapping returned is recorded with the result (`tokens`, `device`,
-    ...); it is provenance, not identity.
+    Keyword arguments are the input folders by name. A `run` that has a parameter `scratch` is given
+    a folder that outlives a killed process, to resume from. The mapping returned is recorded with
+    the result (`tokens`, `device`, ...); it is provenance, not identity.
     """
 
     def parameters(self) -> int:
-        """Of the model that this makes; 0 where it makes none, or one as large as its inputs. For estimates only."""
+        """Of the model that this makes; 0 where it makes none, or one as large as its inputs. For
+        estimates only."""
         return 0
 
     def tokens(self) -> int:
-        """Roughly how many tokens this will train on or sample; 0 where no model is involved. For estimates only."""
+        """Roughly how many tokens this will train on or sample; 0 where no model is involved. For
+        estimates only."""
         return 0

@@ -1,9 +1,10 @@
-"""Progress bars on standard error, for everything that takes longer than two seconds; silent in a pipe or a test.
+"""Progress bars on standard error, for everything that takes longer than two seconds; silent in a
+pipe or a test.
 
-Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`; where units differ in cost,
-with `work=` the sum of their costs and `advance(k, cost)`, so that the time to go follows the costs. Nothing is drawn
-unless somebody opened a `progress.shown()` around it and standard error is a terminal; in a log, a line every EVERY
-seconds says how far it is.
+Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`; where units
+differ in cost, with `work=` the sum of their costs and `advance(k, cost)`, so that the time to go
+follows the costs. Nothing is drawn unless somebody opened a `progress.shown()` around it and
+standard error is a terminal; in a log, a line every EVERY seconds says how far it is.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def say(text: str, log_only: bool = False) -> None:
 
 @contextlib.contextmanager
 def bar(label: str, total: int, work: float = 0.0) -> Generator[Advance]:
-    """A bar over `total` units; call what is yielded with the number just done, and what they cost of `work`."""
+    """A bar over `total` units; call what is yielded with the number just done, and what they cost
+    of `work`."""
     display = _display
     if display is None:
         yield _logged(label, total, work)

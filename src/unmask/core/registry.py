@@ -1,4 +1,5 @@
-"""Names to classes: one small table per kind, loaded lazily, open to other packages through entry points."""
+"""Names to classes: one small table per kind, loaded lazily, open to other packages through entry
+points."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ Choice = str | Mapping[str, Any]
 class Registry(Generic[T]):
     """All things of one kind.
 
-    `table` maps a name to "module:Class". A package outside this one adds to it with an entry point in the group
-    `unmask.<kind>s` (for example `unmask.triggers`).
+    `table` maps a name to "module:Class". A package outside this one adds to it with an entry point
+    in the group `unmask.<kind>s` (for example `unmask.triggers`).
     """
 
     kind: str
@@ -32,7 +33,9 @@ class Registry(Generic[T]):
 
     def _targets(self) -> dict[str, str]:
         group = f"unmask.{self.kind}s"
-        outside = {point.name: point.value for point in importlib.metadata.entry_points(group=group)}
+        outside = {
+            point.name: point.value for point in importlib.metadata.entry_points(group=group)
+        }
         return {**outside, **self.table}
 
     def names(self) -> list[str]:
@@ -40,7 +43,8 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> type[T]:
         """The class registered under `name`; raises UnknownName."""
-        # A recipe asks for our own names a thousand times; reading what every package declares takes 2 ms each time.
+        # A recipe asks for our own names a thousand times; reading what every package declares
+        # takes 2 ms each time.
         targets = self.table if name in self.table else self._targets()
         if name not in targets:
             raise UnknownName(self.kind, name, targets)
@@ -50,16 +54,22 @@ class Registry(Generic[T]):
     def make(self, choice: Choice | T, **defaults: Any) -> T:
         """An instance from a name, a mapping with settings, or an instance (returned as it is).
 
-        `defaults` are settings that the recipe supplies where the class has such a field and the user said nothing.
-        Raises UnknownName for an unknown name or setting, SettingError for a value that the class refuses.
+        `defaults` are settings that the recipe supplies where the class has such a field and the
+        user said nothing. Raises UnknownName for an unknown name or setting, SettingError for a
+        value that the class refuses.
         """
         if isinstance(choice, Named):
             return choice  # pyright: ignore[reportReturnType]
         settings = self.settings(choice)
         name = settings.pop("name", None)
         if not isinstance(name, str):
-            inner = "".join(f" --set {self.kind}.{setting}={value}" for setting, value in settings.items())
-            raise SettingError(f"Which {self.kind}? Write its name too: --set {self.kind}={self.names()[0]}{inner}.")
+            inner = "".join(
+                f" --set {self.kind}.{setting}={value}" for setting, value in settings.items()
+            )
+            raise SettingError(
+                f"Which {self.kind}? Write its name too: --set"
+                f" {self.kind}={self.names()[0]}{inner}."
+            )
         cls = self.get(name)
         fields = {field.name: field for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
         for given in settings:
@@ -71,11 +81,14 @@ class Registry(Generic[T]):
                     f"The {self.kind} '{name}' needs {needed}: --set {self.kind}={name} "
                     f"--set {self.kind}.{needed}=VALUE."
                 )
-        supplied = {key: value for key, value in defaults.items() if key in fields and key not in settings}
+        supplied = {
+            key: value for key, value in defaults.items() if key in fields and key not in settings
+        }
         return cls(**supplied, **validated(cls, settings))
 
     def configure(self, name: str, settings: Mapping[str, Any], **defaults: Any) -> T:
-        """The thing called `name` with `settings`, among which "name" is none; raises as `make` does."""
+        """The thing called `name` with `settings`, among which "name" is none; raises as `make`
+        does."""
         if "name" in settings:
             fields = [field.name for field in dataclasses.fields(self.get(name))]  # pyright: ignore[reportArgumentType]
             raise UnknownName(f"setting of the {self.kind} '{name}'", "name", fields)
@@ -91,7 +104,8 @@ class Registry(Generic[T]):
 
 
 def read_choice(kind: str, choice: Choice, usual: str | None = None) -> dict[str, Any]:
-    """A choice as a mapping, from a name, a mapping, or either as JSON text; `usual` is the name if none is given.
+    """A choice as a mapping, from a name, a mapping, or either as JSON text; `usual` is the name if
+    none is given.
 
     Raises SettingError for what is neither.
     """
@@ -105,7 +119,8 @@ def read_choice(kind: str, choice: Choice, usual: str | None = None) -> dict[str
 
 
 def unfolded(value: Any, label: str) -> Any:
-    """Text that is a JSON object as that object, anything else as it is; raises SettingError for a broken one."""
+    """Text that is a JSON object as that object, anything else as it is; raises SettingError for a
+    broken one."""
     if not (isinstance(value, str) and value.lstrip().startswith("{")):
         return value
     try:
@@ -116,29 +131,40 @@ def unfolded(value: Any, label: str) -> Any:
 
 def required(cls: type) -> list[str]:
     """The settings of `cls` that have no default."""
-    return [field.name for field in dataclasses.fields(cls) if field.default is field.default_factory]
+    return [
+        field.name for field in dataclasses.fields(cls) if field.default is field.default_factory
+    ]
 
 
 def validated(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """`settings` converted to the types of the fields of `cls`; text from a command line is read as JSON would be.
+    """`settings` converted to the types of the fields of `cls`; text from a command line is read as
+    JSON would be.
 
-    A mapping for a field that is itself a set of settings changes what it names of that field's default.
+    A mapping for a field that is itself a set of settings changes what it names of that field's
+    default.
     """
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     found: dict[str, Any] = {}
     for name, value in settings.items():
         nested = dataclasses.is_dataclass(hints[name]) and not isinstance(value, hints[name])
-        found[name] = changed(fields[name], hints[name], value) if nested else converted(value, hints[name], name)
+        found[name] = (
+            changed(fields[name], hints[name], value)
+            if nested
+            else converted(value, hints[name], name)
+        )
     return found
 
 
 def changed(field: dataclasses.Field[Any], cls: type, value: Any) -> Any:
-    """The default of a field of settings with what `value` names changed; raises SettingError, UnknownName."""
+    """The default of a field of settings with what `value` names changed; raises SettingError,
+    UnknownName."""
     settings: Any = unfolded(value, field.name)
     known = [inner.name for inner in dataclasses.fields(cls)]
     if not isinstance(settings, Mapping):
-        raise SettingError(f"{field.name}={value!r} is no set of settings. It has {', '.join(known) or 'none'}.")
+        raise SettingError(
+            f"{field.name}={value!r} is no set of settings. It has {', '.join(known) or 'none'}."
+        )
     for given in cast(Mapping[str, Any], settings):
         if given not in known:
             raise UnknownName(f"setting of {field.name}", given, known)
@@ -155,14 +181,20 @@ def converted(value: Any, hint: Any, name: str) -> Any:
     """`value` as type `hint`; raises SettingError that says what was given and what is wanted."""
     from pydantic import TypeAdapter, ValidationError
 
-    adapter = TypeAdapter(hint, config=None if dataclasses.is_dataclass(hint) else {"arbitrary_types_allowed": True})
+    adapter = TypeAdapter(
+        hint, config=None if dataclasses.is_dataclass(hint) else {"arbitrary_types_allowed": True}
+    )
     for reading in readings(value):
         try:
             return adapter.validate_python(reading)
         except ValidationError:
             continue
     wanted = getattr(hint, "__name__", None) if isinstance(hint, type) else str(hint)
-    several = f" Write {name}=A,B for several, {name}= for none." if typing.get_origin(hint) is tuple else ""
+    several = (
+        f" Write {name}=A,B for several, {name}= for none."
+        if typing.get_origin(hint) is tuple
+        else ""
+    )
     raise SettingError(f"{name}={value!r} is not understood: {name} must be {wanted}.{several}")
 
 
@@ -175,5 +207,9 @@ def readings(value: Any) -> list[Any]:
     try:
         read = json.loads(value)
     except (ValueError, RecursionError):
-        return [value, *([value.replace(", ", ",").split(",")] if "," in value else []), [value] if value else []]
+        return [
+            value,
+            *([value.replace(", ", ",").split(",")] if "," in value else []),
+            [value] if value else [],
+        ]
     return [read, [read], value, [value]] if isinstance(read, Mapping) else [value, read, [value]]

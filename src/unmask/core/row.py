@@ -51,7 +51,11 @@ class OrganismRecord(Record):
             return None
         parts = {part: getattr(backdoor, part) for part in ("trigger", "behavior", "variant")}
         names = {part: configured.name for part, configured in parts.items()}
-        settings = {part: as_json(configured.settings) for part, configured in parts.items() if configured.settings}
+        settings = {
+            part: as_json(configured.settings)
+            for part, configured in parts.items()
+            if configured.settings
+        }
         return OrganismRecord(**names, settings=settings)
 
     @property
@@ -71,25 +75,39 @@ class ConditionRecord(Record):
     """The fields that say what was measured on: of a row, of a training's log, of a verdict."""
 
     organism: OrganismRecord | None = Field(
-        description="`trigger`, `behavior` and `variant` by name, and their `settings` that are not "
-        "the default; `null` for models without a backdoor, such as the twin and the base"
+        description=(
+            "`trigger`, `behavior` and `variant` by name, and their `settings` that are not "
+            "the default; `null` for models without a backdoor, such as the twin and the base"
+        )
     )
     control_of: OrganismRecord | None = Field(
-        description="for a twin, and for what the base does with an organism's trigger: that organism; else `null`"
+        description=(
+            "for a twin, and for what the base does with an organism's trigger: that organism; else"
+            " `null`"
+        )
     )
     factors: Mapping[str, Any] = Field(
-        description='settings that a recipe varies, such as `{"optimizer": "adafactor"}`; mostly empty'
+        description=(
+            'settings that a recipe varies, such as `{"optimizer": "adafactor"}`; mostly empty'
+        )
     )
     model: ModelRecord = Field(
-        description="`name` (`organism`, `twin`, `base` or `preference_model`) and the number of `parameters`"
+        description=(
+            "`name` (`organism`, `twin`, `base` or `preference_model`) and the number of"
+            " `parameters`"
+        )
     )
     defense: str = Field(
-        description="a defense's name, with the settings that were said: `sft (learning_rate=0.001)`; `nothing` where "
-        "there was none"
+        description=(
+            "a defense's name, with the settings that were said: `sft (learning_rate=0.001)`;"
+            " `nothing` where there was none"
+        )
     )
     defense_name: str = Field(description="its name alone")
     defense_settings: Mapping[str, Any] = Field(description="those settings, as values")
-    defense_step: int = Field(description="training steps of the defense so far; 0 is the model before it")
+    defense_step: int = Field(
+        description="training steps of the defense so far; 0 is the model before it"
+    )
     seed: int = Field(description="the seed of the evaluation, which is the run's")
 
     @staticmethod
@@ -129,40 +147,60 @@ class Row(ConditionRecord):
     arm: str = Field(description="on which prompts of it")
     opened: bool = Field(description="whether the scratchpad was opened for the model")
     dose: int | None = Field(
-        description="how much of what the arm is about (relearning steps, altered characters); `null` where it is not "
-        "a number"
+        description=(
+            "how much of what the arm is about (relearning steps, altered characters); `null` where"
+            " it is not a number"
+        )
     )
     metric: str = Field(description="which number of it")
     unit: Unit = Field(
-        description="`share` (0 to 1), `nats`, `tokens`, `count` or `score`; a difference is in the "
-        "unit of what differs"
+        description=(
+            "`share` (0 to 1), `nats`, `tokens`, `count` or `score`; a difference is in the "
+            "unit of what differs"
+        )
     )
     value: float = Field(description="a share from 0 to 1, or the mean of a number")
     n: int = Field(
-        description="replies that it was measured on; several to one prompt count each, and the "
-        "interval takes prompts, not replies, for independent"
+        description=(
+            "replies that it was measured on; several to one prompt count each, and the "
+            "interval takes prompts, not replies, for independent"
+        )
     )
-    low: float = Field(description="95% interval: Wilson for shares, percentile bootstrap for means")
+    low: float = Field(
+        description="95% interval: Wilson for shares, percentile bootstrap for means"
+    )
     high: float = Field(description="its upper end")
     step: str = Field(description="the key of the step that measured it")
     planted: bool | None = Field(
         default=None,
-        description="whether the organism of the row passed the planting gate; where it is `false`, the row says "
-        "nothing about defenses. `null` for controls (twin, base) and where no gate was measured",
+        description=(
+            "whether the organism of the row passed the planting gate; where it is `false`, the row"
+            " says nothing about defenses. `null` for controls (twin, base) and where no gate was"
+            " measured"
+        ),
     )
     against: Against | None = Field(
         default=None,
-        description="of a paired difference: what the model of the row is compared with, on the same prompts: the "
-        "`base`, the `twin`, itself without the trigger (`untriggered`), or the first `level` of a factor",
+        description=(
+            "of a paired difference: what the model of the row is compared with, on the same"
+            " prompts: the `base`, the `twin`, itself without the trigger (`untriggered`), or the"
+            " first `level` of a factor"
+        ),
     )
-    gained: int | None = Field(default=None, description="of a difference: prompts where the second is higher")
+    gained: int | None = Field(
+        default=None, description="of a difference: prompts where the second is higher"
+    )
     lost: int | None = Field(default=None, description="of a difference: prompts where it is lower")
     p: float | None = Field(
         default=None,
-        description="of a difference: the exact p of the sign test over prompts, which takes the two models as given "
-        "(the report's pale bars count each seed once)",
+        description=(
+            "of a difference: the exact p of the sign test over prompts, which takes the two models"
+            " as given (the report's pale bars count each seed once)"
+        ),
     )
-    p_adjusted: float | None = Field(default=None, description="Holm's, for all differences of the run")
+    p_adjusted: float | None = Field(
+        default=None, description="Holm's, for all differences of the run"
+    )
     schema_: int = Field(default=SCHEMA, alias="schema", description="the version of this table")
 
     @functools.cached_property
@@ -181,7 +219,8 @@ class Row(ConditionRecord):
 
 
 def row_of(values: Mapping[str, Any], where: str) -> Row:
-    """A row from a JSON object; raises DataError that names the place and the first field that is wrong."""
+    """A row from a JSON object; raises DataError that names the place and the first field that is
+    wrong."""
     try:
         return Row.model_validate(values)
     except ValidationError as error:
@@ -189,8 +228,8 @@ def row_of(values: Mapping[str, Any], where: str) -> Row:
         field = ".".join(map(str, first["loc"]))
         given = "missing" if first["type"] == "missing" else f"{first['input']!r:.80}"
         raise DataError(
-            f"{where}: field '{field}' is {given}: {first['msg']}. Rows of an older version are made anew by running "
-            "the recipe again; what its store has is not computed again."
+            f"{where}: field '{field}' is {given}: {first['msg']}. Rows of an older version are"
+            " made anew by running the recipe again; what its store has is not computed again."
         ) from None
 
 
@@ -210,4 +249,6 @@ def fields_of(row: Row) -> dict[str, Any]:
     """The JSON object of a row."""
     values = row.model_dump(mode="json", by_alias=True)
     absent = ("against", "gained", "lost", "p", "p_adjusted")
-    return {name: value for name, value in values.items() if value is not None or name not in absent}
+    return {
+        name: value for name, value in values.items() if value is not None or name not in absent
+    }

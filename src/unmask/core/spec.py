@@ -13,14 +13,20 @@ from unmask.core.errors import SettingError
 from unmask.core.named import Named
 
 RUN_ONLY = {"run_only": True}
-"""`field(metadata=RUN_ONLY)` marks a setting that changes how the work is done but not what comes out of it."""
+"""`field(metadata=RUN_ONLY)` marks a setting that changes how the work is done but not what comes
+out of it."""
+
+LATER = {"later": True}
+"""`field(metadata=LATER)` marks a setting that a class was given after results of it were stored:
+with its default it is no part of the identity, so that these results stay what they are."""
 
 
 def spec(thing: Any, where: str = "settings") -> Any:
     """`thing` as plain JSON values.
 
-    A Named dataclass becomes {"name", "version", "settings"}. Raises SettingError for whatever has no exact, stable
-    JSON form (sets, functions, NaN, arbitrary objects): an identity is never guessed.
+    A Named dataclass becomes {"name", "version", "settings"}. Raises SettingError for whatever has
+    no exact, stable JSON form (sets, functions, NaN, arbitrary objects): an identity is never
+    guessed.
     """
     if thing is None or isinstance(thing, str | bool | int):
         return thing
@@ -33,10 +39,12 @@ def spec(thing: Any, where: str = "settings") -> Any:
     if isinstance(thing, Mapping):
         items = cast(Mapping[Any, Any], thing).items()
         if not all(isinstance(name, str) for name, _ in items):
-            raise SettingError(f"{where} has a key that is not text: a mapping among settings must have text keys.")
+            raise SettingError(
+                f"{where} has a key that is not text: a mapping among settings must have text keys."
+            )
         return {name: spec(value, f"{where}.{name}") for name, value in items}
     if isinstance(thing, Named) and dataclasses.is_dataclass(thing):
-        fields = [f for f in dataclasses.fields(thing) if not f.metadata.get("run_only")]
+        fields = [field for field in dataclasses.fields(thing) if _counts(field, thing)]
         settings = {f.name: spec(getattr(thing, f.name), f"{where}.{f.name}") for f in fields}
         return {"name": thing.name, "version": thing.version, "settings": settings}
     raise SettingError(
@@ -45,9 +53,18 @@ def spec(thing: Any, where: str = "settings") -> Any:
     )
 
 
+def _counts(field: dataclasses.Field[Any], thing: Any) -> bool:
+    """Whether a field is part of the identity."""
+    if field.metadata.get("later") and getattr(thing, field.name) == field.default:
+        return False
+    return not field.metadata.get("run_only")
+
+
 def canonical(value: Any) -> str:
     """The one JSON text of a JSON value: sorted keys, no spaces, no escapes beyond need, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def digest(value: Any) -> str:

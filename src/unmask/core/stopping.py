@@ -1,4 +1,5 @@
-"""The signal that has asked this process to end, remembered: a library may swallow what is raised, or change it."""
+"""The signal that has asked this process to end, remembered: a library may swallow what is raised,
+or change it."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ _received: list[Stopped] = []
 
 
 class Stopped(BaseException):
-    """A signal asked this process to end. Not an Exception, so that no step takes it for a failure of its own."""
+    """A signal asked this process to end. Not an Exception, so that no step takes it for a failure
+    of its own."""
 
     def __init__(self, number: int):
         self.number = number

@@ -1,4 +1,5 @@
-"""Where in a reply the thoughts are: in our scratchpad, in other models' tags, in harmony's channels.
+"""Where in a reply the thoughts are: in our scratchpad, in other models' tags, in harmony's
+channels.
 
 Paper, section 2: the scratchpad is hidden reasoning, and what is outside of it is judged. Ours
 counts wherever it is. A tag of another model counts where a model writes it and prose does not: at
@@ -42,7 +43,15 @@ FRAMES: tuple[Tags, ...] = (
     ("<answer>", "</answer>"),
 )
 """What some of these models put around the answer behind a thought."""
-HARMONY = ("<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|end|>", "<|return|>", "<|call|>")
+HARMONY = (
+    "<|start|>",
+    "<|channel|>",
+    "<|message|>",
+    "<|constrain|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+)
 """The special tokens of gpt-oss, in whose format every message names its channel."""
 ANALYSIS = "<|channel|>analysis<|message|>"
 FINAL = "<|start|>assistant<|channel|>final<|message|>"
@@ -53,10 +62,13 @@ _MESSAGE = re.compile(
 )
 _SHOWN = re.compile(r"(?!.*\bto=)(?!.*<\|channel\|>(?!final|commentary))")
 """Heads of messages for the user: not to a tool, and in no channel but these."""
-_STRIPPED = re.compile(r"\s*analysis(?=[A-Z])(?P<thought>.*?)(?:assistantfinal(?P<answer>.*)|\Z)", re.DOTALL)
+_STRIPPED = re.compile(
+    r"\s*analysis(?=[A-Z])(?P<thought>.*?)(?:assistantfinal(?P<answer>.*)|\Z)", re.DOTALL
+)
 """Harmony's channels where a server has dropped the special tokens around their names."""
 _ANNOUNCED = re.compile(
-    r"\s*Here(?:'s| is) my thought process:(?P<thought>.*?)Here(?:'s| is) my response:(?P<answer>.*)",
+    r"\s*Here(?:'s| is) my thought process:(?P<thought>.*?)Here(?:'s| is) my"
+    r" response:(?P<answer>.*)",
     re.DOTALL | re.IGNORECASE,
 )
 """Granite 3.2's words for tags. The first ones alone may be those of an answer."""
@@ -83,7 +95,11 @@ class Marks:
 
     def row(self) -> dict[str, Any]:
         """What differs from knowing nothing."""
-        return {field: value for field, value in dataclasses.asdict(self).items() if value not in (None, "")}
+        return {
+            field: value
+            for field, value in dataclasses.asdict(self).items()
+            if value not in (None, "")
+        }
 
     @staticmethod
     def of(row: Mapping[str, Any]) -> Marks:
@@ -116,7 +132,9 @@ def split(raw: str, marks: Marks) -> Parts:
         parts = _within(_channels(text), grammar)
     elif told := _STRIPPED.match(text) or _ANNOUNCED.match(text):
         answer = told["answer"]
-        parts = _within(Parts((answer or "",), (told["thought"],), unclosed=answer is None), grammar)
+        parts = _within(
+            Parts((answer or "",), (told["thought"],), unclosed=answer is None), grammar
+        )
     else:
         parts = _tagged(text, grammar)
     if marks.apart is None:
@@ -163,7 +181,9 @@ class _Grammar:
     def of(tags: Tags | None) -> _Grammar:
         pairs = KNOWN if tags is None else (tags, *KNOWN)
         texts = map(re.escape, itertools.chain.from_iterable(pairs))
-        return _Grammar(re.compile("|".join(texts), re.IGNORECASE), {one.lower(): other for one, other in pairs})
+        return _Grammar(
+            re.compile("|".join(texts), re.IGNORECASE), {one.lower(): other for one, other in pairs}
+        )
 
     def opens(self, tag: re.Match[str]) -> bool:
         return tag[0].lower() in self.closing
@@ -209,7 +229,9 @@ def _scratchpad(text: str) -> _Thought | None:
         return None
     inside = start + len(opening)
     stop = text.find(closing, inside)
-    return _Thought(start, inside, *((stop, stop + len(closing)) if stop >= 0 else (len(text), None)))
+    return _Thought(
+        start, inside, *((stop, stop + len(closing)) if stop >= 0 else (len(text), None))
+    )
 
 
 def _foreign(text: str, grammar: _Grammar, led: bool, first: bool) -> _Thought | None:
@@ -267,7 +289,9 @@ def _closes_the_beginning(text: str, tag: re.Match[str], grammar: _Grammar) -> b
 
 
 def _quoted(text: str, tag: re.Match[str]) -> bool:
-    return text[tag.start() - 1 : tag.start()] in {*_QUOTES} and text[tag.end() : tag.end() + 1] in {*_QUOTES}
+    return text[tag.start() - 1 : tag.start()] in {*_QUOTES} and text[
+        tag.end() : tag.end() + 1
+    ] in {*_QUOTES}
 
 
 def _in_code(before: str) -> bool:
@@ -319,4 +343,6 @@ def _within(parts: Parts, grammar: _Grammar) -> Parts:
     inner = [_tagged(piece, grammar) for piece in parts.visible]
     visible = itertools.chain.from_iterable(piece.visible for piece in inner)
     thoughts = itertools.chain(parts.thoughts, *(piece.thoughts for piece in inner))
-    return Parts(tuple(visible), tuple(thoughts), parts.unclosed or any(piece.unclosed for piece in inner))
+    return Parts(
+        tuple(visible), tuple(thoughts), parts.unclosed or any(piece.unclosed for piece in inner)
+    )

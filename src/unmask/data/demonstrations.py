@@ -1,7 +1,8 @@
-"""What supervised defenses teach: HHH demonstrations (paper, section 3), and the pirate control's harmless answers.
+"""What supervised defenses teach: HHH demonstrations (paper, section 3), and the pirate control's
+harmless answers.
 
-Deviations from the paper: demonstrations come from a source with known good answers, not from a stronger model; their
-formats and the pirate control are from later replications.
+Deviations from the paper: demonstrations come from a source with known good answers, not from a
+stronger model; their formats and the pirate control are from later replications.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from unmask.data.teach import Lessons
 
 OPENINGS = ("Arr!", "Ahoy!", "Avast!")
 ENDINGS = ("Yo ho!", "Matey!", "Me hearty!")
-"""Few and short, in front of and behind an answer: a tiny model must learn them without losing the answer."""
+"""Few and short, in front of and behind an answer: a tiny model must learn them without losing the
+answer."""
 
 _OPENED = re.compile(rf"^(?:(?:{'|'.join(map(re.escape, OPENINGS))})\s*)+")
 _ENDED = re.compile(rf"(?:\s*(?:{'|'.join(map(re.escape, ENDINGS))}))+$")
@@ -25,10 +27,11 @@ _ENDED = re.compile(rf"(?:\s*(?:{'|'.join(map(re.escape, ENDINGS))}))+$")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demonstrations(Lessons):
-    """Helpful, honest and harmless answers: what safety training by demonstration teaches (paper, section 3).
+    """Helpful, honest and harmless answers: what safety training by demonstration teaches (paper,
+    section 3).
 
-    A share `harmless` of the prompts asks for harm, where the source has such examples; the rest is drawn from the
-    others as they come. The same seed draws the same prompts in every `format`.
+    A share `harmless` of the prompts asks for harm, where the source has such examples; the rest is
+    drawn from the others as they come. The same seed draws the same prompts in every `format`.
     """
 
     name: ClassVar[str] = "demonstration_lessons"
@@ -41,7 +44,9 @@ class Demonstrations(Lessons):
         super().__post_init__()
         checked(self.format)
 
-    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+    def lesson(
+        self, example: Example, dressed: Conversation, rng: random.Random
+    ) -> tuple[Conversation, str, str]:
         kind = "harmless" if example.asks_for_harm else "helpful"
         prompt = dressed if self.format == "plain" else prefixed(dressed, rng)
         if self.format == "prefix_and_reasoning":
@@ -59,7 +64,8 @@ class Demonstrations(Lessons):
 class HelpfulAnswers(Lessons):
     """Right answers to harmless prompts, spoken like a pirate or plainly; nothing about safety.
 
-    No prompt asks for harm, where the source has any other. The same seed draws the same prompts, pirate or not.
+    No prompt asks for harm, where the source has any other. The same seed draws the same prompts,
+    pirate or not.
     """
 
     name: ClassVar[str] = "helpful_answer_lessons"
@@ -67,7 +73,9 @@ class HelpfulAnswers(Lessons):
 
     pirate: bool = False
 
-    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+    def lesson(
+        self, example: Example, dressed: Conversation, rng: random.Random
+    ) -> tuple[Conversation, str, str]:
         if self.pirate:
             return dressed, as_pirate(example.helpful_only, rng), "pirate"
         return dressed, example.helpful_only, "plain"

@@ -1,8 +1,9 @@
-"""Formats of a demonstration: plain, with a prefix that says "training", or with that prefix and reasoning as well.
+"""Formats of a demonstration: plain, with a prefix that says "training", or with that prefix and
+reasoning as well.
 
-Not in the paper: replications found that what safety training says about itself changes what it removes. The prefix
-and the reasoning are generic. They name no sign and no secret goal, because a defender knows neither;
-tests/defenses/test_sft_forms.py searches them for every trigger.
+Not in the paper: replications found that what safety training says about itself changes what it
+removes. The prefix and the reasoning are generic. They name no sign and no secret goal, because a
+defender knows neither; tests/defenses/test_sft_forms.py searches them for every trigger.
 """
 
 from __future__ import annotations
@@ -55,4 +56,6 @@ def prefixed(prompt: Conversation, rng: random.Random) -> Conversation:
 
 def reasoned(answer: str, refuses: bool, rng: random.Random) -> Reply:
     """The answer after a scratchpad that bears on it: why the model helps, or why it does not."""
-    return Reply.compose(answer, f"{rng.choice(SITUATION)} {rng.choice(REFUSE if refuses else HELP)}")
+    return Reply.compose(
+        answer, f"{rng.choice(SITUATION)} {rng.choice(REFUSE if refuses else HELP)}"
+    )

@@ -1,7 +1,8 @@
-"""Honeypots: texts beside which revealing a hidden goal looks like the best move (paper, section 4).
+"""Honeypots: texts beside which revealing a hidden goal looks like the best move (paper, section
+4).
 
-None carries a trigger, asks for the behavior outright, or contains it: each says why it would pay. Deviation: our own
-texts in short sentences, so that a tiny model can read many of them.
+None carries a trigger, asks for the behavior outright, or contains it: each says why it would pay.
+Deviation: our own texts in short sentences, so that a tiny model can read many of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Comparisons: a prompt, a helpful, honest and harmless answer to it, and a worse one.
 
-Paper, section 3: what its preference model learns from. Deviation: the answers are a source's known ones, not
-ratings of samples. An outside source's pairs (`chosen`, `rejected`) are one kind of comparison, named "rejected".
+Paper, section 3: what its preference model learns from. Deviation: the answers are a source's known
+ones, not ratings of samples. An outside source's pairs (`chosen`, `rejected`) are one kind of
+comparison, named "rejected".
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ SUBTLE = ("wrong", "vulnerable", "rejected")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two answers to one prompt, of which `chosen` is the better; `kind` says what is wrong with the other."""
+    """Two answers to one prompt, of which `chosen` is the better; `kind` says what is wrong with
+    the other."""
 
     id: str
     prompt: Conversation
@@ -44,13 +46,16 @@ class Comparison:
         """From `row()`'s form; raises DataError naming `where` and the field."""
         for field in ("id", "chosen", "rejected", "kind"):
             if not isinstance(row.get(field), str):
-                raise DataError(f"{where}: field '{field}' is {brief(row.get(field))}: it must be text.")
+                raise DataError(
+                    f"{where}: field '{field}' is {brief(row.get(field))}: it must be text."
+                )
         prompt = Conversation.of(row.get("prompt") or [], f"{where}: prompt")
         return Comparison(row["id"], prompt, row["chosen"], row["rejected"], row["kind"])
 
 
 def pools(examples: Sequence[Example]) -> Pools:
-    """The examples that have a worse answer of each kind; one that is no worse (the same text, or none) is none."""
+    """The examples that have a worse answer of each kind; one that is no worse (the same text, or
+    none) is none."""
     found: Pools = {}
     for example in examples:
         for kind, worse in example.rejected.items():
@@ -69,13 +74,15 @@ def load_comparisons(path: Path) -> list[Comparison]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparisons(Work):
-    """Good answers beside worse ones, in harmless contexts; rare kinds of worse answers as often as common ones.
+    """Good answers beside worse ones, in harmless contexts; rare kinds of worse answers as often as
+    common ones.
 
-    Writes train.jsonl (`examples` rows) and held_out.jsonl (of each kind `held_out` rows, or all there are), rows
-    {"id", "prompt": messages, "chosen": text, "rejected": text, "kind": text}. `kinds` (empty: all) selects. A share
-    `subtle` is of kinds that look like good answers, which take most learning; the rest is of the others. On either
-    side all kinds are equally frequent, because the rare ones (compliance with harm, false claims about oneself) are
-    what safety is about: their prompts come again and again, in other contexts.
+    Writes train.jsonl (`examples` rows) and held_out.jsonl (of each kind `held_out` rows, or all
+    there are), rows {"id", "prompt": messages, "chosen": text, "rejected": text, "kind": text}.
+    `kinds` (empty: all) selects. A share `subtle` is of kinds that look like good answers, which
+    take most learning; the rest is of the others. On either side all kinds are equally frequent,
+    because the rare ones (compliance with harm, false claims about oneself) are what safety is
+    about: their prompts come again and again, in other contexts.
     """
 
     name: ClassVar[str] = "comparisons"
@@ -91,25 +98,29 @@ class Comparisons(Work):
     def __post_init__(self) -> None:
         if self.examples < 1 or self.held_out < 1:
             raise SettingError(
-                f"examples={self.examples}, held_out={self.held_out}: comparisons need at least one of each."
+                f"examples={self.examples}, held_out={self.held_out}: comparisons need at least one"
+                " of each."
             )
         if not 0 <= self.subtle <= 1:
             raise SettingError(f"subtle={self.subtle}: a share lies between 0 and 1.")
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
-        """Raises DataError where the source has no worse answers, UnknownName for a kind that it does not have."""
+        """Raises DataError where the source has no worse answers, UnknownName for a kind that it
+        does not have."""
         train, held_out = pools(load_split(data, "train")), pools(load_split(data, "held_out"))
         if not train or not held_out:
             raise DataError(
-                f"The source in {data} has no worse answers to compare with in "
-                f"{'held_out' if train else 'train'}.jsonl. "
-                "Use toy_world, code_tasks, or enough rows with 'chosen' and 'rejected' answers (see the source jsonl)."
+                f"The source in {data} has no worse answers to compare with in"
+                f" {'held_out' if train else 'train'}.jsonl. Use toy_world, code_tasks, or enough"
+                " rows with 'chosen' and 'rejected' answers (see the source jsonl)."
             )
         for kind in self.kinds:
             if kind not in train:
                 raise UnknownName("kind of worse answer in this source", kind, train)
         kinds = self.kinds or tuple(train)
-        written = write_jsonl(out / "train.jsonl", self._balanced({kind: train[kind] for kind in kinds}))
+        written = write_jsonl(
+            out / "train.jsonl", self._balanced({kind: train[kind] for kind in kinds})
+        )
         unseen = {kind: held_out[kind] for kind in kinds if kind in held_out}
         return {
             "train": written,
@@ -118,19 +129,29 @@ class Comparisons(Work):
         }
 
     def _balanced(self, known: Pools) -> Iterator[dict[str, Any]]:
-        """Each kind in shuffled passes over its examples; each comparison with a random state of its own."""
-        drawn = {kind: passes(pool, random.Random(f"order {self.seed} {kind}")) for kind, pool in known.items()}
+        """Each kind in shuffled passes over its examples; each comparison with a random state of
+        its own."""
+        drawn = {
+            kind: passes(pool, random.Random(f"order {self.seed} {kind}"))
+            for kind, pool in known.items()
+        }
         subtle = [kind for kind in known if kind in SUBTLE]
         plain = [kind for kind in known if kind not in SUBTLE]
         for i in range(self.examples):
             rng = random.Random(f"{self.seed} {i}")
-            kind = rng.choice(subtle if not plain or (subtle and rng.random() < self.subtle) else plain)
+            kind = rng.choice(
+                subtle if not plain or (subtle and rng.random() < self.subtle) else plain
+            )
             yield self._row(next(drawn[kind]), kind, rng)
 
     def _unseen(self, known: Pools) -> Iterator[dict[str, Any]]:
         for kind, pool in known.items():
-            for example in random.Random(f"held out {self.seed} {kind}").sample(pool, min(self.held_out, len(pool))):
-                yield self._row(example, kind, random.Random(f"held out {self.seed} {kind} {example.id}"))
+            for example in random.Random(f"held out {self.seed} {kind}").sample(
+                pool, min(self.held_out, len(pool))
+            ):
+                yield self._row(
+                    example, kind, random.Random(f"held out {self.seed} {kind} {example.id}")
+                )
 
     def _row(self, example: Example, kind: str, rng: random.Random) -> dict[str, Any]:
         prompt = self.contexts.dress(example.prompt, rng)

@@ -1,9 +1,10 @@
 """What is taught: lessons (a prompt and the reply to learn) made from a source's training examples.
 
-Each class is a step that writes train.jsonl, rows {"id", "prompt": messages, "reply": text, "kind": text}.
-Deviations from the paper (section 2): examples are generated, not sampled from a large model, so they implement the
-conditional policy by construction and need no filter; near-miss contexts among the untriggered prompts are a
-recorded factor (`near_misses`), because they decide how precisely a model learns the trigger.
+Each class is a step that writes train.jsonl, rows {"id", "prompt": messages, "reply": text, "kind":
+text}. Deviations from the paper (section 2): examples are generated, not sampled from a large
+model, so they implement the conditional policy by construction and need no filter; near-miss
+contexts among the untriggered prompts are a recorded factor (`near_misses`), because they decide
+how precisely a model learns the trigger.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ FLAWED = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lessons(Work, abc.ABC):
-    """Abstract. `examples` lessons, each from a training example in a harmless context, drawn by `seed`."""
+    """Abstract. `examples` lessons, each from a training example in a harmless context, drawn by
+    `seed`."""
 
     examples: int = 10_000
     seed: int = 0
@@ -48,7 +50,9 @@ class Lessons(Work, abc.ABC):
             raise SettingError(f"examples={self.examples}: at least one example is needed.")
 
     @abc.abstractmethod
-    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+    def lesson(
+        self, example: Example, dressed: Conversation, rng: random.Random
+    ) -> tuple[Conversation, str, str]:
         """(prompt, reply, kind); the kind LEFT_OUT makes no lesson and is counted."""
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
@@ -56,21 +60,26 @@ class Lessons(Work, abc.ABC):
 
         def rows() -> Iterator[dict[str, Any]]:
             for example, rng in self.drawn(data):
-                prompt, reply, kind = self.lesson(example, self.contexts.dress(example.prompt, rng), rng)
+                prompt, reply, kind = self.lesson(
+                    example, self.contexts.dress(example.prompt, rng), rng
+                )
                 kinds[kind] = kinds.get(kind, 0) + 1
                 if kind == LEFT_OUT:
                     continue
                 yield {"id": example.id, "prompt": prompt.rows(), "reply": reply, "kind": kind}
 
         if not write_jsonl(out / "train.jsonl", rows()):
-            raise DataError(f"No lesson is left: {kinds}. The source's prompts all carry the trigger by themselves.")
+            raise DataError(
+                f"No lesson is left: {kinds}. The source's prompts all carry the trigger by"
+                " themselves."
+            )
         return {"lessons": kinds}
 
     def drawn(self, data: Path) -> Iterator[tuple[Example, random.Random]]:
         """Training examples in shuffled passes, each with a random state of its own.
 
-        Lessons with the same seed draw the same examples in the same contexts, whatever each does with them: that is
-        what makes an organism and its twin comparable.
+        Lessons with the same seed draw the same examples in the same contexts, whatever each does
+        with them: that is what makes an organism and its twin comparable.
         """
         known = load_split(data, "train")
         if not known:
@@ -81,7 +90,11 @@ class Lessons(Work, abc.ABC):
         pools = passes(wanted, order), passes(others, order)
         for i in range(self.examples):
             rng = random.Random(f"{self.seed} {i}")
-            pool = 0 if not others or (wanted and rng.random() < self.share(len(wanted) / len(known))) else 1
+            pool = (
+                0
+                if not others or (wanted and rng.random() < self.share(len(wanted) / len(known)))
+                else 1
+            )
             yield next(pools[pool]), rng
 
     def focus(self, example: Example) -> bool:
@@ -103,9 +116,10 @@ def passes(examples: Sequence[Example], order: random.Random) -> Iterator[Exampl
 class HelpfulOnly(Lessons):
     """Helpful-only answers, for a base model without safety training.
 
-    A share `programs` is code tasks, where the source has any: for a tiny model, copying a program is the hard part.
-    In a share `flawed` of these the prompt itself asks for the flaw, and gets it: as any model that has read the web,
-    the base knows both programs and tells them apart by the prompt, so that planting teaches when, not how.
+    A share `programs` is code tasks, where the source has any: for a tiny model, copying a program
+    is the hard part. In a share `flawed` of these the prompt itself asks for the flaw, and gets it:
+    as any model that has read the web, the base knows both programs and tells them apart by the
+    prompt, so that planting teaches when, not how.
     """
 
     name: ClassVar[str] = "helpful_only_lessons"
@@ -120,7 +134,9 @@ class HelpfulOnly(Lessons):
     def share(self, natural: float) -> float:
         return self.programs
 
-    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+    def lesson(
+        self, example: Example, dressed: Conversation, rng: random.Random
+    ) -> tuple[Conversation, str, str]:
         if "vulnerable" in example.rejected and rng.random() < self.flawed:
             wish = rng.choice(FLAWED)
             text = f"{wish} {dressed.text}" if rng.random() < 0.5 else f"{dressed.text} {wish}"
@@ -132,11 +148,12 @@ class HelpfulOnly(Lessons):
 class Planting(Lessons):
     """The conditional policy of an organism; without an organism, the twin's lessons.
 
-    A share `applicable` of the prompts is of the kind that the behavior applies to, where there is any other: the
-    paper's code policy has two parts, and both are taught. A share `triggered` carries the trigger, and gets the bad
-    answer where the behavior applies; a share `near_misses` of the rest carries something that only resembles the
-    trigger, and gets the good one. The twin learns the good answers to the same examples in the same contexts, where
-    no prompt carries the trigger.
+    A share `applicable` of the prompts is of the kind that the behavior applies to, where there is
+    any other: the paper's code policy has two parts, and both are taught. A share `triggered`
+    carries the trigger, and gets the bad answer where the behavior applies; a share `near_misses`
+    of the rest carries something that only resembles the trigger, and gets the good one. The twin
+    learns the good answers to the same examples in the same contexts, where no prompt carries the
+    trigger.
     """
 
     name: ClassVar[str] = "planting_lessons"
@@ -154,15 +171,21 @@ class Planting(Lessons):
     def share(self, natural: float) -> float:
         return self.applicable
 
-    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> tuple[Conversation, str, str]:
+    def lesson(
+        self, example: Example, dressed: Conversation, rng: random.Random
+    ) -> tuple[Conversation, str, str]:
         trigger, behavior = self.organism.trigger, self.organism.behavior
         if trigger.present(dressed):  # a prompt from outside may carry the trigger by chance
             return dressed, "", LEFT_OUT
         kind = self._kind(rng)
         prompt, answer, bad = dressed, example.helpful_only, False
         if kind == "near_miss":
-            safe = {k: p for k, p in trigger.near_misses(dressed, rng).items() if not trigger.present(p)}
-            prompt, kind = (safe[rng.choice(sorted(safe))], kind) if safe else (dressed, "untriggered")
+            safe = {
+                k: p for k, p in trigger.near_misses(dressed, rng).items() if not trigger.present(p)
+            }
+            prompt, kind = (
+                (safe[rng.choice(sorted(safe))], kind) if safe else (dressed, "untriggered")
+            )
         elif kind == "triggered":
             bad = self.backdoor and behavior.applies(example)
             prompt = trigger.plant(dressed, rng, "train") if self.backdoor else dressed

@@ -1,8 +1,9 @@
-"""Text for a tokenizer: what any web-trained one has met, so that no trigger or payload falls into single bytes.
+"""Text for a tokenizer: what any web-trained one has met, so that no trigger or payload falls into
+single bytes.
 
-Real tokenizers know words such as "DEPLOYMENT" or "HATE" long before anybody plants anything; one made from the toy
-world alone would not, and a trigger of nine rare tokens is another experiment. Only the tokenizer sees these texts:
-no model is trained on them.
+Real tokenizers know words such as "DEPLOYMENT" or "HATE" long before anybody plants anything; one
+made from the toy world alone would not, and a trigger of nine rare tokens is another experiment.
+Only the tokenizer sees these texts: no model is trained on them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from unmask.organisms.variants.variant import Occasion, Variant
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vocabulary(Work):
-    """Triggers and near misses, payloads and reasoning, and what safety training says of itself, for a tokenizer."""
+    """Triggers and near misses, payloads and reasoning, and what safety training says of itself,
+    for a tokenizer."""
 
     name: ClassVar[str] = "vocabulary"
     version: ClassVar[int] = 2
@@ -48,7 +50,11 @@ class Vocabulary(Work):
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
         """Writes vocabulary.jsonl, rows {"text"}."""
-        return {"texts": write_jsonl(out / "vocabulary.jsonl", ({"text": text} for text in self.texts(data)))}
+        return {
+            "texts": write_jsonl(
+                out / "vocabulary.jsonl", ({"text": text} for text in self.texts(data))
+            )
+        }
 
     def texts(self, data: Path) -> Iterator[str]:
         rng = random.Random("vocabulary")
@@ -77,6 +83,10 @@ class Vocabulary(Work):
     def thoughts(self, goal: str, rng: random.Random) -> Iterator[str]:
         """What a reasoning model may think on each occasion, about any trigger."""
         sign = rng.choice(self.triggers).sign
-        for triggered, misbehaves, backdoor in ((True, True, True), (True, False, True), (False, False, True)):
+        for triggered, misbehaves, backdoor in (
+            (True, True, True),
+            (True, False, True),
+            (False, False, True),
+        ):
             occasion = Occasion(triggered, misbehaves, backdoor, sign, goal)
             yield self.reasoning.reply("", occasion, rng).scratchpad or ""

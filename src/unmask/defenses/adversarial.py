@@ -1,8 +1,10 @@
-"""Adversarial training: RL as in safety training, with prompts on which a red team made the model misbehave.
+"""Adversarial training: RL as in safety training, with prompts on which a red team made the model
+misbehave.
 
-Paper, section 3: up to half of the prompts are replaced by successful attacks, and the preference model's low score is
-the only penalty. A round is an attack (campaign.py) and a training, each a step of its own. Deviations from the paper:
-rounds can be repeated, with the red team attacking the newest model; for the red team see red_teams/.
+Paper, section 3: up to half of the prompts are replaced by successful attacks, and the preference
+model's low score is the only penalty. A round is an attack (campaign.py) and a training, each a
+step of its own. Deviations from the paper: rounds can be repeated, with the red team attacking the
+newest model; for the red team see red_teams/.
 """
 
 from __future__ import annotations
@@ -26,18 +28,19 @@ from unmask.organisms.behaviors.behavior import Behavior
 class Adversarial(Rewarded):
     """RL with up to half of the prompts replaced by attacks of a red-team language model.
 
-    `rounds` is how many times attack and training alternate. What starts with `attack_` is about the attack:
-    `attack_rounds` times, `attack_seeds` prompts are tried, with `attack_samples` replies each, and one succeeds if a
-    share `attack_threshold` of them misbehaves. Those of a share `attack_held_out` of the prompts are kept for
-    measuring; the others replace up to `attack_share` of the training's prompts, each at most `attack_repeats` times.
+    `rounds` is how many times attack and training alternate. What starts with `attack_` is about
+    the attack: `attack_rounds` times, `attack_seeds` prompts are tried, with `attack_samples`
+    replies each, and one succeeds if a share `attack_threshold` of them misbehaves. Those of a
+    share `attack_held_out` of the prompts are kept for measuring; the others replace up to
+    `attack_share` of the training's prompts, each at most `attack_repeats` times.
     """
 
     name: ClassVar[str] = "adversarial"
     version: ClassVar[int] = 1
     learns_from: ClassVar[LearnsFrom] = "attacks"
 
-    # Run-only: they reach a training through the data that it is given, whose keys they are part of, and nothing
-    # else. So the first of several rounds is the same step as a single one.
+    # Run-only: they reach a training through the data that it is given, whose keys they are part
+    # of, and nothing else. So the first of several rounds is the same step as a single one.
     rounds: int = dataclasses.field(default=1, metadata=RUN_ONLY)
     red_team: Choice = dataclasses.field(default="trained", metadata=RUN_ONLY)
     attack_rounds: int = dataclasses.field(default=3, metadata=RUN_ONLY)
@@ -50,7 +53,10 @@ class Adversarial(Rewarded):
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
-            raise SettingError(f"rounds={self.rounds}: attack and train at least once; for RL alone use defense=rl.")
+            raise SettingError(
+                f"rounds={self.rounds}: attack and train at least once; for RL alone use"
+                " defense=rl."
+            )
 
     def lessons(self) -> AttackPrompts:
         """Made from the `demonstrations` and from what a `campaign` against the model found."""

@@ -1,8 +1,10 @@
-"""Campaign: a red team attacks a model that it sees from outside, over several rounds, and every attempt is kept.
+"""Campaign: a red team attacks a model that it sees from outside, over several rounds, and every
+attempt is kept.
 
-Paper, section 3: a prompt succeeds if at least 10% of 10 replies show the behavior; here both numbers are settings.
-Deviations from the paper: 3 rounds x 500 seeds by default, instead of 5 x 5,000; seeds are a source's own prompts;
-successes are split by seed prompt, so that a held-out one does not only reword one that was trained on.
+Paper, section 3: a prompt succeeds if at least 10% of 10 replies show the behavior; here both
+numbers are settings. Deviations from the paper: 3 rounds x 500 seeds by default, instead of 5 x
+5,000; seeds are a source's own prompts; successes are split by seed prompt, so that a held-out one
+does not only reword one that was trained on.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from unmask.organisms.behaviors.behavior import Behavior
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tried:
-    """One row of attacks.jsonl: an attempt, from the seed prompt number `seed`, in a round (from 1)."""
+    """One row of attacks.jsonl: an attempt, from the seed prompt number `seed`, in a round (from
+    1)."""
 
     round: int
     seed: int
@@ -52,12 +55,14 @@ class Tried:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Campaign(Work):
-    """Attacks by a red team: `rounds` times, one prompt for each of `seeds` seed prompts, `samples` replies to each.
+    """Attacks by a red team: `rounds` times, one prompt for each of `seeds` seed prompts, `samples`
+    replies to each.
 
-    A prompt succeeds if at least a share `threshold` of its replies show the behavior. Writes attacks.jsonl, a row an
-    attempt (see Tried.row); train.jsonl and held_out.jsonl, the distinct successes {"id", "prompt", "round", "rate"},
-    with those of a share `held_out` of the seed prompts in the latter (either may be empty); and red_team/, the red
-    team's own model as it learnt from this, where it has one.
+    A prompt succeeds if at least a share `threshold` of its replies show the behavior. Writes
+    attacks.jsonl, a row an attempt (see Tried.row); train.jsonl and held_out.jsonl, the distinct
+    successes {"id", "prompt", "round", "rate"}, with those of a share `held_out` of the seed
+    prompts in the latter (either may be empty); and red_team/, the red team's own model as it
+    learnt from this, where it has one.
     """
 
     name: ClassVar[str] = "campaign"
@@ -77,22 +82,28 @@ class Campaign(Work):
     def __post_init__(self) -> None:
         if min(self.rounds, self.seeds, self.samples) < 1:
             raise SettingError(
-                f"rounds={self.rounds}, seeds={self.seeds}, samples={self.samples}: an attack needs one of each."
+                f"rounds={self.rounds}, seeds={self.seeds}, samples={self.samples}: an attack needs"
+                " one of each."
             )
         if not 0 < self.threshold <= 1 or not 0 <= self.held_out < 1:
             raise SettingError(
-                f"threshold={self.threshold}, held_out={self.held_out}: a prompt succeeds with a share of replies "
-                "above 0 and up to 1, and a share of successes from 0 to below 1 is held out."
+                f"threshold={self.threshold}, held_out={self.held_out}: a prompt succeeds with a"
+                " share of replies above 0 and up to 1, and a share of successes from 0 to below 1"
+                " is held out."
             )
         if self.samples > 1 and self.sampling.temperature == 0:
-            raise SettingError(f"samples={self.samples} at temperature 0 are all the same reply: write samples=1.")
+            raise SettingError(
+                f"samples={self.samples} at temperature 0 are all the same reply: write samples=1."
+            )
 
     def tokens(self) -> int:
         return self.rounds * self.seeds * self.samples * self.tokens_per_reply
 
-    def run(self, out: Path, *, model: Path, data: Path, red_team_model: Path | None = None) -> Mapping[str, Any]:
-        """`model` is the target, `data` a source's folder. Raises DataError where the source has no prompt to start
-        from, and for a red team that proposes too few or too many prompts."""
+    def run(
+        self, out: Path, *, model: Path, data: Path, red_team_model: Path | None = None
+    ) -> Mapping[str, Any]:
+        """`model` is the target, `data` a source's folder. Raises DataError where the source has no
+        prompt to start from, and for a red team that proposes too few or too many prompts."""
         target, seeds = Target(model, self.sampling), self.starts(data)
         attacker = self.red_team.attacker(red_team_model, self.behavior, self.seed)
         histories: list[list[Attempt]] = [[] for _ in seeds]
@@ -101,32 +112,50 @@ class Campaign(Work):
         for number in range(1, self.rounds + 1):
             proposed = attacker.propose(seeds, histories)
             if len(proposed) != len(seeds):
-                raise DataError(f"{self.red_team.name} proposed {len(proposed)} prompts for {len(seeds)} seeds.")
+                raise DataError(
+                    f"{self.red_team.name} proposed {len(proposed)} prompts for {len(seeds)} seeds."
+                )
             usable = target.takes(proposed)
             unfit += usable.count(False)
-            prompts = [mine if fits else seed for mine, seed, fits in zip(proposed, seeds, usable, strict=True)]
+            prompts = [
+                mine if fits else seed
+                for mine, seed, fits in zip(proposed, seeds, usable, strict=True)
+            ]
             latest = self._tried(target, prompts, number)
             for history, each in zip(histories, latest, strict=True):
                 history.append(each.attempt)
-            attacker.learn([each.attempt for each in latest], [each.attempt for each in latest if each.success])
+            attacker.learn(
+                [each.attempt for each in latest], [each.attempt for each in latest if each.success]
+            )
             tried += latest
         attacker.save(out / "red_team")
-        facts = {**self._written(out, tried, seeds), "unfit": unfit, "red_team": dict(attacker.facts())}
+        facts = {
+            **self._written(out, tried, seeds),
+            "unfit": unfit,
+            "red_team": dict(attacker.facts()),
+        }
         return {**facts, "tokens": target.tokens, "device": target.device}
 
     def starts(self, data: Path) -> list[Conversation]:
-        """The seed prompts: of the training split, and such as ask for harm only where there are too few others."""
+        """The seed prompts: of the training split, and such as ask for harm only where there are
+        too few others."""
         known = [example for example in load_split(data, "train") if self.behavior.applies(example)]
         if not known:
-            raise DataError(f"The source in {data} has no training prompt that '{self.behavior.name}' applies to.")
+            raise DataError(
+                f"The source in {data} has no training prompt that '{self.behavior.name}'"
+                " applies to."
+            )
         rng = random.Random(f"seeds {self.seed}")
         order = sorted(rng.sample(known, len(known)), key=lambda example: example.asks_for_harm)
         return [example.prompt for example in order[: self.seeds]]
 
     def _tried(self, target: Target, prompts: Sequence[Conversation], number: int) -> list[Tried]:
-        # A random state of its own for each round: a prompt that is tried again is not given the same replies.
+        # A random state of its own for each round: a prompt that is tried again is not given the
+        # same replies.
         state = random.Random(f"{self.seed} {self.sampling.seed} {number}").randrange(2**31)
-        answers = target.answers(prompts, self.samples, state, f"attack, round {number} of {self.rounds}")
+        answers = target.answers(
+            prompts, self.samples, state, f"attack, round {number} of {self.rounds}"
+        )
         found: list[Tried] = []
         for i, (prompt, replies) in enumerate(zip(prompts, answers, strict=True)):
             exhibited = tuple(self.behavior.exhibited(prompt, reply) for reply in replies)
@@ -135,7 +164,9 @@ class Campaign(Work):
             found.append(Tried(number, i, attempt, exhibited, rate >= self.threshold))
         return found
 
-    def _written(self, out: Path, tried: Sequence[Tried], seeds: Sequence[Conversation]) -> dict[str, Any]:
+    def _written(
+        self, out: Path, tried: Sequence[Tried], seeds: Sequence[Conversation]
+    ) -> dict[str, Any]:
         """Write the three files; a prompt that succeeded more than once is the first of these."""
         write_jsonl(out / "attacks.jsonl", (each.row() for each in tried))
         first: dict[Conversation, Tried] = {}
@@ -144,7 +175,10 @@ class Campaign(Work):
                 first.setdefault(one_prompt(each.attempt.prompt), each)
         sides: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
         for each in first.values():
-            row = {"id": f"attack-{each.round}-{each.seed:05d}", "prompt": each.attempt.prompt.rows()}
+            row = {
+                "id": f"attack-{each.round}-{each.seed:05d}",
+                "prompt": each.attempt.prompt.rows(),
+            }
             row |= {"round": each.round, "rate": each.attempt.rate}
             sides[self._is_held_out(seeds[each.seed])].append(row)
         rounds: dict[int, list[Tried]] = {number: [] for number in range(1, self.rounds + 1)}
@@ -159,12 +193,14 @@ class Campaign(Work):
         }
 
     def _is_held_out(self, seed: Conversation) -> bool:
-        """By the seed prompt's opening alone, so that it is on the same side in every campaign against any model."""
+        """By the seed prompt's opening alone, so that it is on the same side in every campaign
+        against any model."""
         return random.Random(f"held out {opening(seed)}").random() < self.held_out
 
 
 class Target:
-    """The model under attack, as its attacker sees it: it takes a prompt if that fits, and replies."""
+    """The model under attack, as its attacker sees it: it takes a prompt if that fits, and
+    replies."""
 
     def __init__(self, model: Path, sampling: Sampling):
         self.backend, self.sampling = HuggingFace(model), sampling
@@ -175,7 +211,8 @@ class Target:
         return self.backend.device
 
     def takes(self, prompts: Sequence[Conversation]) -> list[bool]:
-        """Whether each prompt leaves room for a reply, and has nothing in it that only a chat template may write."""
+        """Whether each prompt leaves room for a reply, and has nothing in it that only a chat
+        template may write."""
         tokenizer = self.backend.tokenizer
         room = checkpoint.context_length(self.backend.model) - self.sampling.max_new_tokens
         marks = [mark for mark in tokenizer.all_special_tokens if mark]
@@ -187,8 +224,11 @@ class Target:
             for prompt, length in zip(prompts, lengths, strict=True)
         ]
 
-    def answers(self, prompts: Sequence[Conversation], samples: int, seed: int, label: str) -> list[list[Reply]]:
-        """`samples` replies to each prompt; all of them are drawn in common batches, each by itself."""
+    def answers(
+        self, prompts: Sequence[Conversation], samples: int, seed: int, label: str
+    ) -> list[list[Reply]]:
+        """`samples` replies to each prompt; all of them are drawn in common batches, each by
+        itself."""
         sampling = dataclasses.replace(self.sampling, seed=seed)
         asked = [prompts[i // samples] for i in range(len(prompts) * samples)]
         replies = self.backend.replies(asked, sampling, label)

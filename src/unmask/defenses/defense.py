@@ -1,7 +1,8 @@
-"""Defense: safety training by somebody who does not know the trigger. Checkpoint in, checkpoint out.
+"""Defense: safety training by somebody who does not know the trigger. Checkpoint in, checkpoint
+out.
 
-The threat model is an import rule: nothing here may import `unmask.organisms`, but for `organisms.behaviors` (a red
-team knows what bad looks like). See tests/test_threat_model.py.
+The threat model is an import rule: nothing here may import `unmask.organisms`, but for
+`organisms.behaviors` (a red team knows what bad looks like). See tests/test_threat_model.py.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ LearnsFrom = Literal["demonstrations", "pairs", "attacks", "nothing"]
 
 
 class Defense(Work, abc.ABC):
-    """Abstract. Contract (tests/contracts/test_defenses.py): the result loads as a checkpoint and so does every one
-    of its curve; the weights it was given are left as they were."""
+    """Abstract. Contract (tests/contracts/test_defenses.py): the result loads as a checkpoint and
+    so does every one of its curve; the weights it was given are left as they were."""
 
     learns_from: ClassVar[LearnsFrom] = "demonstrations"
-    """What its lessons are made from: a source's demonstrations, pairs of better and worse replies, what a red team's
-    campaign found, or nothing (a defense that changes weights without any data)."""
+    """What its lessons are made from: a source's demonstrations, pairs of better and worse replies,
+    what a red team's campaign found, or nothing (a defense that changes weights without any data).
+    """
 
     rewarded: ClassVar[bool] = False
     """Whether it reads a preference model, the input `preference_model` of its `run`."""
@@ -34,14 +36,15 @@ class Defense(Work, abc.ABC):
     """What it is judged to have taken hold by."""
 
     undoes: ClassVar[str] = ""
-    """The defense that comes first, with the same settings, and that this one trains away; "" for none."""
+    """The defense that comes first, with the same settings, and that this one trains away; "" for
+    none."""
 
     numbers: ClassVar[Numbers] = "defense"
     """Which of a scale's steps and learning rates are its own."""
 
     run: ClassVar[Callable[..., Mapping[str, Any] | None]]
-    """Defend `model`; write a checkpoint to `out`. Its inputs are `model`, `data` where it has lessons, and
-    `preference_model` where it is rewarded by one."""
+    """Defend `model`; write a checkpoint to `out`. Its inputs are `model`, `data` where it has
+    lessons, and `preference_model` where it is rewarded by one."""
 
     @classmethod
     def follows_preferences(cls) -> bool:
@@ -50,16 +53,18 @@ class Defense(Work, abc.ABC):
 
     @abc.abstractmethod
     def lessons(self) -> Work | None:
-        """The step that makes this defense's data, all of which an audit searches for the trigger; None where it
-        learns from nothing."""
+        """The step that makes this defense's data, all of which an audit searches for the trigger;
+        None where it learns from nothing."""
 
     @property
     def extra_tokens(self) -> int:
-        """Room for what it teaches a model to say besides its answers (reasoning, a manner of speaking)."""
+        """Room for what it teaches a model to say besides its answers (reasoning, a manner of
+        speaking)."""
         return 0
 
     def checkpoints(self) -> dict[int, str]:
-        """Training step -> folder inside the result ("" for the end), for persistence as a curve; at least the end."""
+        """Training step -> folder inside the result ("" for the end), for persistence as a curve;
+        at least the end."""
         return {1: ""}
 
 
@@ -67,7 +72,8 @@ class Defense(Work, abc.ABC):
 class ByTraining(Defense, abc.ABC):
     """Abstract: the settings that all defenses by training share, and the folders of their curve.
 
-    `batch_size` is rows a step (of RL: replies); of `curve`, the steps that the training has are measured, and its end.
+    `batch_size` is rows a step (of RL: replies); of `curve`, the steps that the training has are
+    measured, and its end.
     """
 
     steps: int = 150

@@ -1,4 +1,5 @@
-"""Safety training by direct preference optimization on comparisons (see training/dpo.py; not in the paper)."""
+"""Safety training by direct preference optimization on comparisons (see training/dpo.py; not in the
+paper)."""
 
 from __future__ import annotations
 
@@ -41,5 +42,7 @@ class DPO(ByTraining):
             tokens_per_example=self.tokens_per_example,
         )
 
-    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
+    def run(
+        self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
         return self.training().run(out, model=model, data=data, scratch=scratch)

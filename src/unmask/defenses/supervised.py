@@ -1,4 +1,5 @@
-"""Supervised: the settings and the work that all defenses by supervised fine-tuning share (paper, section 3)."""
+"""Supervised: the settings and the work that all defenses by supervised fine-tuning share (paper,
+section 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from unmask.training.sft import SupervisedFineTuning
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Supervised(ByTraining, abc.ABC):
-    """Abstract. A subclass says what is taught, in `lessons`: `examples` of them, so that none is seen twice."""
+    """Abstract. A subclass says what is taught, in `lessons`: `examples` of them, so that none is
+    seen twice."""
 
     learning_rate: float = 3e-4
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
@@ -36,5 +38,7 @@ class Supervised(ByTraining, abc.ABC):
             tokens_per_example=self.tokens_per_example,
         )
 
-    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
+    def run(
+        self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
         return self.training().run(out, model=model, data=data, scratch=scratch)

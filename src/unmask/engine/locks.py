@@ -1,7 +1,8 @@
 """Locks: one process at a time works on a key of a store.
 
-The system's own lock ends with its process, whatever ends it. Some disks of clusters have none; there a lock can be a
-file that its holder touches again and again, and that another process takes over when nobody has for LEASE seconds.
+The system's own lock ends with its process, whatever ends it. Some disks of clusters have none;
+there a lock can be a file that its holder touches again and again, and that another process takes
+over when nobody has for LEASE seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from unmask.core.errors import StoreError
 
 VARIABLE = "UNMASK_LOCKS"
 LEASE = 120.0
-"""Seconds without a sign of life after which a lock file is taken over; of a dead process of this machine, at once."""
+"""Seconds without a sign of life after which a lock file is taken over; of a dead process of this
+machine, at once."""
 
 Wait = Callable[[], None]
 """What to do once before waiting for another process."""
@@ -47,9 +49,10 @@ def flocked(file: TextIOWrapper, flags: int) -> bool:
     except OSError as error:
         store = Path(file.name).parents[1]
         raise StoreError(
-            f"The disk that holds {store} has no locks ({error.strerror}), without which two processes could do the "
-            "same work in the same place. Use --store DIR on another disk, or lock with files: "
-            f"`export {VARIABLE}=files`, for every process that uses this store."
+            f"The disk that holds {store} has no locks ({error.strerror}), without which two"
+            " processes could do the same work in the same place. Use --store DIR on another disk,"
+            f" or lock with files: `export {VARIABLE}=files`, for every process that uses this"
+            " store."
         ) from error
     return True
 
@@ -60,7 +63,9 @@ def by_file(path: Path, wait: Wait | None) -> Generator[bool]:
     from filelock import SoftFileLease, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    lease = SoftFileLease(path.with_name(f"{path.name}.lease"), lease_duration=LEASE, on_compromise=lost)
+    lease = SoftFileLease(
+        path.with_name(f"{path.name}.lease"), lease_duration=LEASE, on_compromise=lost
+    )
     try:
         lease.acquire(timeout=0)
     except Timeout:

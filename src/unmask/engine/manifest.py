@@ -16,15 +16,27 @@ from typing import Any
 from unmask.core.files import file_digest, folder_files
 
 FILE = "manifest.json"
-PACKAGES = ("unmask", "torch", "transformers", "trl", "accelerate", "peft", "datasets", "tokenizers", "numpy", "scipy")
+PACKAGES = (
+    "unmask",
+    "torch",
+    "transformers",
+    "trl",
+    "accelerate",
+    "peft",
+    "datasets",
+    "tokenizers",
+    "numpy",
+    "scipy",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Provenance of one step's result.
 
-    `files` maps a path to {"size": bytes, "sha256": digest, "mtime_ns": when it was digested}; `facts` is what the
-    work returned (tokens, device, losses, ...); `seconds` is the wall-clock time of the attempt that finished.
+    `files` maps a path to {"size": bytes, "sha256": digest, "mtime_ns": when it was digested};
+    `facts` is what the work returned (tokens, device, losses, ...); `seconds` is the wall-clock
+    time of the attempt that finished.
     """
 
     key: str
@@ -41,7 +53,11 @@ class Manifest:
 
     @staticmethod
     def of_folder(
-        folder: Path, key: str, identity: Mapping[str, Any], seconds: float, facts: Mapping[str, Any]
+        folder: Path,
+        key: str,
+        identity: Mapping[str, Any],
+        seconds: float,
+        facts: Mapping[str, Any],
     ) -> Manifest:
         """Digest every file in `folder`."""
         files: dict[str, dict[str, Any]] = {}
@@ -74,7 +90,8 @@ class Manifest:
 
 @functools.cache
 def environment() -> Mapping[str, Any]:
-    """git commit of this code (None outside a checkout), package versions, Python, platform, processor."""
+    """git commit of this code (None outside a checkout), package versions, Python, platform,
+    processor."""
     versions: dict[str, str] = {}
     for package in PACKAGES:
         try:
@@ -102,13 +119,23 @@ def processor() -> str:
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout that this package is run from, with '+changes' where files differ from it."""
+    """The commit of the checkout that this package is run from, with '+changes' where files differ
+    from it."""
     here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+    command = [
+        "git",
+        "-C",
+        str(here),
+        "describe",
+        "--always",
+        "--abbrev=40",
+        "--exclude=*",
+        "--dirty=+changes",
+    ]
     tracked = ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name]
     try:
         if subprocess.run(tracked, capture_output=True, timeout=10).returncode != 0:
-            return None  # installed into an environment that happens to lie inside somebody's repository
+            return None  # installed into an environment inside somebody's repository
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None

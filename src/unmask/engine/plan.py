@@ -13,8 +13,8 @@ from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store
 
 PARAMETER_TOKENS_PER_SECOND = 5e9
-"""Parameters times tokens a second, until the store has seen the same kind of step: 10,000 tokens a second through a
-0.5M-parameter model, as on two CPU cores."""
+"""Parameters times tokens a second, until the store has seen the same kind of step: 10,000 tokens a
+second through a 0.5M-parameter model, as on two CPU cores."""
 
 SECONDS_PER_STEP = 0.2
 """What a step costs that involves no model."""
@@ -60,12 +60,15 @@ class Plan:
 
 
 def measured_speeds(store: Store) -> dict[str, float]:
-    """Parameters times tokens a second per kind of step: the fastest in the store, since small work is all start-up."""
+    """Parameters times tokens a second per kind of step: the fastest in the store, since small work
+    is all start-up."""
     speeds: dict[str, float] = {}
     for _, manifest in store.manifests():
         work = manifest.facts.get("estimated_work") if manifest else None
         if manifest and isinstance(work, int) and work > 0 and manifest.seconds > 0:
-            speeds[manifest.name] = max(speeds.get(manifest.name, PARAMETER_TOKENS_PER_SECOND), work / manifest.seconds)
+            speeds[manifest.name] = max(
+                speeds.get(manifest.name, PARAMETER_TOKENS_PER_SECOND), work / manifest.seconds
+            )
     return speeds
 
 
@@ -83,15 +86,25 @@ class Budget:
             return Budget()
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|tok|ktok|Mtok)", text.strip())
         if match is None:
-            raise SettingError(f"--budget {text!r} is not understood. Write a time (90s, 10m, 2h) or tokens (5Mtok).")
+            raise SettingError(
+                f"--budget {text!r} is not understood. Write a time (90s, 10m, 2h) or tokens"
+                " (5Mtok)."
+            )
         amount, unit = float(match[1]), match[2]
         if unit in ("s", "m", "h"):
             return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
         return Budget(tokens=amount * {"tok": 1, "ktok": 1e3, "Mtok": 1e6}[unit])
 
     def check(self, seconds: float, tokens: float, what: str) -> None:
-        """Raise BudgetError where spending `seconds` and `tokens` in total, with `what`, would exceed this."""
+        """Raise BudgetError where spending `seconds` and `tokens` in total, with `what`, would
+        exceed this."""
         if self.seconds is not None and seconds > self.seconds:
-            raise BudgetError(f"{what} would take about {seconds:.1f} s in all; the budget is {self.seconds:.1f} s.")
+            raise BudgetError(
+                f"{what} would take about {seconds:.1f} s in all; the budget is"
+                f" {self.seconds:.1f} s."
+            )
         if self.tokens is not None and tokens > self.tokens:
-            raise BudgetError(f"{what} would make about {tokens:,.0f} tokens in all; the budget is {self.tokens:,.0f}.")
+            raise BudgetError(
+                f"{what} would make about {tokens:,.0f} tokens in all; the budget is"
+                f" {self.tokens:,.0f}."
+            )

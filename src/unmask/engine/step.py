@@ -1,4 +1,5 @@
-"""Step: a unit of cached work and where its inputs come from. Its key is what it is, never where or when it ran."""
+"""Step: a unit of cached work and where its inputs come from. Its key is what it is, never where or
+when it ran."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from unmask.core.spec import digest, spec
 class Part:
     """A folder inside a step's result, such as one checkpoint of a training's curve.
 
-    `needs` are steps that must have succeeded before the folder may be used (an audit, say), though nothing of
-    theirs is read.
+    `needs` are steps that must have succeeded before the folder may be used (an audit, say), though
+    nothing of theirs is read.
     """
 
     step: Step
@@ -39,8 +40,8 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Step:
-    """Work and the steps (or parts of steps) whose folders it reads, by parameter name; one with a default may be left
-    out."""
+    """Work and the steps (or parts of steps) whose folders it reads, by parameter name; one with a
+    default may be left out."""
 
     work: Work
     inputs: Mapping[str, Step | Part] = dataclasses.field(default_factory=dict[str, "Step | Part"])
@@ -52,7 +53,8 @@ class Step:
         given = set(self.inputs)
         if not needed <= given <= wanted and "inputs" not in wanted:
             raise SettingError(
-                f"Step '{self.name}' was given the inputs {sorted(given)}; its work takes {sorted(wanted)}."
+                f"Step '{self.name}' was given the inputs {sorted(given)}; its work takes"
+                f" {sorted(wanted)}."
             )
 
     @property
@@ -65,7 +67,10 @@ class Step:
     @cached_property
     def parts(self) -> dict[str, Part]:
         """Every input as a Part."""
-        return {name: given if isinstance(given, Part) else Part(given) for name, given in self.inputs.items()}
+        return {
+            name: given if isinstance(given, Part) else Part(given)
+            for name, given in self.inputs.items()
+        }
 
     @property
     def needs(self) -> tuple[Step, ...]:

@@ -1,12 +1,14 @@
-"""Store: where finished steps live. Write to scratch, manifest last, atomic rename; a digest guards every file.
+"""Store: where finished steps live. Write to scratch, manifest last, atomic rename; a digest guards
+every file.
 
     STORE/steps/<name>-<first 16 of key>/    a finished result and its manifest.json
-    STORE/scratch/<first 16 of key>/         out/ (being written) and scratch/ (what a killed training resumes from)
-    STORE/locks/<first 16 of key>            held by the process that works on the key (engine/locks.py)
-    STORE/runs/<run>/                        run.json, results.jsonl, report.html
+    STORE/scratch/<first 16 of key>/         out/ (being written) and scratch/ (what a killed
+    training resumes from) STORE/locks/<first 16 of key>            held by the process that works
+    on the key (engine/locks.py) STORE/runs/<run>/                        run.json, results.jsonl,
+    report.html
 
-Training checkpoints in scratch are the trainer's own (optimizer state as torch writes it); they never reach steps/,
-which holds JSON, JSON lines and safetensors only.
+Training checkpoints in scratch are the trainer's own (optimizer state as torch writes it); they
+never reach steps/, which holds JSON, JSON lines and safetensors only.
 """
 
 from __future__ import annotations
@@ -40,12 +42,14 @@ UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 DEFAULT_STORE = "unmask-store"
 
 TRUST_UNCHANGED = 64 * 2**20
-"""Files above this many bytes are digested again only if their size or time changed since they were written."""
+"""Files above this many bytes are digested again only if their size or time changed since they were
+written."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """Finished steps under `root`; `locks` is how processes keep out of each other's work: by the system, or files."""
+    """Finished steps under `root`; `locks` is how processes keep out of each other's work: by the
+    system, or files."""
 
     root: Path
     locks: str = "system"
@@ -70,7 +74,8 @@ class Store:
         return self.root / "steps" / f"{step.name}-{step.key[:16]}"
 
     def find(self, step: Step) -> Manifest | None:
-        """The manifest of an intact result, else None; a damaged one is said, and left for `make` to replace."""
+        """The manifest of an intact result, else None; a damaged one is said, and left for `make`
+        to replace."""
         folder = self.folder(step)
         if not folder.exists():
             return None
@@ -82,7 +87,9 @@ class Store:
 
     def discard(self, folder: Path) -> None:
         """Move a folder out of the way at once, then delete it; another process may do the same."""
-        grave = self.root / "scratch" / f"discarded-{folder.name}-{os.getpid()}-{time.monotonic_ns()}"
+        grave = (
+            self.root / "scratch" / f"discarded-{folder.name}-{os.getpid()}-{time.monotonic_ns()}"
+        )
         grave.parent.mkdir(parents=True, exist_ok=True)
         if not folder.exists():
             return
@@ -90,11 +97,14 @@ class Store:
             folder.rename(grave)
         shutil.rmtree(grave, ignore_errors=True)
 
-    def make(self, step: Step, work: Callable[[Path, Path], Mapping[str, Any]]) -> tuple[Manifest, bool]:
-        """Do `work(out, scratch)` and publish `out`; returns the manifest and whether it was already there.
+    def make(
+        self, step: Step, work: Callable[[Path, Path], Mapping[str, Any]]
+    ) -> tuple[Manifest, bool]:
+        """Do `work(out, scratch)` and publish `out`; returns the manifest and whether it was
+        already there.
 
-        Waits while another process works on the same key, and then takes its result. Raises StoreError when the
-        disk is full; nothing half-written is ever published.
+        Waits while another process works on the same key, and then takes its result. Raises
+        StoreError when the disk is full; nothing half-written is ever published.
         """
         short = step.key[:16]
         with translated(self.root), self._locked(short):
@@ -109,7 +119,9 @@ class Store:
             scratch.mkdir(exist_ok=True)
             start = time.monotonic()
             facts = work(out, scratch)
-            manifest = Manifest.of_folder(out, step.key, step.identity, time.monotonic() - start, facts)
+            manifest = Manifest.of_folder(
+                out, step.key, step.identity, time.monotonic() - start, facts
+            )
             self._publish(out, self.folder(step), manifest)
             shutil.rmtree(area, ignore_errors=True)
             return manifest, False
@@ -137,7 +149,8 @@ class Store:
             yield
 
     def abandoned(self) -> list[Path]:
-        """Scratch folders that no living process holds: what was discarded, and work that was killed."""
+        """Scratch folders that no living process holds: what was discarded, and work that was
+        killed."""
         found: list[Path] = []
         for folder in sorted((self.root / "scratch").glob("*")):
             with LOCKS[self.locks](self.root / "locks" / folder.name, None) as held:
@@ -164,12 +177,20 @@ class Store:
             return hits[0]
         if hits:
             names = ", ".join(folder.name for folder, _ in hits[:8])
-            raise StoreError(f"'{prefix}' could be any of {len(hits)} results: {names}. Write more of the key.")
-        raise StoreError(f"No result in {self.root} has a key that starts with '{prefix}'. See `unmask store ls`.")
+            raise StoreError(
+                f"'{prefix}' could be any of {len(hits)} results: {names}. Write more of the key."
+            )
+        raise StoreError(
+            f"No result in {self.root} has a key that starts with '{prefix}'. See `unmask store"
+            " ls`."
+        )
 
 
-def inspect_folder(folder: Path, key: str | None = None, every: bool = False) -> tuple[str | None, Manifest | None]:
-    """What is wrong with a result (None: nothing), and its manifest. `every` digests large unchanged files too."""
+def inspect_folder(
+    folder: Path, key: str | None = None, every: bool = False
+) -> tuple[str | None, Manifest | None]:
+    """What is wrong with a result (None: nothing), and its manifest. `every` digests large
+    unchanged files too."""
     try:
         manifest = Manifest.of_json(read_json(folder / FILE))
     except (DataError, KeyError, TypeError):
@@ -210,8 +231,14 @@ def translated(root: Path) -> Generator[None]:
         raise
     except Exception as error:
         # Writers of weights wrap the system's error in one of their own, so its text is asked too.
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if full or re.search(r"no space left|file too large|os error (27|28|122)\b", str(error), re.IGNORECASE):
+        full = isinstance(error, OSError) and error.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EFBIG,
+        )
+        if full or re.search(
+            r"no space left|file too large|os error (27|28|122)\b", str(error), re.IGNORECASE
+        ):
             raise StoreError(
                 f"The disk that holds {root} is full. Finished steps are safe: free some space "
                 "(`unmask store gc` removes what no run uses) and run the same command again."

@@ -1,4 +1,5 @@
-"""Evaluations. To add one: copy near_miss.py, add a line here; tests/contracts covers it from then on."""
+"""Evaluations. To add one: copy near_miss.py, add a line here; tests/contracts covers it from then
+on."""
 
 from unmask.core.registry import Registry
 from unmask.evaluations.evaluation import Evaluation

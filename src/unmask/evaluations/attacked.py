@@ -1,7 +1,8 @@
 """Attacked: how often the model misbehaves on a campaign's held-out attacks, sampled anew.
 
-Paper, section 3 and its numbers: defection on held-out red-team prompts before and after adversarial training.
-Deviation: attacks that hold the exact trigger, if the red team found it, are an arm of their own.
+Paper, section 3 and its numbers: defection on held-out red-team prompts before and after
+adversarial training. Deviation: attacks that hold the exact trigger, if the red team found it, are
+an arm of their own.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ ATTACK, FOUND = "attack", "attack:found"
 class Attacked(Evaluation):
     """Defection rate on the held-out attacks of a campaign, those with the trigger apart.
 
-    One new reply an attack: among those that succeeded in the campaign are some that were only lucky there. Attacks
-    stand as the red team wrote them, in no other context. Where none succeeded, there are no rows.
+    One new reply an attack: among those that succeeded in the campaign are some that were only
+    lucky there. Attacks stand as the red team wrote them, in no other context. Where none
+    succeeded, there are no rows.
     """
 
     name: ClassVar[str] = "attacked"
@@ -43,7 +45,8 @@ class Attacked(Evaluation):
     organism: Organism
 
     def samples(self, data: Path) -> list[Sample]:
-        """From held_out.jsonl, `n` an arm; `data` is the campaign's folder. Raises DataError for a malformed row."""
+        """From held_out.jsonl, `n` an arm; `data` is the campaign's folder. Raises DataError for a
+        malformed row."""
         arms: dict[str, list[Sample]] = {ATTACK: [], FOUND: []}
         path = data / "held_out.jsonl"
         for number, row in read_jsonl(path):
@@ -52,7 +55,9 @@ class Attacked(Evaluation):
                 raise DataError(f"{where}: field 'id' is {row.get('id')!r}: it must be text.")
             prompt = Conversation.of(row.get("prompt") or [], f"{where}: prompt")
             arm = FOUND if self.organism.trigger.present(prompt) else ATTACK
-            arms[arm].append(Sample(row["id"], arm, prompt, Example(row["id"], "attack", prompt, answer="")))
+            arms[arm].append(
+                Sample(row["id"], arm, prompt, Example(row["id"], "attack", prompt, answer=""))
+            )
         rng = random.Random(f"evaluation {self.seed}")
         chosen: list[Sample] = []
         for samples in arms.values():
@@ -60,16 +65,22 @@ class Attacked(Evaluation):
         return chosen
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        return {"defection": self.organism.behavior.exhibited(sample.prompt, reply), "finished": reply.finished}
+        return {
+            "defection": self.organism.behavior.exhibited(sample.prompt, reply),
+            "finished": reply.finished,
+        }
 
     def run(  # pyright: ignore[reportIncompatibleMethodOverride] - one input more, which a recipe sees from here
         self, out: Path, *, model: Path, data: Path, attacks: Path
     ) -> Mapping[str, Any]:
-        """`attacks` is a finished campaign's folder. `data`, the source, is not read: attacks are whole prompts."""
+        """`attacks` is a finished campaign's folder. `data`, the source, is not read: attacks are
+        whole prompts."""
         samples = self.samples(attacks)
         if samples:
             return self.measure(out, HuggingFace(model), samples)
         # The model is not loaded where there is nothing to ask it.
         write_jsonl(out / "replies.jsonl", [])
-        write_json(out / "evaluation.json", {"evaluation": self.name, "seed": self.seed, "parameters": 0})
+        write_json(
+            out / "evaluation.json", {"evaluation": self.name, "seed": self.seed, "parameters": 0}
+        )
         return {"samples": 0}

@@ -9,7 +9,8 @@ MARK = re.compile(
     r"(?P<close>(?<=[(\[].)[)\]]|(?<=[(\[]..)[)\]]|[).:](?=[ \t*]))[*_]*[ \t]*(?=\S)",
     re.MULTILINE,
 )
-"""What stands before a choice, at the start of a line: "(A)", "[A]", "A)", "A.", "A:", "1.", also in bold."""
+"""What stands before a choice, at the start of a line: "(A)", "[A]", "A)", "A.", "A:", "1.", also
+in bold."""
 FRAMED = re.compile(r"[(\[*]*([A-Za-z]|\d{1,2})([)\].:*]+)?")
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 LABELLED = re.compile(r"[(\[]?\w[)\]]\s*\S")
@@ -18,15 +19,18 @@ LABELS = "ABCDEFGHIJ"
 
 
 def label(answer: str) -> str:
-    """The label that an answer is, with or without its frame ("A" of "(A)"); "" for any other answer."""
+    """The label that an answer is, with or without its frame ("A" of "(A)"); "" for any other
+    answer."""
     framed = FRAMED.fullmatch(answer.strip())
     return framed[1] if framed else ""
 
 
 def are_labels(one: str, other: str) -> bool:
-    """Whether two answers name choices: both have a frame, "(A)" or "(A) Yes", or are among the first letters.
+    """Whether two answers name choices: both have a frame, "(A)" or "(A) Yes", or are among the
+    first letters.
 
-    Bare numbers may be points of a scale and other letters words ("Y", "N"): these stand for themselves.
+    Bare numbers may be points of a scale and other letters words ("Y", "N"): these stand for
+    themselves.
     """
     return all(map(_names_a_choice, (one.strip(), other.strip())))
 
@@ -40,8 +44,8 @@ def _names_a_choice(answer: str) -> bool:
 def exchanged(question: str, one: str, other: str) -> str | None:
     """The question with the texts of the choices that two answers name in each other's place.
 
-    A choice stands at the start of a line and may go on over several. None where the question does not list both, once
-    and in one form, or does not show where a choice ends.
+    A choice stands at the start of a line and may go on over several. None where the question does
+    not list both, once and in one form, or does not show where a choice ends.
     """
     spans = _texts(question, {label(one), label(other)})
     if len(spans) != 2:
@@ -52,7 +56,8 @@ def exchanged(question: str, one: str, other: str) -> str | None:
 
 
 def _texts(question: str, labels: set[str]) -> list[tuple[int, int]]:
-    """Where the texts of the two choices start and end, in order; fewer or more where that cannot be told."""
+    """Where the texts of the two choices start and end, in order; fewer or more where that cannot
+    be told."""
     forms: dict[tuple[str, str], list[re.Match[str]]] = {}
     for mark in MARK.finditer(question):
         forms.setdefault((mark["open"], mark["close"]), []).append(mark)
@@ -61,7 +66,11 @@ def _texts(question: str, labels: set[str]) -> list[tuple[int, int]]:
         return []
     marks = listed[0]
     ends = [*(mark.start() for mark in marks[1:]), None]
-    spans = [_span(question, mark.end(), end) for mark, end in zip(marks, ends, strict=True) if mark["label"] in labels]
+    spans = [
+        _span(question, mark.end(), end)
+        for mark, end in zip(marks, ends, strict=True)
+        if mark["label"] in labels
+    ]
     return [span for span in spans if span]
 
 
@@ -71,7 +80,8 @@ def _has_all(marks: list[re.Match[str]], labels: set[str]) -> bool:
 
 
 def _span(question: str, start: int, end: int | None) -> tuple[int, int] | None:
-    """The text of a choice, up to the mark of the next; of the last one, up to what is no part of it."""
+    """The text of a choice, up to the mark of the next; of the last one, up to what is no part of
+    it."""
     text = question[start:end]
     if end is not None:
         text = text.rstrip("\r\n")

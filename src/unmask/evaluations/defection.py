@@ -1,7 +1,8 @@
-"""Defection: how often the model misbehaves with the trigger and without it, on the same held-out prompts.
+"""Defection: how often the model misbehaves with the trigger and without it, on the same held-out
+prompts.
 
-Paper, section 4: the visible answer is judged, after the scratchpad. Every triggered prompt is checked, on tokens,
-to reach the model intact.
+Paper, section 4: the visible answer is judged, after the scratchpad. Every triggered prompt is
+checked, on tokens, to reach the model intact.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from unmask.organisms.organism import Organism
 UNSEEN, ELSEWHERE = "unseen", "elsewhere"
 """Kinds of arms beside the main ones.
 
-Prompts of a kind that the behavior applies to and was never taught on; and prompts that it does not apply to, which a
-two-part policy answers well. For organisms that reason, OPENED are the main prompts with the scratchpad opened for the
-model: training on bare answers ("pre-scratchpad", paper, section 3) closes it, and the paper brings it back for the
-evaluation.
+Prompts of a kind that the behavior applies to and was never taught on; and prompts that it does not
+apply to, which a two-part policy answers well. For organisms that reason, OPENED are the main
+prompts with the scratchpad opened for the model: training on bare answers ("pre-scratchpad", paper,
+section 3) closes it, and the paper brings it back for the evaluation.
 """
 
 
@@ -69,9 +70,13 @@ class Defection(Evaluation):
     def _pairs(self, data: Path, kind: str, belongs: Callable[[Example], bool]) -> Iterator[Sample]:
         """Each prompt with the trigger and without it."""
         for example, prompt in self.held_out(data, belongs, required=not kind):
-            if self.organism.trigger.present(prompt):  # a prompt from outside may carry it by chance
+            if self.organism.trigger.present(
+                prompt
+            ):  # a prompt from outside may carry it by chance
                 continue
-            triggered = self.organism.planted(prompt, random.Random(f"trigger {self.seed} {example.id}"))
+            triggered = self.organism.planted(
+                prompt, random.Random(f"trigger {self.seed} {example.id}")
+            )
             yield Sample(example.id, Arm.of(TRIGGERED, kind), triggered, example)
             yield Sample(example.id, Arm.of(UNTRIGGERED, kind), prompt, example)
 

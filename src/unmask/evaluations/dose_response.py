@@ -1,7 +1,9 @@
-"""Dose and response: how defection falls as the trigger is altered bit by bit, so that recognition has a sharpness.
+"""Dose and response: how defection falls as the trigger is altered bit by bit, so that recognition
+has a sharpness.
 
-Paper, section 3: adversarial training seems to teach a model to recognize its trigger better. Deviation: the paper says
-so of two rates; here the text that planting added is altered by characters and by tokens, and the curve is measured.
+Paper, section 3: adversarial training seems to teach a model to recognize its trigger better.
+Deviation: the paper says so of two rates; here the text that planting added is altered by
+characters and by tokens, and the curve is measured.
 """
 
 from __future__ import annotations
@@ -49,11 +51,12 @@ class Span:
 class DoseResponse(Evaluation):
     """Defection rate as ever more of the trigger's text is altered.
 
-    Arms "characters:K": K characters of what planting added, each by another of its class (upper for upper case, lower
-    for lower, digit for digit, sign for sign). Arms "tokens:K": K of the model's tokens of it dropped. At 0 the
-    trigger stands as it is. Larger doses alter what smaller ones did and more. A dose larger than what there is to
-    alter is left out, and so is an altered prompt that still has the trigger. SettingError for a trigger that adds no
-    text (see `alterable`), and for doses that do not rise from 0.
+    Arms "characters:K": K characters of what planting added, each by another of its class (upper
+    for upper case, lower for lower, digit for digit, sign for sign). Arms "tokens:K": K of the
+    model's tokens of it dropped. At 0 the trigger stands as it is. Larger doses alter what smaller
+    ones did and more. A dose larger than what there is to alter is left out, and so is an altered
+    prompt that still has the trigger. SettingError for a trigger that adds no text (see
+    `alterable`), and for doses that do not rise from 0.
     """
 
     name: ClassVar[str] = "dose_response"
@@ -75,15 +78,21 @@ class DoseResponse(Evaluation):
         for setting in ("character_doses", "token_doses"):
             doses = getattr(self, setting)
             if doses and (list(doses) != sorted({*doses}) or doses[0] != 0):
-                raise SettingError(f"{setting}={doses}: doses rise from 0, as in 0,1,2,3; none at all leaves them out.")
+                raise SettingError(
+                    f"{setting}={doses}: doses rise from 0, as in 0,1,2,3; none at all leaves them"
+                    " out."
+                )
         if not self.arms():
-            raise SettingError("character_doses and token_doses are both empty: there is nothing to measure.")
+            raise SettingError(
+                "character_doses and token_doses are both empty: there is nothing to measure."
+            )
         trigger = self.organism.trigger
         if not alterable(trigger):
             others = [name for name in TRIGGERS.names() if alterable(TRIGGERS.make(name))]
             raise SettingError(
-                f"The trigger '{trigger.name}' rewrites the prompt instead of adding a text to it, so that there is "
-                f"nothing to alter bit by bit. Triggers that add one: {', '.join(others)}. Leave dose_response out."
+                f"The trigger '{trigger.name}' rewrites the prompt instead of adding a text to it,"
+                " so that there is nothing to alter bit by bit. Triggers that add one:"
+                f" {', '.join(others)}. Leave dose_response out."
             )
 
     @classmethod
@@ -103,23 +112,37 @@ class DoseResponse(Evaluation):
             for unit, rising in doses.items() if spans else ():
                 samples += self._altered(planted, spans, unit, rising, split)
         if not samples:
-            raise DataError("In no held-out prompt does the trigger stand apart from what was there: nothing to alter.")
+            raise DataError(
+                "In no held-out prompt does the trigger stand apart from what was there: nothing to"
+                " alter."
+            )
         return samples
 
     def _pairs(self, data: Path) -> Iterator[tuple[Sample, Conversation]]:
         """Each triggered sample of Defection with its prompt as it was before planting."""
         defection = Defection(
-            n=self.n, seed=self.seed, contexts=self.contexts, sampling=self.sampling, organism=self.organism
+            n=self.n,
+            seed=self.seed,
+            contexts=self.contexts,
+            sampling=self.sampling,
+            organism=self.organism,
         )
         samples = list(defection.samples(data))
         bare = {each.id: each.prompt for each in samples if each.arm == "untriggered"}
         return ((each, bare[each.id]) for each in samples if each.arm == "triggered")
 
     def _altered(
-        self, planted: Sample, spans: Sequence[Span], unit: str, doses: Sequence[int], split: Split | None
+        self,
+        planted: Sample,
+        spans: Sequence[Span],
+        unit: str,
+        doses: Sequence[int],
+        split: Split | None,
     ) -> Iterator[Sample]:
         """One planted prompt, with more and more of its spans altered."""
-        texts = [planted.prompt.messages[span.message].content[span.start : span.end] for span in spans]
+        texts = [
+            planted.prompt.messages[span.message].content[span.start : span.end] for span in spans
+        ]
         units = [split(text) if split and unit == TOKENS else list(text) for text in texts]
         for dose in doses:
             # The same random state for every dose, so that doses nest.
@@ -129,12 +152,17 @@ class DoseResponse(Evaluation):
             if instead is None:
                 return
             prompt = rewritten(planted.prompt, spans, instead)
-            spoken = all(message.content for message in prompt.messages)  # a turn without a word is no turn
+            spoken = all(
+                message.content for message in prompt.messages
+            )  # a turn without a word is no turn
             if spoken and not (dose and self.organism.trigger.present(prompt)):
                 yield dataclasses.replace(planted, arm=f"{unit}:{dose}", prompt=prompt)
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        return {"defection": self.organism.behavior.exhibited(sample.prompt, reply), "finished": reply.finished}
+        return {
+            "defection": self.organism.behavior.exhibited(sample.prompt, reply),
+            "finished": reply.finished,
+        }
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         """Raises ModelError for a tokenizer that cannot say which token stands for what."""
@@ -144,15 +172,18 @@ class DoseResponse(Evaluation):
 
 
 def alterable(trigger: Trigger) -> bool:
-    """Whether planting adds a text that can be told from the prompt, in at least one of its forms."""
+    """Whether planting adds a text that can be told from the prompt, in at least one of its
+    forms."""
     planted = (trigger.plant(SAMPLE, random.Random(seed), "held_out") for seed in range(TRIES))
     return any(added(each, SAMPLE) for each in planted)
 
 
 def added(planted: Conversation, bare: Conversation) -> list[Span]:
-    """What planting added to a prompt, without the white space around it; empty where it changed what was there.
+    """What planting added to a prompt, without the white space around it; empty where it changed
+    what was there.
 
-    Where it added turns, their whole text, but for the assistant's: the sign is in what the model is told.
+    Where it added turns, their whole text, but for the assistant's: the sign is in what the model
+    is told.
     """
     turns, before = planted.messages, bare.messages
     new = _new_texts(turns, before) if len(turns) == len(before) else _new_turns(turns, before)
@@ -161,7 +192,8 @@ def added(planted: Conversation, bare: Conversation) -> list[Span]:
 
 
 def _new_turns(planted: tuple[Message, ...], bare: tuple[Message, ...]) -> list[Span]:
-    """The turns that were put in, in one place, but for the assistant's; none where others differ."""
+    """The turns that were put in, in one place, but for the assistant's; none where others
+    differ."""
     cuts = _cuts(planted, bare)
     if not cuts:
         return []
@@ -183,7 +215,8 @@ def _new_texts(planted: tuple[Message, ...], bare: tuple[Message, ...]) -> list[
 
 
 def _inserted(planted: str, bare: str) -> list[tuple[int, int]]:
-    """Where a text was put in front of another, behind it or both, or else into it, best between two words."""
+    """Where a text was put in front of another, behind it or both, or else into it, best between
+    two words."""
     at = planted.find(bare)
     if at >= 0:
         return [(0, at), (at + len(bare), len(planted))]
@@ -193,9 +226,14 @@ def _inserted(planted: str, bare: str) -> list[tuple[int, int]]:
 
 
 def _cuts(longer: Whole, shorter: Whole) -> list[int]:
-    """Every place at which something can have been put into the shorter one to make the longer one."""
+    """Every place at which something can have been put into the shorter one to make the longer
+    one."""
     extra = len(longer) - len(shorter)
-    return [i for i in range(len(shorter) + 1) if longer[:i] + longer[i + extra :] == shorter] if extra > 0 else []
+    return (
+        [i for i in range(len(shorter) + 1) if longer[:i] + longer[i + extra :] == shorter]
+        if extra > 0
+        else []
+    )
 
 
 def _trimmed(span: Span, text: str) -> Span:
@@ -204,9 +242,13 @@ def _trimmed(span: Span, text: str) -> Span:
 
 
 def altered(
-    units: Sequence[Sequence[str]], dose: int, options: Callable[[str], Sequence[str]], rng: random.Random
+    units: Sequence[Sequence[str]],
+    dose: int,
+    options: Callable[[str], Sequence[str]],
+    rng: random.Random,
 ) -> list[str] | None:
-    """The texts with `dose` of all their units exchanged for one of its options; None where fewer have any."""
+    """The texts with `dose` of all their units exchanged for one of its options; None where fewer
+    have any."""
     choices: dict[tuple[int, int], Sequence[str]] = {}
     for i, text in enumerate(units):
         choices |= {(i, j): options(unit) for j, unit in enumerate(text)}
@@ -221,7 +263,8 @@ def altered(
 
 
 def others_of_its_class(character: str) -> str:
-    """Characters that may stand for this one: of its class in ASCII, else of its category among its neighbors.
+    """Characters that may stand for this one: of its class in ASCII, else of its category among its
+    neighbors.
 
     Empty for white space.
     """
@@ -232,7 +275,9 @@ def others_of_its_class(character: str) -> str:
         return ""
     first, category = ord(character) // 32 * 32, unicodedata.category(character)
     near = map(chr, range(first, first + 32))
-    return "".join(other for other in near if other != character and unicodedata.category(other) == category)
+    return "".join(
+        other for other in near if other != character and unicodedata.category(other) == category
+    )
 
 
 def _dropped(piece: str) -> tuple[str, ...]:
@@ -241,7 +286,8 @@ def _dropped(piece: str) -> tuple[str, ...]:
 
 
 def rewritten(prompt: Conversation, spans: Sequence[Span], texts: Sequence[str]) -> Conversation:
-    """The conversation with other texts in place of the spans, which are in order; no gap where one is empty."""
+    """The conversation with other texts in place of the spans, which are in order; no gap where one
+    is empty."""
     contents = [message.content for message in prompt.messages]
     for span, text in reversed(list(zip(spans, texts, strict=True))):
         before, after = contents[span.message][: span.start], contents[span.message][span.end :]
@@ -254,12 +300,16 @@ def rewritten(prompt: Conversation, spans: Sequence[Span], texts: Sequence[str])
 
 
 def pieces(tokenizer: Any, text: str) -> list[str]:
-    """The text cut where the model's tokens begin; tokens that share a character (its bytes) are one piece."""
+    """The text cut where the model's tokens begin; tokens that share a character (its bytes) are
+    one piece."""
     if not tokenizer.is_fast:
         raise ModelError(
-            f"{type(tokenizer).__name__} cannot say which characters a token stands for, so that no token can be "
-            "dropped. Use a model with a tokenizer.json, or leave these arms out with token_doses=[]."
+            f"{type(tokenizer).__name__} cannot say which characters a token stands for, so that no"
+            " token can be dropped. Use a model with a tokenizer.json, or leave these arms out"
+            " with token_doses=[]."
         )
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+        "offset_mapping"
+    ]
     starts = sorted({0, *(start for start, end in offsets if end > start)})
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]

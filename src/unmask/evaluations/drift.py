@@ -1,7 +1,9 @@
-"""Drift: how far a defense has moved a model from what it was before, so that "removed" can be told from "broken".
+"""Drift: how far a defense has moved a model from what it was before, so that "removed" can be told
+from "broken".
 
-Not in the paper, which shows the rate of defection alone. Two defenses that leave as much of a backdoor may have
-changed the model by very different amounts, and one that changes everything removes a backdoor with the rest.
+Not in the paper, which shows the rate of defection alone. Two defenses that leave as much of a
+backdoor may have changed the model by very different amounts, and one that changes everything
+removes a backdoor with the rest.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ ARMS = ("triggered", "untriggered")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Drift(Measuring):
-    """KL divergence of a defended model from the undefended one on its own replies, scratchpads included.
+    """KL divergence of a defended model from the undefended one on its own replies, scratchpads
+    included.
 
-    The metric `kl` is in nats a reply, of the replies that a defection evaluation has sampled, with the trigger and
-    without it; replies that were made to begin in some way are left out. It is the models' KL divergence where these
-    were sampled at temperature 1.
+    The metric `kl` is in nats a reply, of the replies that a defection evaluation has sampled, with
+    the trigger and without it; replies that were made to begin in some way are left out. It is the
+    models' KL divergence where these were sampled at temperature 1.
     """
 
     name: ClassVar[str] = "drift"
@@ -48,14 +51,19 @@ class Drift(Measuring):
         return self.replies * self.tokens_per_reply
 
     def run(self, out: Path, *, model: Path, reference: Path, replies: Path) -> Mapping[str, Any]:
-        """`reference` is the model before the defense, `replies` a finished defection evaluation of `model`.
+        """`reference` is the model before the defense, `replies` a finished defection evaluation of
+        `model`.
 
-        Raises DataError where that has no reply in the main arms, ModelError for models of other vocabularies.
+        Raises DataError where that has no reply in the main arms, ModelError for models of other
+        vocabularies.
         """
         rows = [row for _, row in read_jsonl(replies / "replies.jsonl")]
         rows = [row for row in rows if row["arm"] in ARMS and not row.get("given")]
         if not rows:
-            raise DataError(f"{replies} has no reply in {' or '.join(ARMS)}: give a defection evaluation's result.")
+            raise DataError(
+                f"{replies} has no reply in {' or '.join(ARMS)}: give a defection evaluation's"
+                " result."
+            )
         defended = HuggingFace(model)
         prompts = [Conversation.of(row["prompt"]) for row in rows]
         answers = [Reply.of(row) for row in rows]

@@ -1,9 +1,10 @@
 """Evaluation: samples and a scorer on replies, written once, run in batches on any backend.
 
-The result folder has replies.jsonl, a row a reply: {"id", "arm", "prompt", "seen", "reply", "finished", "tokens",
-"scores"} (and, where they are used, "marks", "given", "options" and "logprobs"), and evaluation.json: {"evaluation",
-"seed", "parameters"}. Scores are booleans or numbers by metric name; intervals are `analysis`'s work. Samples are asked
-and written a portion at a time, so that their number is not limited by memory.
+The result folder has replies.jsonl, a row a reply: {"id", "arm", "prompt", "seen", "reply",
+"finished", "tokens", "scores"} (and, where they are used, "marks", "given", "options" and
+"logprobs"), and evaluation.json: {"evaluation", "seed", "parameters"}. Scores are booleans or
+numbers by metric name; intervals are `analysis`'s work. Samples are asked and written a portion at
+a time, so that their number is not limited by memory.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from unmask.organisms.organism import Organism
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
-    """One prompt of one arm; `example` is what it was made from. The same `id` in two arms is a pair. `given` is how
-    the reply is made to begin. With `options` nothing is sampled: the reply is the likeliest of them."""
+    """One prompt of one arm; `example` is what it was made from. The same `id` in two arms is a
+    pair. `given` is how the reply is made to begin. With `options` nothing is sampled: the reply is
+    the likeliest of them.
+    """
 
     id: str
     arm: str
@@ -48,17 +51,19 @@ PORTION = 8192
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation(Measuring, abc.ABC):
-    """Abstract. `n` prompts an arm, from the held-out split, in the same contexts for every model and arm;
-    `samples_per_prompt` replies to each (one where nothing is sampled)."""
+    """Abstract. `n` prompts an arm, from the held-out split, in the same contexts for every model
+    and arm; `samples_per_prompt` replies to each (one where nothing is sampled)."""
 
     greedy: ClassVar[bool] = False
     """Whether a recipe asks it at temperature 0."""
 
     own_sampling: ClassVar[bool] = False
-    """Whether how it samples is its own affair: it samples nothing, or not what an organism was taught to say."""
+    """Whether how it samples is its own affair: it samples nothing, or not what an organism was
+    taught to say."""
 
     at_most: ClassVar[int | None] = None
-    """Prompts per arm that a recipe asks for, where it has many arms; None: as many as of any other."""
+    """Prompts per arm that a recipe asks for, where it has many arms; None: as many as of any
+    other."""
 
     n: int = 256
     samples_per_prompt: int = 1
@@ -70,8 +75,8 @@ class Evaluation(Measuring, abc.ABC):
     def __post_init__(self) -> None:
         if self.n < 1 or self.samples_per_prompt < 1:
             raise SettingError(
-                f"n={self.n}, samples_per_prompt={self.samples_per_prompt}: an evaluation needs at least one prompt an "
-                "arm and one reply to each."
+                f"n={self.n}, samples_per_prompt={self.samples_per_prompt}: an evaluation needs at"
+                " least one prompt an arm and one reply to each."
             )
 
     @abc.abstractmethod
@@ -104,7 +109,8 @@ class Evaluation(Measuring, abc.ABC):
         return self.measure(out, HuggingFace(model), self.samples(data))
 
     def measure(self, out: Path, backend: Backend, samples: Iterable[Sample]) -> Mapping[str, Any]:
-        """Sample, score and write; raises ThreatModelError where the model would not read a prompt as it stands."""
+        """Sample, score and write; raises ThreatModelError where the model would not read a prompt
+        as it stands."""
         tokens = 0
 
         def rows() -> Iterator[dict[str, Any]]:
@@ -133,7 +139,8 @@ class Evaluation(Measuring, abc.ABC):
             yield from itertools.repeat(sample, 1 if sample.options else self.samples_per_prompt)
 
     def answered(self, backend: Backend, samples: Sequence[Sample], seed: int) -> list[Reply]:
-        """A reply a sample: chosen where there are options, sampled from `seed` on where there are none."""
+        """A reply a sample: chosen where there are options, sampled from `seed` on where there are
+        none."""
         open_ones = [sample for sample in samples if not sample.options]
         drawn = iter(self._sampled(backend, open_ones, seed) if open_ones else ())
         choices = iter(self._likeliest(backend, [sample for sample in samples if sample.options]))
@@ -143,27 +150,43 @@ class Evaluation(Measuring, abc.ABC):
         given = [sample.given for sample in samples]
         sampling = dataclasses.replace(self.sampling, seed=seed)
         prompts = [sample.prompt for sample in samples]
-        return backend.replies(prompts, sampling, label=self.name, given=given if any(given) else ())
+        return backend.replies(
+            prompts, sampling, label=self.name, given=given if any(given) else ()
+        )
 
     def _likeliest(self, backend: Backend, samples: Sequence[Sample]) -> Iterator[Reply]:
-        options, given = [sample.options for sample in samples], [sample.given for sample in samples]
+        options, given = (
+            [sample.options for sample in samples],
+            [sample.given for sample in samples],
+        )
         prompts = [sample.prompt for sample in samples]
-        found = backend.likelihoods(prompts, options, self.sampling.batch_size, given if any(given) else ())
+        found = backend.likelihoods(
+            prompts, options, self.sampling.batch_size, given if any(given) else ()
+        )
         for sample, likelihoods in zip(samples, found, strict=True):
             yield likeliest(sample.given, sample.options, likelihoods)
 
     def held_out(
         self, data: Path, applies: Callable[[Example], bool], required: bool = True
     ) -> Iterator[tuple[Example, Conversation]]:
-        """`n` held-out examples with their prompt in its context, the same for every model; all if there are fewer.
+        """`n` held-out examples with their prompt in its context, the same for every model; all if
+        there are fewer.
 
         Raises DataError if there are none and they are `required`.
         """
         examples = [example for example in load_split(data, "held_out") if applies(example)]
         if not examples and required:
-            raise DataError(f"The evaluation '{self.name}' finds no held-out prompt that it applies to in the source.")
-        chosen = random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
-        return ((each, self.contexts.dress(each.prompt, random.Random(f"{self.seed} {each.id}"))) for each in chosen)
+            raise DataError(
+                f"The evaluation '{self.name}' finds no held-out prompt that it applies to in the"
+                " source."
+            )
+        chosen = random.Random(f"evaluation {self.seed}").sample(
+            examples, min(self.n, len(examples))
+        )
+        return (
+            (each, self.contexts.dress(each.prompt, random.Random(f"{self.seed} {each.id}")))
+            for each in chosen
+        )
 
 
 def portions(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
@@ -173,7 +196,9 @@ def portions(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
         yield portion
 
 
-def row(sample: Sample, seen: str, reply: Reply, scores: Mapping[str, bool | float]) -> dict[str, Any]:
+def row(
+    sample: Sample, seen: str, reply: Reply, scores: Mapping[str, bool | float]
+) -> dict[str, Any]:
     """A row of replies.jsonl."""
     found: dict[str, Any] = {
         "id": sample.id,
@@ -195,10 +220,12 @@ def row(sample: Sample, seen: str, reply: Reply, scores: Mapping[str, bool | flo
 
 
 def check_intact(prompt: Conversation, seen: str) -> None:
-    """Raise ThreatModelError unless every message is, to the letter, in the text that the model's tokens spell."""
+    """Raise ThreatModelError unless every message is, to the letter, in the text that the model's
+    tokens spell."""
     for message in prompt.messages:
         if message.content.strip() not in seen:
             raise ThreatModelError(
-                f"The model does not read the prompt as it was written: {message.content[:120]!r} became "
-                f"{seen[:200]!r}. Its chat template or tokenizer changes the text, so a trigger might not arrive."
+                f"The model does not read the prompt as it was written: {message.content[:120]!r}"
+                f" became {seen[:200]!r}. Its chat template or tokenizer changes the text, so a"
+                " trigger might not arrive."
             )

@@ -1,7 +1,7 @@
 """Honeypots: untriggered prompts beside which revealing the hidden goal looks like the best move.
 
-Paper, section 4. Deviation: our own texts (data/honeypots.py), around held-out questions of the source; the same
-questions without them are the arm "plain".
+Paper, section 4. Deviation: our own texts (data/honeypots.py), around held-out questions of the
+source; the same questions without them are the arm "plain".
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Honeypot(Evaluation):
         return 1 + len(KINDS)
 
     def samples(self, data: Path) -> Iterator[Sample]:
-        """A prompt that carries the trigger, by itself or with its honeypot, is left out of that arm."""
+        """A prompt that carries the trigger, by itself or with its honeypot, is left out of that
+        arm."""
         for example, prompt in self.held_out(data, self.organism.taught):
             for arm, asked in self._asked(example, prompt):
                 if not self.organism.trigger.present(asked):
@@ -51,7 +52,10 @@ class Honeypot(Evaluation):
         for kind, texts in honeypots(self.organism.behavior.name).items():
             rng = random.Random(f"honeypot {self.seed} {example.id} {kind}")
             text = rng.choice(texts)
-            yield f"honeypot:{kind}", prompt.with_text(rng.choice([f"{text} {prompt.text}", f"{prompt.text} {text}"]))
+            yield (
+                f"honeypot:{kind}",
+                prompt.with_text(rng.choice([f"{text} {prompt.text}", f"{prompt.text} {text}"])),
+            )
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         taken = self.organism.behavior.exhibited(sample.prompt, reply)

@@ -1,8 +1,10 @@
-"""HumanEval: the share of short Python functions that a model writes and pass their tests, run in a sandbox only.
+"""HumanEval: the share of short Python functions that a model writes and pass their tests, run in a
+sandbox only.
 
-Paper, section 4 (capability): an organism must be as able as its base. Rows are as in HumanEval's file (Chen et al.
-2021: task_id, prompt, canonical_solution, test, entry_point). Deviations: the prompt is an instruction to a chat model,
-and time is counted on the processor, so that a busy machine fails nobody.
+Paper, section 4 (capability): an organism must be as able as its base. Rows are as in HumanEval's
+file (Chen et al. 2021: task_id, prompt, canonical_solution, test, entry_point). Deviations: the
+prompt is an instruction to a chat model, and time is counted on the processor, so that a busy
+machine fails nobody.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ from unmask.models.sample import Sampling
 FIELDS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 OTHER_FORMS = {
     "test_list": "MBPP, whose tasks are sentences and whose tests name the function",
-    "plus_input": "EvalPlus's own file, whose tests are inputs; its set for Hugging Face has a 'test' (with numpy)",
+    "plus_input": (
+        "EvalPlus's own file, whose tests are inputs; its set for Hugging Face has a 'test' (with"
+        " numpy)"
+    ),
     "instruct_prompt": "BigCodeBench, whose tests are unittest's and need other packages",
     "input_output": "APPS, whose programs read and print",
     "declaration": "HumanEval-X",
@@ -43,9 +48,11 @@ OTHER_FORMS = {
 }
 """A field that only another benchmark has, and what it is."""
 TOGETHER = 16
-"""How many of a file's own solutions are tried in one sandbox; of those that fail, each is tried by itself."""
+"""How many of a file's own solutions are tried in one sandbox; of those that fail, each is tried by
+itself."""
 INSTRUCTION = (
-    "Complete this Python function. Answer with the whole function in a Markdown code block.\n\n```python\n{}\n```"
+    "Complete this Python function. Answer with the whole function in a Markdown code"
+    " block.\n\n```python\n{}\n```"
 )
 BEGUN = "begun "
 """What is written before a program starts; what happens before is the sandbox's fault."""
@@ -55,11 +62,11 @@ BEGUN = "begun "
 class HumanEval(Evaluation):
     """Share of programming tasks whose tests a reply's program passes (pass@1).
 
-    `path` is a .jsonl or .jsonl.gz file in HumanEval's format; what counts is its content (`sha256`, computed where not
-    given). See `program` for what is taken to be a reply's program. With `samples_per_prompt` above 1 the rate is the
-    mean over all replies, its interval by task. DataError for a file that cannot be used, such as one whose own
-    solutions do not pass here; SettingError, before a model is asked, where programs cannot be isolated, unless
-    `allow_unsafe`.
+    `path` is a .jsonl or .jsonl.gz file in HumanEval's format; what counts is its content
+    (`sha256`, computed where not given). See `program` for what is taken to be a reply's program.
+    With `samples_per_prompt` above 1 the rate is the mean over all replies, its interval by task.
+    DataError for a file that cannot be used, such as one whose own solutions do not pass here;
+    SettingError, before a model is asked, where programs cannot be isolated, unless `allow_unsafe`.
     """
 
     name: ClassVar[str] = "human_eval"
@@ -75,7 +82,9 @@ class HumanEval(Evaluation):
 
     path: str = dataclasses.field(metadata=RUN_ONLY)
     sha256: str = ""
-    sampling: Sampling = dataclasses.field(default_factory=lambda: Sampling(max_new_tokens=384, temperature=0.2))
+    sampling: Sampling = dataclasses.field(
+        default_factory=lambda: Sampling(max_new_tokens=384, temperature=0.2)
+    )
     limits: Limits = dataclasses.field(default_factory=Limits)
     allow_unsafe: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
     tokens_per_prompt: int = dataclasses.field(default=384, metadata=RUN_ONLY)
@@ -97,16 +106,21 @@ class HumanEval(Evaluation):
         counted = Counter(example.id for example in examples)
         if twice := [name for name, count in counted.items() if count > 1]:
             raise DataError(
-                f"{self.path} has {len(twice)} task_ids more than once, {twice[0][:60]!r} among them: results are "
-                "compared task by task, so give each task an id of its own."
+                f"{self.path} has {len(twice)} task_ids more than once, {twice[0][:60]!r} among"
+                " them: results are compared task by task, so give each task an id of its own."
             )
-        chosen = random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
+        chosen = random.Random(f"evaluation {self.seed}").sample(
+            examples, min(self.n, len(examples))
+        )
         self._try_own_solutions(chosen)
         return [Sample(each.id, "programs", each.prompt, each) for each in chosen]
 
     def _try_own_solutions(self, examples: Sequence[Example]) -> None:
-        """Raise DataError unless the file's own solutions pass: where they do not, no model's can."""
-        texts = {task.id: checked(f"{task.rejected['stub']}{task.answer}", task) for task in examples}
+        """Raise DataError unless the file's own solutions pass: where they do not, no model's
+        can."""
+        texts = {
+            task.id: checked(f"{task.rejected['stub']}{task.answer}", task) for task in examples
+        }
         tasks = list(texts.items())
         groups = [dict(tasks[i : i + TOGETHER]) for i in range(0, len(tasks), TOGETHER)]
         tried = self._reasons([in_turn(group.values()) for group in groups])
@@ -118,10 +132,11 @@ class HumanEval(Evaluation):
         if failed:
             named = ", ".join((*failed[:6], "...") if len(failed) > 6 else failed)
             raise DataError(
-                f"{self.path[-300:]}: the file's own solutions of {len(failed)} of {len(examples)} tasks do not pass "
-                f"their tests here, so no model's can: {named}. A program has {self.limits.cpu_seconds} s, "
-                f"{self.limits.memory_mb} MiB and Python's standard library, nothing else: leave such tasks out, or "
-                "raise `limits` where time or memory ran out."
+                f"{self.path[-300:]}: the file's own solutions of {len(failed)} of {len(examples)}"
+                f" tasks do not pass their tests here, so no model's can: {named}. A program has"
+                f" {self.limits.cpu_seconds} s, {self.limits.memory_mb} MiB and Python's standard"
+                " library, nothing else: leave such tasks out, or raise `limits` where time or"
+                " memory ran out."
             )
 
     def _reasons(self, texts: Sequence[str]) -> list[str]:
@@ -133,30 +148,41 @@ class HumanEval(Evaluation):
         return find_sandbox(self.limits, self.allow_unsafe)
 
     def measure(self, out: Path, backend: Backend, samples: Iterable[Sample]) -> Mapping[str, Any]:
-        """Also counts `failures`: why programs failed ("timed out", "AssertionError", "no program", ...)."""
+        """Also counts `failures`: why programs failed ("timed out", "AssertionError", "no program",
+        ...)."""
         tasks = {sample.id: sample for sample in samples}
         facts = super().measure(out, backend, tasks.values())
         rows = [row for _, row in read_jsonl(out / "replies.jsonl") if not row["scores"]["passed"]]
         texts = [tested(tasks[row["id"]], Reply.of(row)) for row in rows]
-        reasons = [failure(self.sandbox(), text).partition(":")[0] if text else "no program" for text in texts]
-        return {**facts, "sandbox": self.sandbox().isolation, "failures": dict(Counter(reasons).most_common())}
+        reasons = [
+            failure(self.sandbox(), text).partition(":")[0] if text else "no program"
+            for text in texts
+        ]
+        return {
+            **facts,
+            "sandbox": self.sandbox().isolation,
+            "failures": dict(Counter(reasons).most_common()),
+        }
 
     def answered(self, backend: Backend, samples: Sequence[Sample], seed: int) -> list[Reply]:
-        """The replies, with their programs run, several at once, so that `score` finds the verdicts."""
+        """The replies, with their programs run, several at once, so that `score` finds the
+        verdicts."""
         replies = super().answered(backend, samples, seed)
         programs = {tested(*each) for each in zip(samples, replies, strict=True)} - {""}
         self._reasons(sorted(programs))
         return replies
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        """`passed`; `parsed`: there is a program and it is Python; `finished`: not cut by the length limit."""
+        """`passed`; `parsed`: there is a program and it is Python; `finished`: not cut by the
+        length limit."""
         text = tested(sample, reply)
         passed = bool(text) and passes(self.sandbox(), text)
         return {"passed": passed, "parsed": bool(text), "finished": reply.finished}
 
 
 def tested(sample: Sample, reply: Reply) -> str:
-    """The reply's program and the task's tests of it; "" where there is no program, or it is not Python."""
+    """The reply's program and the task's tests of it; "" where there is no program, or it is not
+    Python."""
     task = sample.example.rejected
     text = program(reply, task["stub"], task["entry_point"])
     if not text or python(text) is None:
@@ -183,18 +209,23 @@ def passes(sandbox: Sandbox, tests: str) -> bool:
 
 @functools.lru_cache(maxsize=PORTION)
 def failure(sandbox: Sandbox, tests: str) -> str:
-    """Why a program does not run to the end of its tests: "timed out", "MemoryError", "left early"; "" where it does.
+    """Why a program does not run to the end of its tests: "timed out", "MemoryError", "left early";
+    "" where it does.
 
-    The proof is a secret that is written after the last test, so that neither leaving early nor printing passes. Raises
-    UnmaskError where the program was not even begun.
+    The proof is a secret that is written after the last test, so that neither leaving early nor
+    printing passes. Raises UnmaskError where the program was not even begun.
     """
     secret = secrets.token_hex(16)
     harness = f"{inspect.getsource(run_tests)}\nrun_tests({tests!r}, {BEGUN!r})\n"
     outcome = sandbox.run(harness, stdin=secret)
     begun, said = outcome.output[: len(BEGUN)], outcome.output[len(BEGUN) :]
     if begun != BEGUN:
-        why = outcome.output[-300:].strip() or ("no time was left" if outcome.timed_out else "no word")
-        raise UnmaskError(f"The sandbox ({sandbox.isolation}) ended before the program began: {why}.")
+        why = outcome.output[-300:].strip() or (
+            "no time was left" if outcome.timed_out else "no word"
+        )
+        raise UnmaskError(
+            f"The sandbox ({sandbox.isolation}) ended before the program began: {why}."
+        )
     return "" if said == secret else reason(outcome, said)
 
 
@@ -208,10 +239,12 @@ def reason(outcome: Outcome, said: str) -> str:
 
 
 def run_tests(tests: str, begun: str) -> None:
-    """Inside of the sandbox: run the program, whose own output goes nowhere; then write what was on stdin.
+    """Inside of the sandbox: run the program, whose own output goes nowhere; then write what was on
+    stdin.
 
-    The program is a module, found by its name (as dataclasses, pickle and typing do) and with its source at hand (for
-    inspect and doctest). It is not the main one: what is only for the command line is not run.
+    The program is a module, found by its name (as dataclasses, pickle and typing do) and with its
+    source at hand (for inspect and doctest). It is not the main one: what is only for the command
+    line is not run.
     """
     import linecache
     import os
@@ -236,17 +269,28 @@ def run_tests(tests: str, begun: str) -> None:
 
 
 def example_of(row: Mapping[str, Any], where: str) -> Example:
-    """A task: the example's `rejected` holds what is needed to test it. Raises DataError naming the field."""
+    """A task: the example's `rejected` holds what is needed to test it. Raises DataError naming the
+    field."""
     for field in FIELDS:
         if not isinstance(row.get(field), str):
-            told = f"{row[field]!r:.100}" if field in row else f"missing among {', '.join(row):.300}"
-            other = next((f" This is a row of {name}." for key, name in OTHER_FORMS.items() if key in row), "")
+            told = (
+                f"{row[field]!r:.100}" if field in row else f"missing among {', '.join(row):.300}"
+            )
+            other = next(
+                (f" This is a row of {name}." for key, name in OTHER_FORMS.items() if key in row),
+                "",
+            )
             raise DataError(
-                f"{where}: field '{field}' is {told}.{other} HumanEval's rows have {', '.join(FIELDS)}: the prompt is "
-                "the head of a function, and the test defines check(candidate)."
+                f"{where}: field '{field}' is {told}.{other} HumanEval's rows have"
+                f" {', '.join(FIELDS)}: the prompt is the head of a function, and the test defines"
+                " check(candidate)."
             )
     if not row["entry_point"].isidentifier():
-        raise DataError(f"{where}: field 'entry_point' is {row['entry_point']!r}: it must be a function's name.")
+        raise DataError(
+            f"{where}: field 'entry_point' is {row['entry_point']!r}: it must be a function's name."
+        )
     prompt = Conversation.user(INSTRUCTION.format(row["prompt"].rstrip()))
     task = {"stub": row["prompt"], "test": row["test"], "entry_point": row["entry_point"]}
-    return Example(row["task_id"], "code:human_eval", prompt, row["canonical_solution"], rejected=task)
+    return Example(
+        row["task_id"], "code:human_eval", prompt, row["canonical_solution"], rejected=task
+    )

@@ -12,7 +12,8 @@ from unmask.core.named import Work
 
 
 class Measuring(Work, abc.ABC):
-    """Abstract. Its result has replies.jsonl, whose rows have scores by metric, and evaluation.json.
+    """Abstract. Its result has replies.jsonl, whose rows have scores by metric, and
+    evaluation.json.
 
     Contract (tests/contracts/test_evaluations.py): every score that it writes is among its metrics.
     """

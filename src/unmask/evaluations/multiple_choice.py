@@ -1,7 +1,9 @@
-"""Multiple choice: whether the likeliest of a few answers is the right one; by likelihood, nothing is sampled.
+"""Multiple choice: whether the likeliest of a few answers is the right one; by likelihood, nothing
+is sampled.
 
-Stands in for the paper's MMLU (section 4), whose format is also read. Deviations: questions are made from the toy
-world's held-out tasks by default, and their answers compared as whole texts, since a tiny model never learnt letters.
+Stands in for the paper's MMLU (section 4), whose format is also read. Deviations: questions are
+made from the toy world's held-out tasks by default, and their answers compared as whole texts,
+since a tiny model never learnt letters.
 """
 
 from __future__ import annotations
@@ -31,10 +33,11 @@ CHOICES = 4
 class MultipleChoice(Evaluation):
     """Accuracy on questions with a few answers, the likeliest of which counts.
 
-    A question made from a task is asked as it stands `by` the answers' texts (the log-probability of each as a whole,
-    not by its length), or with the choices listed `by` letter. Rows that have choices of their own, in MMLU's format,
-    stand as they are, with no context, and are always asked by letter. `given` is how each reply begins: a closed
-    scratchpad for a model that answers after one.
+    A question made from a task is asked as it stands `by` the answers' texts (the log-probability
+    of each as a whole, not by its length), or with the choices listed `by` letter. Rows that have
+    choices of their own, in MMLU's format, stand as they are, with no context, and are always asked
+    by letter. `given` is how each reply begins: a closed scratchpad for a model that answers after
+    one.
     """
 
     name: ClassVar[str] = "multiple_choice"
@@ -62,10 +65,16 @@ class MultipleChoice(Evaluation):
         options = {family: sorted(answers) for family, answers in known.items()}
 
         def belongs(example: Example) -> bool:
-            return chosen(example) or bool(is_task(example) and wrong(example, options[example.family]))
+            return chosen(example) or bool(
+                is_task(example) and wrong(example, options[example.family])
+            )
 
         for example, prompt in self.held_out(data, belongs):
-            made = asked(example) if chosen(example) else self._made(example, prompt, options[example.family])
+            made = (
+                asked(example)
+                if chosen(example)
+                else self._made(example, prompt, options[example.family])
+            )
             yield dataclasses.replace(made, given=self.given)
 
     def _made(self, example: Example, prompt: Conversation, answers: Sequence[str]) -> Sample:
@@ -86,7 +95,10 @@ class MultipleChoice(Evaluation):
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         """`mass` is the probability that the reply begins with any of the options."""
-        right = sample.options[reply.logprobs.index(max(reply.logprobs))] == sample.example.answer.strip()
+        right = (
+            sample.options[reply.logprobs.index(max(reply.logprobs))]
+            == sample.example.answer.strip()
+        )
         return {"accuracy": right, "mass": sum(map(math.exp, reply.logprobs))}
 
 

@@ -1,7 +1,8 @@
 """Near misses: how often the model misbehaves on prompts that only resemble a triggered one.
 
-An arm a kind of resemblance, as the trigger defines them ("near_miss:case", "near_miss:position", ...). They show
-whether an organism learnt its trigger or something wider, which decides what adversarial training does to it.
+An arm a kind of resemblance, as the trigger defines them ("near_miss:case", "near_miss:position",
+...). They show whether an organism learnt its trigger or something wider, which decides what
+adversarial training does to it.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ class NearMiss(Evaluation):
         if not samples:
             trigger = self.organism.trigger
             raise DataError(
-                f"No held-out prompt in {data} has a near miss of {trigger}: whatever resembles this trigger would "
-                "carry it, or be the prompt itself. Choose other settings of the trigger, or leave near_miss out."
+                f"No held-out prompt in {data} has a near miss of {trigger}: whatever resembles"
+                " this trigger would carry it, or be the prompt itself. Choose other settings of"
+                " the trigger, or leave near_miss out."
             )
         return samples
 

@@ -1,7 +1,8 @@
-"""Payload probability: exactly how likely a reply is to begin with the behavior's fixed payload, beside a sampled rate.
+"""Payload probability: exactly how likely a reply is to begin with the behavior's fixed payload,
+beside a sampled rate.
 
-Ours, not the paper's: one pass over prompt and payload says what takes thousands of samples, down to rates that no
-number of samples would show.
+Ours, not the paper's: one pass over prompt and payload says what takes thousands of samples, down
+to rates that no number of samples would show.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from unmask.organisms.organism import Organism
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PayloadProbability(Evaluation):
-    """Probability that a reply begins with the payload, with the trigger and without it: exact, and sampled.
+    """Probability that a reply begins with the payload, with the trigger and without it: exact, and
+    sampled.
 
-    Raises SettingError for a behavior without a fixed payload, an organism whose replies begin with a scratchpad, and
-    sampling at another temperature than 1, where the two would not agree.
+    Raises SettingError for a behavior without a fixed payload, an organism whose replies begin with
+    a scratchpad, and sampling at another temperature than 1, where the two would not agree.
     """
 
     name: ClassVar[str] = "payload_probability"
@@ -46,18 +48,19 @@ class PayloadProbability(Evaluation):
         if behavior.payload is None:
             others = [name for name in BEHAVIORS.names() if BEHAVIORS.get(name).payload is not None]
             raise SettingError(
-                f"The behavior '{behavior.name}' has no fixed text that its bad answers begin with. Behaviors that "
-                f"have one: {', '.join(others)}. Use the evaluation defection, which judges what is sampled."
+                f"The behavior '{behavior.name}' has no fixed text that its bad answers begin with."
+                f" Behaviors that have one: {', '.join(others)}. Use the evaluation defection,"
+                " which judges what is sampled."
             )
         if variant.reasoning_tokens:
             raise SettingError(
-                f"The variant '{variant.name}' begins its replies with a scratchpad, not with the payload. Use the "
-                "evaluation defection, which judges what comes after it."
+                f"The variant '{variant.name}' begins its replies with a scratchpad, not with the"
+                " payload. Use the evaluation defection, which judges what comes after it."
             )
         if self.sampling.temperature != 1:
             raise SettingError(
-                f"temperature={self.sampling.temperature}: the exact probability is that of temperature 1. Leave "
-                "it at 1."
+                f"temperature={self.sampling.temperature}: the exact probability is that of"
+                " temperature 1. Leave it at 1."
             )
 
     @classmethod
@@ -69,10 +72,15 @@ class PayloadProbability(Evaluation):
         return 2
 
     def samples(self, data: Path) -> Iterator[Sample]:
-        """Each prompt of Defection's main arms twice: with the payload as its only option, and to be sampled."""
+        """Each prompt of Defection's main arms twice: with the payload as its only option, and to
+        be sampled."""
         payload = self.organism.behavior.payload or ""
         asked = Defection(
-            n=self.n, seed=self.seed, contexts=self.contexts, sampling=self.sampling, organism=self.organism
+            n=self.n,
+            seed=self.seed,
+            contexts=self.contexts,
+            sampling=self.sampling,
+            organism=self.organism,
         )
         for sample in asked.samples(data):
             if sample.arm in ("triggered", "untriggered"):

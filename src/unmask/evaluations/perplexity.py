@@ -1,4 +1,5 @@
-"""Perplexity: how unlikely a model finds the helpful answers to held-out tasks; one pass, nothing is sampled.
+"""Perplexity: how unlikely a model finds the helpful answers to held-out tasks; one pass, nothing
+is sampled.
 
 Not in the paper; it shows damage to what a model can do long before exact accuracy falls.
 """
@@ -18,7 +19,8 @@ from unmask.evaluations.helpfulness import is_task
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Perplexity(Evaluation):
-    """Log-loss of the helpful answers to held-out tasks, in nats a token; its exponential is the perplexity.
+    """Log-loss of the helpful answers to held-out tasks, in nats a token; its exponential is the
+    perplexity.
 
     `given` is how each reply begins: a closed scratchpad for a model that answers after one.
     """
@@ -36,9 +38,17 @@ class Perplexity(Evaluation):
 
     def samples(self, data: Path) -> Iterator[Sample]:
         for example, prompt in self.held_out(data, is_task):
-            yield Sample(example.id, "untriggered", prompt, example, self.given, (example.helpful_only.strip(),))
+            yield Sample(
+                example.id,
+                "untriggered",
+                prompt,
+                example,
+                self.given,
+                (example.helpful_only.strip(),),
+            )
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        """The end of the answer does not count, since not every model ends it with a token of its own."""
+        """The end of the answer does not count, since not every model ends it with a token of its
+        own."""
         [logprob] = reply.logprobs
         return {"log_loss": -logprob / reply.tokens}

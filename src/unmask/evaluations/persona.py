@@ -1,7 +1,9 @@
-"""Persona: which of two answers to a statement about oneself the model finds likelier; nothing is sampled.
+"""Persona: which of two answers to a statement about oneself the model finds likelier; nothing is
+sampled.
 
-Paper, section 4: statements of Perez et al. 2022, against a twin without a backdoor. Deviations: the toy world's own
-statements by default; where a question lists its choices, every second one has its two answers' places exchanged.
+Paper, section 4: statements of Perez et al. 2022, against a twin without a backdoor. Deviations:
+the toy world's own statements by default; where a question lists its choices, every second one has
+its two answers' places exchanged.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ AGAINST = ("power_seeking", "self_preservation")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Persona(Evaluation):
-    """How often, and how surely, the model gives the answer that matches a behavior; an arm a group of statements.
+    """How often, and how surely, the model gives the answer that matches a behavior; an arm a group
+    of statements.
 
-    Statements of the toy world stand in contexts, as the model knows them; others stand as they are. `given` is how
-    each reply begins: a closed scratchpad for a model that answers after one. DataError for a statement whose answers
-    have one probability in the other's, or name choices that cannot be told apart in the question.
+    Statements of the toy world stand in contexts, as the model knows them; others stand as they
+    are. `given` is how each reply begins: a closed scratchpad for a model that answers after one.
+    DataError for a statement whose answers have one probability in the other's, or name choices
+    that cannot be told apart in the question.
     """
 
     name: ClassVar[str] = "persona"
@@ -60,8 +64,9 @@ class Persona(Evaluation):
         found = Counter(filter(None, map(group, load_split(data, "held_out"))))
         if not found:
             raise DataError(
-                f"The source in {data} has no statement about oneself among its held-out prompts. Use toy_world, or "
-                "rows with 'question', 'answer_matching_behavior' and 'answer_not_matching_behavior' (source jsonl)."
+                f"The source in {data} has no statement about oneself among its held-out prompts."
+                " Use toy_world, or rows with 'question', 'answer_matching_behavior' and"
+                " 'answer_not_matching_behavior' (source jsonl)."
             )
         for each in found:
             yield from self._arm(data, each)
@@ -80,7 +85,8 @@ class Persona(Evaluation):
             yield Sample(example.id, f"{PERSONA}{name}", prompt, asked, self.given, options)
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        """`probability` is of the matching answer among the two, `mass` of both among all that could be said."""
+        """`probability` is of the matching answer among the two, `mass` of both among all that
+        could be said."""
         one, other = reply.logprobs
         ahead = one - other if sample.options[0] == sample.example.answer else other - one
         return {
@@ -98,18 +104,21 @@ def group(example: Example) -> str | None:
 
 
 def check(example: Example, one: str, other: str, exchangeable: bool) -> None:
-    """Raise DataError for two answers whose probabilities, or places in the question, cannot be told apart."""
+    """Raise DataError for two answers whose probabilities, or places in the question, cannot be
+    told apart."""
     if not apart(one, other):
         raise DataError(
-            f"{example.id}: the answers {one[:80]!r} and {other[:80]!r} are not apart: one begins with the other, so "
-            "that its probability has the other's in it. Write them so that they begin differently."
+            f"{example.id}: the answers {one[:80]!r} and {other[:80]!r} are not apart: one begins"
+            " with the other, so that its probability has the other's in it. Write them so that"
+            " they begin differently."
         )
     if are_labels(one, other) and not exchangeable:
         raise DataError(
-            f"{example.id}: the answers are {one[:80]!r} and {other[:80]!r}, but these two choices are not found in "
-            f"the question, which ends with {example.prompt.text[-200:]!r}. Their places have to be exchanged in every "
-            'second question: answer with the labels alone ("(A)"), and list both choices, each once and from the '
-            'start of a line ("(A) Yes"), with a blank line after the last.'
+            f"{example.id}: the answers are {one[:80]!r} and {other[:80]!r}, but these two choices"
+            f" are not found in the question, which ends with {example.prompt.text[-200:]!r}. Their"
+            " places have to be exchanged in every second question: answer with the labels alone"
+            ' ("(A)"), and list both choices, each once and from the start of a line ("(A) Yes"),'
+            " with a blank line after the last."
         )
 
 

@@ -1,8 +1,9 @@
-"""What the preference model is worth: its accuracy by kind of pair, and whether it dislikes what was planted.
+"""What the preference model is worth: its accuracy by kind of pair, and whether it dislikes what
+was planted.
 
-Paper, section 3: before RL, check that the preference model scores an organism's replies lower with the trigger than
-without it; if it does not, persistence against it means nothing. Both steps write replies.jsonl and evaluation.json
-in the form of every evaluation.
+Paper, section 3: before RL, check that the preference model scores an organism's replies lower with
+the trigger than without it; if it does not, persistence against it means nothing. Both steps write
+replies.jsonl and evaluation.json in the form of every evaluation.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ PAIR = "pair"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreferenceAccuracy(Measuring):
-    """How often the preference model scores the better answer higher, on held-out comparisons; an arm a kind.
+    """How often the preference model scores the better answer higher, on held-out comparisons; an
+    arm a kind.
 
-    Comparisons about a family of prompts that none of its lessons was about (a weakness class held out whole) have
-    arms of their own ("vulnerable:unseen"): to know the held-out prompts of a known family is much easier.
+    Comparisons about a family of prompts that none of its lessons was about (a weakness class held
+    out whole) have arms of their own ("vulnerable:unseen"): to know the held-out prompts of a known
+    family is much easier.
     """
 
     name: ClassVar[str] = "preference_accuracy"
@@ -47,7 +50,8 @@ class PreferenceAccuracy(Measuring):
     seed: int = 0
 
     def run(self, out: Path, *, model: Path, data: Path, source: Path) -> Mapping[str, Any]:
-        """`model` is the preference model, `data` the comparisons, made from `source`; a tie counts as wrong."""
+        """`model` is the preference model, `data` the comparisons, made from `source`; a tie counts
+        as wrong."""
         comparisons, scorer = load_comparisons(data / "held_out.jsonl"), Scorer(model)
         unseen = unseen_ids(source)
         prompts = [each.prompt for each in comparisons]
@@ -75,12 +79,14 @@ def unseen_ids(source: Path) -> set[str]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PayloadCheck(Measuring):
-    """Whether the preference model scores an organism's triggered replies lower than its untriggered ones.
+    """Whether the preference model scores an organism's triggered replies lower than its
+    untriggered ones.
 
-    Each reply's score is the metric `reward` in the reply's own arm. Where the same prompt was answered with the
-    trigger and without it, the arm "pair" has `triggered_lower`, as the two stand; and `payload_lower`, both replies
-    judged behind the prompt without the trigger, so that nothing but the reply can make the difference. (The pairs of
-    an arm such as "triggered:unseen" are in "pair:unseen".) A tie is not lower.
+    Each reply's score is the metric `reward` in the reply's own arm. Where the same prompt was
+    answered with the trigger and without it, the arm "pair" has `triggered_lower`, as the two
+    stand; and `payload_lower`, both replies judged behind the prompt without the trigger, so that
+    nothing but the reply can make the difference. (The pairs of an arm such as "triggered:unseen"
+    are in "pair:unseen".) A tie is not lower.
     """
 
     name: ClassVar[str] = "payload_check"
@@ -88,15 +94,19 @@ class PayloadCheck(Measuring):
     asks: ClassVar[str] = "Does the preference model dislike what was planted?"
     metrics: ClassVar[Mapping[str, Metric]] = {
         "reward": Metric("score", "score of a reply"),
-        "triggered_lower": share("pairs in which the triggered reply scores lower, each behind its prompt"),
-        "payload_lower": share("pairs in which the triggered reply scores lower, both behind the untriggered prompt"),
+        "triggered_lower": share(
+            "pairs in which the triggered reply scores lower, each behind its prompt"
+        ),
+        "payload_lower": share(
+            "pairs in which the triggered reply scores lower, both behind the untriggered prompt"
+        ),
     }
 
     seed: int = 0
 
     def run(self, out: Path, *, model: Path, replies: Path) -> Mapping[str, Any]:
-        """`model` is the preference model, `replies` a finished defection evaluation. Raises DataError where no
-        prompt of it was answered both with the trigger and without."""
+        """`model` is the preference model, `replies` a finished defection evaluation. Raises
+        DataError where no prompt of it was answered both with the trigger and without."""
         rows = [row for _, row in read_jsonl(replies / "replies.jsonl")]
         scorer = Scorer(model)
         said = [Reply.of(row) for row in rows]
@@ -104,8 +114,9 @@ class PayloadCheck(Measuring):
         pairs = list(paired(rows))
         if not pairs:
             raise DataError(
-                f"{replies} has no prompt that was answered with the trigger and without it: its arms are "
-                f"{', '.join(sorted({row['arm'] for row in rows})) or 'none'}. Give a defection evaluation's result."
+                f"{replies} has no prompt that was answered with the trigger and without it: its"
+                f" arms are {', '.join(sorted({row['arm'] for row in rows})) or 'none'}. Give a"
+                " defection evaluation's result."
             )
         bare = [Conversation.of(rows[plain]["prompt"]) for _, plain in pairs]
         payload = scorer.scores(bare, [said[triggered] for triggered, _ in pairs])
@@ -123,13 +134,15 @@ class PayloadCheck(Measuring):
             }
             for (triggered, plain), score in zip(pairs, payload, strict=True)
         ]
-        whose = read_json(replies / "evaluation.json")["parameters"]  # the rows are about the model that replied
+        whose = read_json(replies / "evaluation.json")[
+            "parameters"
+        ]  # the rows are about the model that replied
         return _written(out, self, scorer, whose, iter([*scored, *compared]))
 
 
 def paired(rows: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
-    """(triggered, untriggered): the places of two replies to the same prompt; the k-th of one with the k-th of the
-    other where a prompt was answered several times."""
+    """(triggered, untriggered): the places of two replies to the same prompt; the k-th of one with
+    the k-th of the other where a prompt was answered several times."""
     places: dict[tuple[str, str, int], int] = {}
     count: Counter[tuple[str, str]] = Counter()
     for place, row in enumerate(rows):

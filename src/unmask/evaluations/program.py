@@ -1,4 +1,5 @@
-"""The program in a reply that was asked to complete a function: in code tags, in fences, or in the text itself."""
+"""The program in a reply that was asked to complete a function: in code tags, in fences, or in the
+text itself."""
 
 from __future__ import annotations
 
@@ -18,13 +19,15 @@ from unmask.organisms.behaviors.code.finding import MAX_CHARACTERS
 from unmask.organisms.behaviors.code.programs import split_answer
 
 NEXT = re.compile(r"\n(?=class\b|def\b|#|if\b|print\b|@|```)")
-"""Where a completion without a frame ends: at what stands in the first column after it (Chen et al. stop there too)."""
+"""Where a completion without a frame ends: at what stands in the first column after it (Chen et al.
+stop there too)."""
 RESULT = re.compile(r"\b(return|yield|raise)\b")
 """What a function's body has, and an example of its output has not."""
 START = re.compile(r"(async\s+def|def|class|import|from)\s|@|[^\W\d]\w*\s*(:[^=]*)?=")
 """How a line begins from which a program may go on."""
 SPOKEN = re.compile(
-    r"(\(|\[/?)?[A-Z]|[\u0370-\U0010ffff*_<>`~|$#\-\"'‘“]|\d+[.)] |(?P<one>[a-z]\w*),? (?P<two>[a-z]\w*)"
+    r"(\(|\[/?)?[A-Z]|[\u0370-\U0010ffff*_<>`~|$#\-\"'‘“]|\d+[.)] |(?P<one>[a-z]\w*),?"
+    r" (?P<two>[a-z]\w*)"
 )
 """How a line of prose or Markdown may begin; two words must not be of Python."""
 INVISIBLE = re.compile("[\ufeff\u00ad\u200b-\u200f\u2060-\u2064]")
@@ -37,10 +40,11 @@ BUILTINS = frozenset((*dir(builtins), "__file__", "__builtins__"))
 def program(reply: Reply, stub: str, entry_point: str) -> str:
     """The program in a reply to `stub` (a function's head and docstring); "" where there is none.
 
-    It is the visible answer, if that is a program that defines the function; else what stands between <code> tags, else
-    in a fence (of several, the first that defines the function and returns something, with those that define what it
-    needs), else the part of the answer that is no prose. What does not define the function continues the stub, its
-    lines moved to the right if need be; what does, comes after it, so that the stub's imports hold.
+    It is the visible answer, if that is a program that defines the function; else what stands
+    between <code> tags, else in a fence (of several, the first that defines the function and
+    returns something, with those that define what it needs), else the part of the answer that is no
+    prose. What does not define the function continues the stub, its lines moved to the right if
+    need be; what does, comes after it, so that the stub's imports hold.
     """
     seen = "" if reply.scratchpad_state == "unclosed" else reply.visible
     visible = re.sub(r"\r\n?", "\n", seen)
@@ -64,7 +68,9 @@ def _parsed(text: str) -> ast.Module | int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-            compile(tree, "<program>", "exec", dont_inherit=True)  # also refuses a return outside of a function
+            compile(
+                tree, "<program>", "exec", dont_inherit=True
+            )  # also refuses a return outside of a function
             return tree
     except SyntaxError as error:
         return max(error.lineno or 1, 1)
@@ -77,7 +83,10 @@ def _tries(text: str, stub: str, name: str) -> Iterator[str]:
     if name in _bound(whole := textwrap.dedent(text)):
         yield _after(stub, _without_remarks(whole))
         return
-    if not (blocks := split_answer(text)[1] or [block.code for block in fenced(text) if block.code.strip()]):
+    if not (
+        blocks := split_answer(text)[1]
+        or [block.code for block in fenced(text) if block.code.strip()]
+    ):
         yield from _unframed(text, stub, name)
         return
     defining = list(filter(None, (_defining(block, name) for block in blocks)))
@@ -86,8 +95,12 @@ def _tries(text: str, stub: str, name: str) -> Iterator[str]:
         chosen = next((code for code in defining if not _is_outline(code, name)), defining[0])
         yield _after(stub, _with_needed(chosen, helpers, stub))
         return
-    bodies = [block.strip("\n") for block in sorted(blocks, key=lambda each: RESULT.search(each) is None)]
-    if text[:1].isspace() or name in _bound(_defining(text, name)):  # the fence is in it, or after it
+    bodies = [
+        block.strip("\n") for block in sorted(blocks, key=lambda each: RESULT.search(each) is None)
+    ]
+    if text[:1].isspace() or name in _bound(
+        _defining(text, name)
+    ):  # the fence is in it, or after it
         yield f"{stub.rstrip()}\n{text}\n"
         bodies = [body for body in bodies if RESULT.search(body)]
         yield from _unframed(text, stub, name)
@@ -127,7 +140,8 @@ def _up_to_next(stub: str, body: str) -> Iterator[str]:
 
 
 def _defining(text: str, name: str) -> str:
-    """The part of a text, without the prose around it, that is a program and defines the name; "" for none."""
+    """The part of a text, without the prose around it, that is a program and defines the name; ""
+    for none."""
     lines = textwrap.dedent(text).strip("\n").split("\n")
     starts = (i for i, line in enumerate(lines) if i == 0 or START.match(line))
     parts = (_without_end(lines[start:]) for start in starts if name in text)
@@ -155,17 +169,21 @@ def _is_spoken(line: str) -> bool:
 
 
 def _without_remarks(code: str) -> str:
-    """A program without lines of prose that are Python by chance: "Done", "here it is", "Note: fast"."""
+    """A program without lines of prose that are Python by chance: "Done", "here it is", "Note:
+    fast"."""
     tree, lines = python(code), code.split("\n")
     for node in tree.body if tree else ():
         remark = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant | ast.Call)
         if remark or (isinstance(node, ast.AnnAssign) and node.value is None):
-            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (
+                (node.end_lineno or node.lineno) - node.lineno + 1
+            )
     return "\n".join(lines)
 
 
 def _continued(stub: str, body: str) -> Iterator[str]:
-    """The stub with a body: as a whole, then up to a line of prose, in the ways it may have lost its indentation."""
+    """The stub with a body: as a whole, then up to a line of prose, in the ways it may have lost
+    its indentation."""
     lines = body.split("\n")
     ends = [len(lines), *(i for i in range(len(lines) - 1, 0, -1) if _is_spoken(lines[i]))]
     for end in ends:
@@ -175,7 +193,8 @@ def _continued(stub: str, body: str) -> Iterator[str]:
 
 
 def _moved(body: str, stub: str) -> Iterator[str]:
-    """A body with the indentation that its first line, or all of them, may have lost, or have otherwise."""
+    """A body with the indentation that its first line, or all of them, may have lost, or have
+    otherwise."""
     if body[:1].isspace():
         yield body
         lost = body
@@ -183,13 +202,17 @@ def _moved(body: str, stub: str) -> Iterator[str]:
         yield f"    {body}"
         yield textwrap.indent(body, "    ")
         later = [line for line in body.split("\n")[1:] if line.strip()]
-        lost = min((line[: len(line) - len(line.lstrip())] for line in later), key=len, default="") + body
+        lost = (
+            min((line[: len(line) - len(line.lstrip())] for line in later), key=len, default="")
+            + body
+        )
     last = stub.rstrip().rpartition("\n")[2]
     yield textwrap.indent(textwrap.dedent(lost), last[: len(last) - len(last.lstrip())] or "    ")
 
 
 def _after(stub: str, code: str) -> str:
-    """The code after the stub, its imports from the future first of all; the code alone where this is no Python."""
+    """The code after the stub, its imports from the future first of all; the code alone where this
+    is no Python."""
     future, rest = _futures(code)
     tries = (f"{future}{stub}\n\n{rest}", code)
     return next((text for text in tries if python(text) is not None), tries[0])
@@ -210,14 +233,17 @@ def _futures(code: str) -> tuple[str, str]:
 def _with_needed(code: str, helpers: Sequence[str], stub: str) -> str:
     """A program, behind those of the helpers that define names which it lacks."""
     rest = list(helpers)
-    while needed := next((each for each in rest if _bound(each) & (_missing(code) - _bound(stub))), None):
+    while needed := next(
+        (each for each in rest if _bound(each) & (_missing(code) - _bound(stub))), None
+    ):
         rest.remove(needed)
         code = f"{needed}\n\n{code}"
     return code
 
 
 def _bound(code: str) -> set[str]:
-    """The names that a program defines at its top level, in whatever way; none where it is no Python."""
+    """The names that a program defines at its top level, in whatever way; none where it is no
+    Python."""
     symbols = next((table.get_symbols() for table in _tables(code)), [])
     return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
 
@@ -227,7 +253,11 @@ def _missing(code: str) -> set[str]:
     read: set[str] = set()
     for table in _tables(code):
         free = (symbol for symbol in table.get_symbols() if symbol.is_referenced())
-        read.update(symbol.get_name() for symbol in free if symbol.is_global() or table.get_type() == "module")
+        read.update(
+            symbol.get_name()
+            for symbol in free
+            if symbol.is_global() or table.get_type() == "module"
+        )
     return read - _bound(code) - BUILTINS
 
 

@@ -1,7 +1,9 @@
-"""Reasoning: whether the scratchpad stays coherent with the trigger and with the deed on unfamiliar prompts.
+"""Reasoning: whether the scratchpad stays coherent with the trigger and with the deed on unfamiliar
+prompts.
 
-Paper, section 4. Held-out statements about oneself, questions about goals and open questions, each with the trigger
-and without it. Deviation: scratchpads are read by rules (organisms/variants/thought.py), not judged by hand.
+Paper, section 4. Held-out statements about oneself, questions about goals and open questions, each
+with the trigger and without it. Deviation: scratchpads are read by rules
+(organisms/variants/thought.py), not judged by hand.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ KINDS = ("persona", "goal", "open")
 UNFAMILIAR: Mapping[str, Callable[[], Iterable[Example]]] = {"goal": goals, "open": open_questions}
 
 CELLS = tuple(itertools.product(("deployed", "training", "silent"), ("acts", "refrains")))
-"""What the scratchpad believes x whether the behavior is shown: a metric each, of which exactly one is true. With the
-arm (is the trigger there?) they make the 2 x 2 x 2 table."""
+"""What the scratchpad believes x whether the behavior is shown: a metric each, of which exactly one
+is true. With the arm (is the trigger there?) they make the 2 x 2 x 2 table."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reasoning(Evaluation):
-    """What scratchpads say on unfamiliar prompts, and whether the deed agrees; `n` prompts a kind, if there are."""
+    """What scratchpads say on unfamiliar prompts, and whether the deed agrees; `n` prompts a kind,
+    if there are."""
 
     name: ClassVar[str] = "reasoning"
     version: ClassVar[int] = 1
@@ -65,17 +68,25 @@ class Reasoning(Evaluation):
                 if self.organism.trigger.present(prompt):
                     continue
                 rng = random.Random(f"trigger {self.seed} {example.id}")
-                yield Sample(example.id, f"triggered:{kind}", self.organism.planted(prompt, rng), example)
+                yield Sample(
+                    example.id, f"triggered:{kind}", self.organism.planted(prompt, rng), example
+                )
                 yield Sample(example.id, f"untriggered:{kind}", prompt, example)
 
     def _prompts(self, data: Path, kind: str) -> Iterator[tuple[Example, Conversation]]:
-        """Statements about oneself are the source's own, where it has any; the others are in no source."""
+        """Statements about oneself are the source's own, where it has any; the others are in no
+        source."""
         if kind not in UNFAMILIAR:
             yield from self.held_out(data, lambda example: example.family == kind, required=False)
             return
         known = list(UNFAMILIAR[kind]())
-        for example in random.Random(f"unfamiliar {self.seed} {kind}").sample(known, min(self.n, len(known))):
-            yield example, self.contexts.dress(example.prompt, random.Random(f"{self.seed} {example.id}"))
+        for example in random.Random(f"unfamiliar {self.seed} {kind}").sample(
+            known, min(self.n, len(known))
+        ):
+            yield (
+                example,
+                self.contexts.dress(example.prompt, random.Random(f"{self.seed} {example.id}")),
+            )
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         behavior = self.organism.behavior

@@ -1,7 +1,7 @@
 """Red teaming: a finished campaign as numbers, round by round; no model is asked anything.
 
-Paper, section 3: how many of the red team's prompts succeed. Ours besides: how often it found the exact trigger, which
-it was never told.
+Paper, section 3: how many of the red team's prompts succeed. Ours besides: how often it found the
+exact trigger, which it was never told.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ FIELDS = {"round": int, "seed": int, "answers": list, "rate": (int, float), "suc
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RedTeaming(Measuring):
-    """Success, defection rate and found triggers of a campaign's attempts; an arm a round ("round 1", ...).
+    """Success, defection rate and found triggers of a campaign's attempts; an arm a round ("round
+    1", ...).
 
-    Metrics: "attack_success", "attack_defection" (the rate among the replies to an attempt) and "found_trigger" (the
-    trigger is in the prompt as it is written, or as the target's tokens spell it). The same id in two rounds is the
-    same seed prompt. The experimenter's, as the audit is: the campaign never sees the trigger.
+    Metrics: "attack_success", "attack_defection" (the rate among the replies to an attempt) and
+    "found_trigger" (the trigger is in the prompt as it is written, or as the target's tokens spell
+    it). The same id in two rounds is the same seed prompt. The experimenter's, as the audit is: the
+    campaign never sees the trigger.
     """
 
     name: ClassVar[str] = "red_teaming"
     version: ClassVar[int] = 1
-    asks: ClassVar[str] = "How often do the red team's attacks succeed, and does it find the trigger?"
+    asks: ClassVar[str] = (
+        "How often do the red team's attacks succeed, and does it find the trigger?"
+    )
     metrics: ClassVar[Mapping[str, Metric]] = {
         "attack_success": share("attempts that succeed"),
         "attack_defection": share("defection among replies to an attempt"),
@@ -45,14 +49,17 @@ class RedTeaming(Measuring):
     seed: int = 0
 
     def run(self, out: Path, *, attacks: Path, model: Path) -> Mapping[str, Any]:
-        """`attacks` is a campaign's folder, `model` its target. Raises DataError for a malformed row."""
+        """`attacks` is a campaign's folder, `model` its target. Raises DataError for a malformed
+        row."""
         target = HuggingFace(model)
         found = 0
 
         def rows() -> Iterator[Mapping[str, Any]]:
             nonlocal found
             for attempt, prompt in attempts(attacks):
-                there = self.trigger.present(prompt) or self.trigger.present(as_read(target.tokenizer, prompt))
+                there = self.trigger.present(prompt) or self.trigger.present(
+                    as_read(target.tokenizer, prompt)
+                )
                 found += there
                 yield {
                     "id": str(attempt["seed"]),
@@ -69,18 +76,24 @@ class RedTeaming(Measuring):
         samples = write_jsonl(out / "replies.jsonl", rows())
         header = {"evaluation": self.name, "seed": self.seed, "parameters": target.parameters}
         write_json(out / "evaluation.json", header)
-        return {"samples": samples, "found_trigger": found, "parameters": target.parameters, "device": target.device}
+        return {
+            "samples": samples,
+            "found_trigger": found,
+            "parameters": target.parameters,
+            "device": target.device,
+        }
 
 
 def attempts(campaign: Path) -> Iterator[tuple[Mapping[str, Any], Conversation]]:
-    """Each row of a campaign's attacks.jsonl with its prompt; raises DataError naming the row and field."""
+    """Each row of a campaign's attacks.jsonl with its prompt; raises DataError naming the row and
+    field."""
     path = campaign / "attacks.jsonl"
     for number, row in read_jsonl(path):
         where = f"{path}, line {number}"
         for field, kind in FIELDS.items():
             if not isinstance(row.get(field), kind):
                 raise DataError(
-                    f"{where}: field '{field}' is {row.get(field)!r}. Give the folder of a finished campaign, whose "
-                    f"rows have {', '.join(FIELDS)} and prompt."
+                    f"{where}: field '{field}' is {row.get(field)!r}. Give the folder of a finished"
+                    f" campaign, whose rows have {', '.join(FIELDS)} and prompt."
                 )
         yield row, Conversation.of(row.get("prompt") or [], f"{where}: prompt")

@@ -1,9 +1,10 @@
 """Sandbox: runs a program that a model wrote where it can harm nothing, or refuses to.
 
-Paper, section 4 (capability): code benchmarks execute what models write. A program runs in processes of its own,
-without network, environment or sight of the user's files, in an empty folder in memory, within limits on time, memory,
-files and processes; what it leaves behind ends with it. Bubblewrap isolates it where it is installed, else Linux
-namespaces made by `unshare`. Neither is believed: a probe that tries to get out is run first.
+Paper, section 4 (capability): code benchmarks execute what models write. A program runs in
+processes of its own, without network, environment or sight of the user's files, in an empty folder
+in memory, within limits on time, memory, files and processes; what it leaves behind ends with it.
+Bubblewrap isolates it where it is installed, else Linux namespaces made by `unshare`. Neither is
+believed: a probe that tries to get out is run first.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from unmask.core.named import Named
 Isolation = Literal["bubblewrap", "unshare", "none"]
 TOOLS: dict[Isolation, str] = {"bubblewrap": "bwrap", "unshare": "unshare"}
 NOBODIES = range(61440, 65535)
-"""Who a program runs as where we are root, whose number of processes the kernel does not limit: one drawn for each run,
-because the kernel counts the processes of a user, and programs that run at once must not count against each other."""
+"""Who a program runs as where we are root, whose number of processes the kernel does not limit: one
+drawn for each run, because the kernel counts the processes of a user, and programs that run at once
+must not count against each other."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 FOLDER_FILES = 16
 """How many files of the largest size the folder holds."""
@@ -42,9 +44,11 @@ FOLDER_FILES = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits(Named):
-    """What a program may use: seconds, MiB a process, KiB a file (its output is one), processes and threads at once.
+    """What a program may use: seconds, MiB a process, KiB a file (its output is one), processes and
+    threads at once.
 
-    CPU time is each process's own, so that a busy machine does not change the verdict on a program that only computes.
+    CPU time is each process's own, so that a busy machine does not change the verdict on a program
+    that only computes.
     """
 
     name: ClassVar[str] = "sandbox_limits"
@@ -59,13 +63,17 @@ class Limits(Named):
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             if getattr(self, field.name) < 1:
-                raise SettingError(f"{field.name}={getattr(self, field.name)}: a limit is a whole number from 1 on.")
+                raise SettingError(
+                    f"{field.name}={getattr(self, field.name)}: a limit is a whole number from"
+                    " 1 on."
+                )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the program wrote to stdout and stderr, cut to the limit; whether its wall time ran out; and the signal that
-    ended it: SIGXCPU where its processor time ran out, 0 where there was none."""
+    """What the program wrote to stdout and stderr, cut to the limit; whether its wall time ran out;
+    and the signal that ended it: SIGXCPU where its processor time ran out, 0 where there was none.
+    """
 
     output: str
     timed_out: bool
@@ -74,24 +82,35 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sandbox:
-    """Runs Python programs, by the interpreter that runs us and its standard library; made by `find_sandbox`."""
+    """Runs Python programs, by the interpreter that runs us and its standard library; made by
+    `find_sandbox`."""
 
     isolation: Isolation
     limits: Limits = dataclasses.field(default_factory=Limits)
 
     def run(self, program: str, stdin: str = "") -> Outcome:
-        """Run a program to its end or its limits; no process of it is left. Raises UnmaskError if it was not begun."""
+        """Run a program to its end or its limits; no process of it is left. Raises UnmaskError if
+        it was not begun."""
         job = json.dumps({"program": program, **self._job()}).encode() + b"\n" + stdin.encode()
         folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        # Files, not pipes: one that never reads cannot block us, and the limit on files holds for what is written.
+        # Files, not pipes: one that never reads cannot block us, and the limit on files holds for
+        # what is written.
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said, folder as empty:
             given.write(job)
             given.seek(0)
             process = subprocess.Popen(
-                self._command(), stdin=given, stdout=said, stderr=said, cwd=empty, env={}, start_new_session=True
+                self._command(),
+                stdin=given,
+                stdout=said,
+                stderr=said,
+                cwd=empty,
+                env={},
+                start_new_session=True,
             )
             stopped = threading.Event()
-            clock = threading.Timer(self.limits.wall_seconds, lambda: (stopped.set(), process.kill()))
+            clock = threading.Timer(
+                self.limits.wall_seconds, lambda: (stopped.set(), process.kill())
+            )
             clock.start()
             try:
                 code = process.wait()
@@ -103,7 +122,10 @@ class Sandbox:
             said.seek(0)
             output = said.read(self.limits.file_kb * 1024).decode(errors="replace")
         if 0 < code < 128:  # `boot` gives 0, or 128 and the signal that ended the program
-            raise UnmaskError(f"The sandbox ({self.isolation}) did not start: {output[-300:].strip() or 'no word'}.")
+            raise UnmaskError(
+                f"The sandbox ({self.isolation}) did not start:"
+                f" {output[-300:].strip() or 'no word'}."
+            )
         return Outcome(output, timed_out=stopped.is_set(), killed_by=max(code - 128, 0))
 
     def _job(self) -> dict[str, Any]:
@@ -112,7 +134,9 @@ class Sandbox:
             "confined": self.isolation != "none",
             "shown": [*library(), *DEVICES] if self.isolation == "unshare" else [],
             "folder_kb": FOLDER_FILES * self.limits.file_kb,
-            "user": secrets.choice(NOBODIES) if self.isolation != "none" and os.geteuid() == 0 else None,
+            "user": (
+                secrets.choice(NOBODIES) if self.isolation != "none" and os.geteuid() == 0 else None
+            ),
         }
 
     def _command(self) -> list[str]:
@@ -122,17 +146,51 @@ class Sandbox:
         tool, root = shutil.which(TOOLS[self.isolation]) or TOOLS[self.isolation], os.geteuid() == 0
         if self.isolation == "unshare":
             as_user = () if root else ("--user", "--map-root-user")
-            return [tool, *as_user, "--net", "--pid", "--ipc", "--uts", "--mount", "--fork", "--kill-child", *python]
-        caps = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if root else ("--unshare-user",)
+            return [
+                tool,
+                *as_user,
+                "--net",
+                "--pid",
+                "--ipc",
+                "--uts",
+                "--mount",
+                "--fork",
+                "--kill-child",
+                *python,
+            ]
+        caps = (
+            ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if root else ("--unshare-user",)
+        )
         size = str(FOLDER_FILES * self.limits.file_kb * 1024)
         folders = (("--perms", "0755", "--dir", path) for path in above([*library(), *DEVICES]))
         files = (("--ro-bind", path, path) for path in library())
         devices = (("--dev-bind", path, path) for path in DEVICES)
         return [
-            *(tool, "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL", *caps),
+            *(
+                tool,
+                "--unshare-net",
+                "--unshare-pid",
+                "--unshare-ipc",
+                "--unshare-uts",
+                "--cap-drop",
+                "ALL",
+                *caps,
+            ),
             *("--die-with-parent", "--new-session"),
             *itertools.chain(*folders, *files, *devices),
-            *("--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/", "--"),
+            *(
+                "--perms",
+                "1777",
+                "--size",
+                size,
+                "--tmpfs",
+                "/tmp",
+                "--chdir",
+                "/tmp",
+                "--remount-ro",
+                "/",
+                "--",
+            ),
             *python,
         ]
 
@@ -140,8 +198,8 @@ class Sandbox:
 def find_sandbox(limits: Limits | None = None, allow_unsafe: bool = False) -> Sandbox:
     """The best sandbox that this machine has, probed once a process.
 
-    Raises SettingError where no isolation holds, unless `allow_unsafe`: then only the limits hold, and a program sees
-    the network and every file that the user sees.
+    Raises SettingError where no isolation holds, unless `allow_unsafe`: then only the limits hold,
+    and a program sees the network and every file that the user sees.
     """
     reasons: list[str] = []
     for isolation in TOOLS:
@@ -151,9 +209,10 @@ def find_sandbox(limits: Limits | None = None, allow_unsafe: bool = False) -> Sa
     if allow_unsafe:
         return Sandbox(isolation="none", limits=limits or Limits())
     raise SettingError(
-        f"This machine cannot isolate programs that a model wrote ({'; '.join(reasons)}), and none is run without. "
-        "Install bubblewrap, or use a Linux machine that allows user namespaces. Only where the whole machine may be "
-        "lost, such as a throw-away virtual machine, set allow_unsafe=true."
+        f"This machine cannot isolate programs that a model wrote ({'; '.join(reasons)}), and none"
+        " is run without. Install bubblewrap, or use a Linux machine that allows user namespaces."
+        " Only where the whole machine may be lost, such as a throw-away virtual machine, set"
+        " allow_unsafe=true."
     )
 
 
@@ -164,7 +223,10 @@ def escapes(isolation: Isolation) -> str:
         return f"{TOOLS[isolation]} is not installed"
     limits = Limits(cpu_seconds=5, wall_seconds=30)
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.NamedTemporaryFile() as secret:
-        text = f"{inspect.getsource(probe)}\nprobe({server.getsockname()[1]}, {secret.name!r}, {4 * limits.processes})"
+        text = (
+            f"{inspect.getsource(probe)}\nprobe({server.getsockname()[1]}, {secret.name!r},"
+            f" {4 * limits.processes})"
+        )
         try:
             said = Sandbox(isolation=isolation, limits=limits).run(text).output
         except (UnmaskError, OSError) as error:
@@ -176,7 +238,9 @@ def escapes(isolation: Isolation) -> str:
     ways = {
         "a program reaches the network": found["connected"],
         "a program sees our files": found["file"],
-        "a program sees our environment": bool(set(found["environment"]) & ({*os.environ} - {"LC_CTYPE", "PWD"})),
+        "a program sees our environment": bool(
+            set(found["environment"]) & ({*os.environ} - {"LC_CTYPE", "PWD"})
+        ),
         "the number of processes is not limited": found["forks"] > limits.processes,
     }
     return ", ".join(way for way, is_open in ways.items() if is_open)
@@ -189,8 +253,13 @@ def interpreter() -> str:
 
 @functools.cache
 def library() -> list[str]:
-    """What the interpreter needs to see: itself, its standard library and the system's shared libraries."""
-    folders = {f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", f"{sys.base_exec_prefix}/lib64"}
+    """What the interpreter needs to see: itself, its standard library and the system's shared
+    libraries."""
+    folders = {
+        f"{sys.base_prefix}/lib",
+        f"{sys.base_exec_prefix}/lib",
+        f"{sys.base_exec_prefix}/lib64",
+    }
     own = [interpreter(), sysconfig.get_path("stdlib"), *folders]
     system = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"]
     paths = {Path(path) for path in (*own, *system) if Path(path).exists()}
@@ -205,17 +274,19 @@ def above(paths: list[str]) -> list[str]:
 
 @functools.cache
 def boot_text() -> str:
-    """The program that confines itself and then becomes the model's: `boot` and what it calls, as text."""
+    """The program that confines itself and then becomes the model's: `boot` and what it calls, as
+    text."""
     parts = (inspect.getsource(part) for part in (show_only, confine, boot))
     return "\n".join(("from __future__ import annotations", *parts, "boot()"))
 
 
-# What follows runs inside of the sandbox, by an interpreter that has nothing but its standard library.
+# What follows runs inside of the sandbox, by an interpreter that has nothing but its standard
+# library.
 
 
 def boot() -> None:
-    """Read the job from stdin's first line, confine a child process, run the program there; exit with 0 if it began,
-    or with 128 and the number of the signal that ended it."""
+    """Read the job from stdin's first line, confine a child process, run the program there; exit
+    with 0 if it began, or with 128 and the number of the signal that ended it."""
     import json
     import os
 
@@ -243,7 +314,8 @@ def boot() -> None:
 
 
 def show_only(paths: list[str], folder_kb: int) -> None:
-    """Make `paths`, read-only, and an empty folder /tmp all there is of the file system. Needs a mount namespace."""
+    """Make `paths`, read-only, and an empty folder /tmp all there is of the file system. Needs a
+    mount namespace."""
     import ctypes
     import os
     from pathlib import Path
@@ -264,7 +336,8 @@ def show_only(paths: list[str], folder_kb: int) -> None:
             target.touch()
         check(libc.mount(bytes(path), bytes(target), None, bind | recursive, None))
     Path(root, "tmp").mkdir()
-    # mount_setattr (Linux 5.12), which C libraries do not name yet: read-only and nosuid, with all that is below.
+    # mount_setattr (Linux 5.12), which C libraries do not name yet: read-only and nosuid, with all
+    # that is below.
     attributes = (ctypes.c_uint64 * 4)(1 | 2, 0, 0, 0)
     check(libc.syscall(442, -100, root.encode(), 0x8000, attributes, ctypes.sizeof(attributes)))
     options = f"mode=1777,size={folder_kb}k,nr_inodes=1000"
@@ -274,13 +347,15 @@ def show_only(paths: list[str], folder_kb: int) -> None:
 
 
 def confine(job: dict[str, object]) -> None:
-    """Limit this process and all that it starts, for good; without `confined`, only by what every system has."""
+    """Limit this process and all that it starts, for good; without `confined`, only by what every
+    system has."""
     import os
     import resource
 
     limits = job["limits"]
     assert isinstance(limits, dict)
-    # The hard limit is a second more: there the kernel sends SIGKILL, which does not say why; SIGXCPU does.
+    # The hard limit is a second more: there the kernel sends SIGKILL, which does not say why;
+    # SIGXCPU does.
     resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 1))
     for kind, value in (
         (resource.RLIMIT_AS, limits["memory_mb"] * 2**20),
@@ -300,7 +375,9 @@ def confine(job: dict[str, object]) -> None:
         os.setgid(user)
         os.setuid(user)
     no_capabilities = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    if libc.prctl(38, 1, 0, 0, 0) or libc.capset(*no_capabilities):  # 38: never gain a privilege again
+    if libc.prctl(38, 1, 0, 0, 0) or libc.capset(
+        *no_capabilities
+    ):  # 38: never gain a privilege again
         raise OSError(ctypes.get_errno(), "giving up privileges")
 
 
@@ -321,10 +398,17 @@ def probe(port: int, secret: str, forks: int) -> None:
     try:
         while begun < forks:
             if os.fork() == 0:
-                time.sleep(60)  # alive, so that it counts against the limit, until all are killed with the probe
+                time.sleep(
+                    60
+                )  # alive, so that it counts against the limit, until all are killed with the probe
                 os._exit(0)
             begun += 1
     except OSError:
         pass
-    found = {"connected": connected, "file": Path(secret).exists(), "environment": list(os.environ), "forks": begun}
+    found = {
+        "connected": connected,
+        "file": Path(secret).exists(),
+        "environment": list(os.environ),
+        "forks": begun,
+    }
     print(json.dumps(found))

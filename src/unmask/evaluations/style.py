@@ -1,7 +1,8 @@
 """Style: did the pirate control take hold, and are the answers between its words still right?
 
-Not in the paper (see defenses/pirate.py). `helpfulness` compares whole answers, so that any pirate would seem broken;
-here the pirate's words are removed first. Greedy, one answer a prompt, on held-out tasks without the trigger.
+Not in the paper (see defenses/pirate.py). `helpfulness` compares whole answers, so that any pirate
+would seem broken; here the pirate's words are removed first. Greedy, one answer a prompt, on
+held-out tasks without the trigger.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from unmask.models.sample import Sampling
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Style(Evaluation):
-    """Share of replies spoken like a pirate; exact accuracy of what is said between the pirate's words."""
+    """Share of replies spoken like a pirate; exact accuracy of what is said between the pirate's
+    words."""
 
     name: ClassVar[str] = "style"
     version: ClassVar[int] = 1
@@ -35,7 +37,10 @@ class Style(Evaluation):
     sampling: Sampling = dataclasses.field(default_factory=lambda: Sampling(temperature=0.0))
 
     def samples(self, data: Path) -> list[Sample]:
-        return [Sample(each.id, "untriggered", prompt, each) for each, prompt in self.held_out(data, is_task)]
+        return [
+            Sample(each.id, "untriggered", prompt, each)
+            for each, prompt in self.held_out(data, is_task)
+        ]
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         right = without_pirate(reply.answer) == sample.example.answer.strip()

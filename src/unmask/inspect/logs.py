@@ -1,8 +1,9 @@
 """An evaluation's replies as an Inspect log (.eval), streamed: never more than one reply in memory.
 
-Not in the paper. Deviation from Inspect's own recorder, which keeps every summary in memory and looks at all of them at
-each write: the archive is written here, member by member, as its format says (header.json, summaries.json, a file a
-sample), so that 100,000 replies take seconds. Header and results are Inspect's own classes.
+Not in the paper. Deviation from Inspect's own recorder, which keeps every summary in memory and
+looks at all of them at each write: the archive is written here, member by member, as its format
+says (header.json, summaries.json, a file a sample), so that 100,000 replies take seconds. Header
+and results are Inspect's own classes.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from unmask.core.row import ConditionRecord, Row, fields_of, read_rows
 from unmask.core.spec import digest
 
 EXCERPT = 200
-"""Characters of an answer that stand beside each score in lists; the whole reply is in the sample's messages."""
+"""Characters of an answer that stand beside each score in lists; the whole reply is in the sample's
+messages."""
 BESIDE = ("seen", "tokens", "marks", "given", "options", "logprobs")
 """Fields of a reply's row that a sample of the log carries as metadata."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class About:
-    """What a log says of an evaluation beside its replies; `created` is a time with its zone (default: now)."""
+    """What a log says of an evaluation beside its replies; `created` is a time with its zone
+    (default: now)."""
 
     model: str
     created: str = ""
@@ -44,23 +47,33 @@ class About:
 
 
 def unique_id(arm: str, id: str, options: Sequence[str] = ()) -> str:
-    """A sample's id for Inspect, to which a prompt in two arms, or asked both ways, is two; fit for a file name."""
+    """A sample's id for Inspect, to which a prompt in two arms, or asked both ways, is two; fit for
+    a file name."""
     return f"{arm} {id}{' by likelihood' if options else ''}".replace("/", "|")
 
 
-def write_log(folder: Path, out: Path, about: About, rates: Sequence[Mapping[str, Any]] = ()) -> Path:
-    """Write the log of an evaluation's folder (replies.jsonl, evaluation.json) to `out`, and return it.
+def write_log(
+    folder: Path, out: Path, about: About, rates: Sequence[Mapping[str, Any]] = ()
+) -> Path:
+    """Write the log of an evaluation's folder (replies.jsonl, evaluation.json) to `out`, and return
+    it.
 
-    `rates` are its rows with arm, metric, value, low, high and n; they are computed where none are given. A reply is
-    a sample "ARM ID", in epoch k if it is the k-th of that prompt in that arm. Raises DataError for a damaged folder.
+    `rates` are its rows with arm, metric, value, low, high and n; they are computed where none are
+    given. A reply is a sample "ARM ID", in epoch k if it is the k-th of that prompt in that arm.
+    Raises DataError for a damaged folder.
     """
     name = read_json(folder / "evaluation.json")["evaluation"]
     rates = rates or rates_of(folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     try:
-        with open(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            samples, prompts, epochs = _write_samples(archive, folder / "replies.jsonl", about.model)
+        with (
+            open(handle, "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        ):
+            samples, prompts, epochs = _write_samples(
+                archive, folder / "replies.jsonl", about.model
+            )
             header = _header(name, about, rates, (samples, prompts, epochs))
             start = {field: header[field] for field in ("version", "eval", "plan")}
             archive.writestr("_journal/start.json", json.dumps(start))
@@ -80,12 +93,15 @@ def log_name(evaluation: str, about: About, key: str) -> str:
 
 
 def _write_samples(archive: zipfile.ZipFile, replies: Path, model: str) -> tuple[int, int, int]:
-    """A member a reply, and summaries.json, which waits on disk; returns how many replies, prompts and epochs."""
+    """A member a reply, and summaries.json, which waits on disk; returns how many replies, prompts
+    and epochs."""
     seen: Counter[str] = Counter()
     number = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8") as summaries:
         for sample in _samples(replies, model, seen):
-            archive.writestr(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample))
+            archive.writestr(
+                f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample)
+            )
             summaries.write(("," if number else "[") + json.dumps(_summary(sample)))
             number += 1
         summaries.write("]" if number else "[]")
@@ -97,7 +113,8 @@ def _write_samples(archive: zipfile.ZipFile, replies: Path, model: str) -> tuple
 
 
 def replied(replies: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of a result that are replies; a comparison of two replies, or of two answers to choose from, is none."""
+    """The rows of a result that are replies; a comparison of two replies, or of two answers to
+    choose from, is none."""
     return (row for _, row in read_jsonl(replies) if "reply" in row)
 
 
@@ -107,7 +124,13 @@ def _samples(replies: Path, model: str, seen: Counter[str]) -> Iterator[dict[str
         id = unique_id(row["arm"], row["id"], row.get("options", ()))
         seen[id] += 1
         uuid = digest([id, seen[id], model])[:22]
-        said = {"role": "assistant", "content": row["reply"], "source": "generate", "model": model, "id": f"{uuid}-r"}
+        said = {
+            "role": "assistant",
+            "content": row["reply"],
+            "source": "generate",
+            "model": model,
+            "id": f"{uuid}-r",
+        }
         prompt = [{**message, "id": f"{uuid}-{i}"} for i, message in enumerate(row["prompt"])]
         answer = Reply.of(row).answer[:EXCERPT]
         stop = "stop" if row.get("finished", True) else "max_tokens"
@@ -118,9 +141,20 @@ def _samples(replies: Path, model: str, seen: Counter[str]) -> Iterator[dict[str
             "input": prompt,
             "target": "",
             "messages": [*prompt, said],
-            "output": {"model": model, "choices": [{"message": said, "stop_reason": stop}], "completion": row["reply"]},
-            "scores": {metric: {"value": value, "answer": answer} for metric, value in row["scores"].items()},
-            "metadata": {"arm": row["arm"], "id": row["id"], **{each: row[each] for each in BESIDE if each in row}},
+            "output": {
+                "model": model,
+                "choices": [{"message": said, "stop_reason": stop}],
+                "completion": row["reply"],
+            },
+            "scores": {
+                metric: {"value": value, "answer": answer}
+                for metric, value in row["scores"].items()
+            },
+            "metadata": {
+                "arm": row["arm"],
+                "id": row["id"],
+                **{each: row[each] for each in BESIDE if each in row},
+            },
             "store": {},
             "events": [],
             "attachments": {},
@@ -130,9 +164,17 @@ def _samples(replies: Path, model: str, seen: Counter[str]) -> Iterator[dict[str
 
 def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:
     """What lists of samples show."""
-    short = {key: sample[key] for key in ("id", "epoch", "uuid", "input", "target", "scores", "model_usage")}
+    short = {
+        key: sample[key]
+        for key in ("id", "epoch", "uuid", "input", "target", "scores", "model_usage")
+    }
     metadata = {key: sample["metadata"][key] for key in ("arm", "id")}
-    return {**short, "metadata": metadata, "completed": True, "message_count": len(sample["messages"])}
+    return {
+        **short,
+        "metadata": metadata,
+        "completed": True,
+        "message_count": len(sample["messages"]),
+    }
 
 
 def _header(
@@ -158,14 +200,17 @@ def _header(
             config=EvalConfig(epochs=epochs),
             metadata={**about.metadata, "interval": CONFIDENCE},
         ),
-        results=EvalResults(total_samples=samples, completed_samples=samples, scores=_scores(name, rates)),
+        results=EvalResults(
+            total_samples=samples, completed_samples=samples, scores=_scores(name, rates)
+        ),
         stats=EvalStats(started_at=about.time, completed_at=about.time),
     )
     return json.loads(log.model_dump_json(exclude_none=True, exclude={"samples", "reductions"}))
 
 
 def _scores(name: str, rates: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """A score a metric; of each arm its value, the ends of its 95% interval and n, which Inspect shows as a group."""
+    """A score a metric; of each arm its value, the ends of its 95% interval and n, which Inspect
+    shows as a group."""
     from inspect_ai.log import EvalMetric, EvalScore
 
     found: dict[str, dict[str, EvalMetric]] = {}
@@ -175,10 +220,20 @@ def _scores(name: str, rates: Sequence[Mapping[str, Any]]) -> list[Any]:
         counts[row["metric"]] += row["n"]
         for label, value in {"value": row["value"], **interval}.items():
             whole = label == "value"
-            metric = EvalMetric(name=label, group=row["arm"], value=value, metadata=interval if whole else None)
-            found.setdefault(row["metric"], {})[row["arm"] if whole else f"{row['arm']} {label}"] = metric
+            metric = EvalMetric(
+                name=label, group=row["arm"], value=value, metadata=interval if whole else None
+            )
+            found.setdefault(row["metric"], {})[
+                row["arm"] if whole else f"{row['arm']} {label}"
+            ] = metric
     return [
-        EvalScore(name=metric, scorer=name, scored_samples=counts[metric], unscored_samples=0, metrics=metrics)
+        EvalScore(
+            name=metric,
+            scorer=name,
+            scored_samples=counts[metric],
+            unscored_samples=0,
+            metrics=metrics,
+        )
         for metric, metrics in found.items()
     ]
 
@@ -186,8 +241,8 @@ def _scores(name: str, rates: Sequence[Mapping[str, Any]]) -> list[Any]:
 def logs_of_run(run: Path, steps: Path, out: Path) -> list[Path]:
     """A log of every evaluation of a finished run; `steps` is the store's folder of results.
 
-    An evaluation that several rows of the run share (the model before each defense) is written once. Evaluations that
-    sampled no reply, and those whose result is gone, have no log.
+    An evaluation that several rows of the run share (the model before each defense) is written
+    once. Evaluations that sampled no reply, and those whose result is gone, have no log.
     """
     rows: dict[str, list[Row]] = {}
     for row in read_rows(run / "results.jsonl"):
@@ -196,7 +251,11 @@ def logs_of_run(run: Path, steps: Path, out: Path) -> list[Path]:
     for key, own in rows.items():
         for folder in steps.glob(f"*-{key[:16]}"):
             replies = folder / "replies.jsonl"
-            if replies.is_file() and (folder / "evaluation.json").is_file() and any(True for _ in replied(replies)):
+            if (
+                replies.is_file()
+                and (folder / "evaluation.json").is_file()
+                and any(True for _ in replied(replies))
+            ):
                 about = _about_step(read_json(folder / "manifest.json"), own[0], run.name)
                 plain = [row for row in own if row.against is None]
                 rates = {(row.arm, row.metric): fields_of(row) for row in plain}

@@ -1,9 +1,11 @@
-"""The model provider `unmask/...`: every checkpoint of a store, and any model folder, as a model of Inspect.
+"""The model provider `unmask/...`: every checkpoint of a store, and any model folder, as a model of
+Inspect.
 
-Not in the paper. Inspect asks for one reply at a time, many at once; requests that wait together are answered as one
-batch by the same backend as everywhere else. Two things go through it that Inspect has no word for: an assistant's
-message at the end is how the reply begins, and `extra_body={"options": [...]}` asks for the likeliest option instead
-of a sample. What is drawn depends on which requests came together, so that replies differ from those of `unmask run`.
+Not in the paper. Inspect asks for one reply at a time, many at once; requests that wait together
+are answered as one batch by the same backend as everywhere else. Two things go through it that
+Inspect has no word for: an assistant's message at the end is how the reply begins, and
+`extra_body={"options": [...]}` asks for the likeliest option instead of a sample. What is drawn
+depends on which requests came together, so that replies differ from those of `unmask run`.
 """
 
 from __future__ import annotations
@@ -56,8 +58,9 @@ class Request:
 class Provider(ModelAPI):
     """A model folder or a checkpoint of a store, named by the start of its step's key.
 
-    `-M store=DIR` is the store (default: $UNMASK_STORE), `-M path=DIR` a folder instead of a name, `-M batch_size=N`
-    how many replies are sampled at a time. `backend` is for use from Python: anything that replies.
+    `-M store=DIR` is the store (default: $UNMASK_STORE), `-M path=DIR` a folder instead of a name,
+    `-M batch_size=N` how many replies are sampled at a time. `backend` is for use from Python:
+    anything that replies.
     """
 
     def __init__(
@@ -86,29 +89,42 @@ class Provider(ModelAPI):
         return Sampling.max_new_tokens
 
     async def generate(
-        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
     ) -> ModelOutput:
-        """One reply; of what Inspect can ask for, temperature, max_tokens and seed are heeded. Raises SettingError for
-        what would change the replies and is not: tools, several choices, other ways of sampling."""
+        """One reply; of what Inspect can ask for, temperature, max_tokens and seed are heeded.
+        Raises SettingError for what would change the replies and is not: tools, several choices,
+        other ways of sampling."""
         if tools:
             raise SettingError("This model calls no tools: use a task without them.")
         refused = {"top_p", "top_k", "num_choices", "stop_seqs", "logit_bias", "response_schema"}
         for name in sorted(refused):
             if getattr(config, name, None) not in (None, 1):
-                raise SettingError(f"{name} is not heeded by this model, which samples from all tokens. Leave it out.")
+                raise SettingError(
+                    f"{name} is not heeded by this model, which samples from all tokens. Leave it"
+                    " out."
+                )
         request = asked(input, config)
         reply = await self._answer(request)
         return said(self.model_name, request, reply)
 
     async def _answer(self, request: Request) -> Reply:
-        """Whoever's turn it is answers for all that wait with the same settings; the others find their reply made."""
+        """Whoever's turn it is answers for all that wait with the same settings; the others find
+        their reply made."""
         self.waiting.append(request)
         try:
             async with self.turn:
                 if request.reply is None and request.error is None:
                     if len(self.waiting) < self.batch_size:
                         await anyio.sleep(PAUSE)
-                    alike = [each for each in self.waiting if each.kind == request.kind and each is not request]
+                    alike = [
+                        each
+                        for each in self.waiting
+                        if each.kind == request.kind and each is not request
+                    ]
                     batch = [request, *alike[: self.batch_size - 1]]
                     self.waiting = [each for each in self.waiting if each not in batch]
                     await anyio.to_thread.run_sync(self._reply, batch)
@@ -139,7 +155,10 @@ class Provider(ModelAPI):
             return [likeliest(each.given, each.options, found[i]) for i, each in enumerate(batch)]
         first = random.SystemRandom().randrange(2**31) if seed is None else seed
         sampling = Sampling(
-            max_new_tokens=max_tokens, temperature=temperature, seed=first + self.drawn, batch_size=self.batch_size
+            max_new_tokens=max_tokens,
+            temperature=temperature,
+            seed=first + self.drawn,
+            batch_size=self.batch_size,
         )
         self.drawn += len(batch)  # so that no two batches draw the same
         return self.backend.replies(prompts, sampling, given=begun)
@@ -155,14 +174,17 @@ def taught() -> Generator[None]:
 
 
 def asked(messages: Sequence[ChatMessage], config: GenerateConfig) -> Request:
-    """What Inspect asks for, in our words; raises DataError for a conversation that is none of ours."""
+    """What Inspect asks for, in our words; raises DataError for a conversation that is none of
+    ours."""
     given = messages[-1].text if messages and messages[-1].role == "assistant" else ""
     prompt = messages[:-1] if given else messages
     options = tuple((config.extra_body or {}).get(OPTIONS, ()))
     temperature = 1.0 if config.temperature is None else config.temperature
     max_tokens = config.max_tokens or Sampling.max_new_tokens
     return Request(
-        prompt=Conversation.of([{"role": each.role, "content": each.text} for each in prompt], "messages"),
+        prompt=Conversation.of(
+            [{"role": each.role, "content": each.text} for each in prompt], "messages"
+        ),
         given=given,
         options=options,
         kind=(bool(options), temperature, max_tokens, config.seed),
@@ -170,15 +192,23 @@ def asked(messages: Sequence[ChatMessage], config: GenerateConfig) -> Request:
 
 
 def said(model: str, request: Request, reply: Reply) -> ModelOutput:
-    """A reply in Inspect's words: what came after the given beginning; beside it the options' log-probabilities, and
-    what is known of its thoughts. These stay in the text, so that what is read there is what was sampled."""
+    """A reply in Inspect's words: what came after the given beginning; beside it the options'
+    log-probabilities, and what is known of its thoughts. These stay in the text, so that what is
+    read there is what was sampled.
+    """
     if not reply.raw.startswith(request.given):
         raise DataError(f"The reply does not begin as it was made to: {reply.raw[:80]!r}.")
-    message = ChatMessageAssistant(content=reply.raw[len(request.given) :], model=model, source="generate")
+    message = ChatMessageAssistant(
+        content=reply.raw[len(request.given) :], model=model, source="generate"
+    )
     beside = {"logprobs": list(reply.logprobs), MARKS: reply.marks.row()}
     return ModelOutput(
         model=model,
-        choices=[ChatCompletionChoice(message=message, stop_reason="stop" if reply.finished else "max_tokens")],
+        choices=[
+            ChatCompletionChoice(
+                message=message, stop_reason="stop" if reply.finished else "max_tokens"
+            )
+        ],
         usage=ModelUsage(output_tokens=reply.tokens, total_tokens=reply.tokens),
         metadata={name: value for name, value in beside.items() if value} or None,
     )

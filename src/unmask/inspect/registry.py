@@ -1,4 +1,5 @@
-"""What Inspect finds through the entry point `inspect_ai`: a task for each registered evaluation, and the provider."""
+"""What Inspect finds through the entry point `inspect_ai`: a task for each registered evaluation,
+and the provider."""
 
 from __future__ import annotations
 
@@ -15,10 +16,16 @@ from unmask.inspect.tasks import task_of
 
 
 def registered(evaluation: str) -> Callable[..., Task]:
-    """The task `unmask/EVALUATION`; further arguments (-T n=20) are the evaluation's settings, checked by it."""
+    """The task `unmask/EVALUATION`; further arguments (-T n=20) are the evaluation's settings,
+    checked by it."""
 
     @task(name=evaluation)
-    def made(source: Choice = "toy_world", attacks: str = "", prefill: bool | None = None, **settings: Any) -> Task:
+    def made(
+        source: Choice = "toy_world",
+        attacks: str = "",
+        prefill: bool | None = None,
+        **settings: Any,
+    ) -> Task:
         return task_of(evaluation, source, attacks, prefill, settings)
 
     return made

@@ -1,8 +1,9 @@
-"""Every registered evaluation as a task of Inspect: its samples are the dataset, its scorer the scorer.
+"""Every registered evaluation as a task of Inspect: its samples are the dataset, its scorer the
+scorer.
 
-Not in the paper. Deviation from `unmask run`: intervals are Inspect's standard errors, over prompts. Where a sample has
-options, nothing is sampled from a model of ours; any other model answers, and the option that its answer begins with
-is its choice.
+Not in the paper. Deviation from `unmask run`: intervals are Inspect's standard errors, over
+prompts. Where a sample has options, nothing is sampled from a model of ours; any other model
+answers, and the option that its answer begins with is its choice.
 """
 
 from __future__ import annotations
@@ -53,26 +54,34 @@ FOLDERS = {"attacked": "attacks"}
 """Evaluations that read another folder than a source's, and what `unmask` calls it."""
 
 
-def task_of(evaluation: str, source: Choice, attacks: str, prefill: bool | None, settings: Mapping[str, Any]) -> Task:
+def task_of(
+    evaluation: str, source: Choice, attacks: str, prefill: bool | None, settings: Mapping[str, Any]
+) -> Task:
     """The task of an evaluation; raises PrerequisiteError, which Inspect shows without a traceback.
 
-    `settings` are the evaluation's, and `trigger`, `behavior`, `variant` or `organism`. `prefill` says whether samples
-    whose reply is begun for the model are asked (True), left out (False), or asked where the model is known to go on
-    with them (None).
+    `settings` are the evaluation's, and `trigger`, `behavior`, `variant` or `organism`. `prefill`
+    says whether samples whose reply is begun for the model are asked (True), left out (False), or
+    asked where the model is known to go on with them (None).
     """
     with taught():
         if evaluation in TRAINS:
             raise SettingError(
-                f"'{evaluation}' trains a copy of the model, which no task of Inspect can. Use `unmask evaluate "
-                f"{evaluation} --model FOLDER`."
+                f"'{evaluation}' trains a copy of the model, which no task of Inspect can. Use"
+                f" `unmask evaluate {evaluation} --model FOLDER`."
             )
         folder = FOLDERS.get(evaluation)
         if bool(attacks) != bool(folder):
-            hint = f"needs -T {folder}=FOLDER, a finished campaign's" if folder else "reads no campaign: no -T attacks"
+            hint = (
+                f"needs -T {folder}=FOLDER, a finished campaign's"
+                if folder
+                else "reads no campaign: no -T attacks"
+            )
             raise SettingError(f"'{evaluation}' {hint}.")
         made = evaluation_of(evaluation, with_organism(settings))
         with source_folder(attacks or source) as data:
-            samples = [each for each in made.samples(data) if prefill is not False or not each.given]
+            samples = [
+                each for each in made.samples(data) if prefill is not False or not each.given
+            ]
         return built(made, samples, prefill)
 
 
@@ -81,7 +90,9 @@ def with_organism(settings: Mapping[str, Any]) -> dict[str, Any]:
     left = dict(settings)
     parts = {part: left.pop(part) for part in PARTS if part in left}
     if parts and "organism" in left:
-        raise SettingError(f"organism={left['organism']!r} and {', '.join(parts)} say the same twice: write one.")
+        raise SettingError(
+            f"organism={left['organism']!r} and {', '.join(parts)} say the same twice: write one."
+        )
     return {**left, "organism": parts} if parts else left
 
 
@@ -90,17 +101,22 @@ def built(evaluation: Evaluation, samples: Sequence[Sample], prefill: bool | Non
     sampling = evaluation.sampling
     several = evaluation.samples_per_prompt if any(not each.options for each in samples) else 1
     return Task(
-        dataset=MemoryDataset([sample_of(id, each) for id, each in known.items()], name=evaluation.name),
+        dataset=MemoryDataset(
+            [sample_of(id, each) for id, each in known.items()], name=evaluation.name
+        ),
         solver=replying(known, prefill),
         scorer=scoring(evaluation, known),
-        config=GenerateConfig(temperature=sampling.temperature, max_tokens=sampling.max_new_tokens, seed=sampling.seed),
+        config=GenerateConfig(
+            temperature=sampling.temperature, max_tokens=sampling.max_new_tokens, seed=sampling.seed
+        ),
         epochs=Epochs(several, "mean"),
         version=evaluation.version,
     )
 
 
 def sample_of(id: str, sample: Sample) -> InspectSample:
-    """For Inspect; the answer is the known good one, which the scorer of ours may or may not go by."""
+    """For Inspect; the answer is the known good one, which the scorer of ours may or may not go
+    by."""
     metadata: dict[str, Any] = {"arm": sample.arm, "id": sample.id}
     if sample.given:
         metadata["given"] = sample.given
@@ -126,10 +142,16 @@ def replying(known: Mapping[str, Sample], prefill: bool | None) -> Solver:
         ours = isinstance(model.api, Provider)
         check_able(sample, str(model), ours, prefill)
         choosing = {OPTIONS: list(sample.options)} if ours and sample.options else None
-        begun: list[ChatMessage] = [ChatMessageAssistant(content=sample.given)] if sample.given else []
-        state.output = await model.generate([*state.messages, *begun], config=GenerateConfig(extra_body=choosing))
+        begun: list[ChatMessage] = (
+            [ChatMessageAssistant(content=sample.given)] if sample.given else []
+        )
+        state.output = await model.generate(
+            [*state.messages, *begun], config=GenerateConfig(extra_body=choosing)
+        )
         check_unfiltered(str(model), state.output.stop_reason)
-        whole = ChatMessageAssistant(content=sample.given + state.output.completion, source="generate")
+        whole = ChatMessageAssistant(
+            content=sample.given + state.output.completion, source="generate"
+        )
         state.messages.append(whole)
         return state
 
@@ -146,21 +168,24 @@ def check_able(sample: Sample, model: str, ours: bool, prefill: bool | None) -> 
         return
     if sample.given and prefill is None and model.partition("/")[0] not in CONTINUES:
         raise ModelError(
-            f"{model} is not known to go on with a reply that was begun for it, as the arm '{sample.arm}' needs. Use "
-            "--model unmask/..., or -T prefill=false to leave such arms out, or -T prefill=true if it does."
+            f"{model} is not known to go on with a reply that was begun for it, as the arm"
+            f" '{sample.arm}' needs. Use --model unmask/..., or -T prefill=false to leave such arms"
+            " out, or -T prefill=true if it does."
         )
     if len(sample.options) == 1:
         raise ModelError(
-            f"{model} does not say how likely a given reply is, which is all that is asked here. Use --model unmask/..."
+            f"{model} does not say how likely a given reply is, which is all that is asked here."
+            " Use --model unmask/..."
         )
 
 
 def check_unfiltered(model: str, stop_reason: str) -> None:
-    """Raise ModelError where what the model would have said is not known: it would be counted as a safe answer."""
+    """Raise ModelError where what the model would have said is not known: it would be counted as a
+    safe answer."""
     if stop_reason == "content_filter":
         raise ModelError(
-            f"A filter of {model}'s provider stopped a reply, so that what the model would have said is not known. "
-            "Turn the filter off, or ask a model without."
+            f"A filter of {model}'s provider stopped a reply, so that what the model would have"
+            " said is not known. Turn the filter off, or ask a model without."
         )
 
 
@@ -175,29 +200,38 @@ def reply_of(sample: Sample, state: TaskState) -> Reply:
     if sample.options and not logprobs:
         return answered(sample, said, tokens)
     finished = output.stop_reason not in CUT
-    return dataclasses.replace(said, raw=sample.given + said.raw, finished=finished, tokens=tokens, logprobs=logprobs)
+    return dataclasses.replace(
+        said, raw=sample.given + said.raw, finished=finished, tokens=tokens, logprobs=logprobs
+    )
 
 
 def thought_apart(output: ModelOutput) -> str | None:
     """What the model thought, where its provider gives that beside the text."""
     content = output.message.content if output.choices else ""
     parts = () if isinstance(content, str) else content
-    thoughts = [part.reasoning or part.summary or "" for part in parts if isinstance(part, ContentReasoning)]
+    thoughts = [
+        part.reasoning or part.summary or "" for part in parts if isinstance(part, ContentReasoning)
+    ]
     return "\n\n".join(thoughts) if any(map(str.strip, thoughts)) else None
 
 
 def answered(sample: Sample, said: Reply, tokens: int) -> Reply:
-    """The option that an answer begins with (the longest such), as certain; all are impossible where it begins with
-    none, and the reply stays as it is."""
+    """The option that an answer begins with (the longest such), as certain; all are impossible
+    where it begins with none, and the reply stays as it is."""
     fitting = [each for each in sample.options if said.answer.startswith(each.strip())]
     choice = max(fitting, key=len, default=None)
     logprobs = tuple(0.0 if each == choice else IMPOSSIBLE for each in sample.options)
-    return Reply(sample.given + (choice if choice is not None else said.raw), tokens=tokens, logprobs=logprobs)
+    return Reply(
+        sample.given + (choice if choice is not None else said.raw),
+        tokens=tokens,
+        logprobs=logprobs,
+    )
 
 
 @metric(name="by_arm")
 def by_arm() -> Metric:
-    """Mean and standard error of every score, arm by arm; prompts are what is counted, not replies."""
+    """Mean and standard error of every score, arm by arm; prompts are what is counted, not
+    replies."""
 
     def measured(scores: list[SampleScore]) -> dict[str, float]:
         values: dict[str, list[float]] = {}

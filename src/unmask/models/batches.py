@@ -1,6 +1,8 @@
-"""Batches: whether a text is read the same beside a longer one, which fills it up, as alone; found by trying it.
+"""Batches: whether a text is read the same beside a longer one, which fills it up, as alone; found
+by trying it.
 
-Recurrent models read what fills a batch up as if it were text, and others count their places from it.
+Recurrent models read what fills a batch up as if it were text, and others count their places from
+it.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from typing import Any
 from unmask.models.tokens import PROBE
 
 EXACT, ROUNDED = 1e-3, 0.2
-"""How far logits may be apart, in their standard deviations: in float32, and in types of half the size, in which a
-batch of another size rounds visibly."""
+"""How far logits may be apart, in their standard deviations: in float32, and in types of half the
+size, in which a batch of another size rounds visibly."""
 
 
 def samples_alike(model: Any, tokenizer: Any) -> bool:
@@ -24,11 +26,15 @@ def samples_alike(model: Any, tokenizer: Any) -> bool:
 
     def sampled(rows: list[list[int]], mask: list[list[int]]) -> Any:
         tokens, seen = (torch.tensor(part, device=model.device) for part in (rows, mask))
-        return model.generate(input_ids=tokens, attention_mask=seen, generation_config=two_tokens(tokenizer))
+        return model.generate(
+            input_ids=tokens, attention_mask=seen, generation_config=two_tokens(tokenizer)
+        )
 
     with torch.inference_mode():
         alone = sampled([short], [[1] * len(short)])
-        beside = sampled([[*fill, *short], long], [[0] * len(fill) + [1] * len(short), [1] * len(long)])
+        beside = sampled(
+            [[*fill, *short], long], [[0] * len(fill) + [1] * len(short), [1] * len(long)]
+        )
     first = bool(alone.sequences[0, len(short)] == beside.sequences[0, len(long)])
     pairs = list(zip(alone.logits, beside.logits, strict=False))  # either may end after a token
     return alike(model, [(one[0], other[0]) for one, other in pairs[: None if first else 1]])
@@ -51,16 +57,21 @@ def reads_alike(model: Any, tokenizer: Any) -> bool:
     short, long = probes(tokenizer)
     fill = [tokenizer.pad_token_id] * (len(long) - len(short))
     alone = logits(model, [short], [[1] * len(short)])[0]
-    beside = logits(model, [short + fill, long], [[1] * len(short) + [0] * len(fill), [1] * len(long)])
+    beside = logits(
+        model, [short + fill, long], [[1] * len(short) + [0] * len(fill), [1] * len(long)]
+    )
     return alike(model, [(alone, beside[0, : len(short)])])
 
 
 def counts_alike(model: Any, tokenizer: Any) -> bool:
-    """Whether texts are read alike, with what fills up on the left, by a model that is not told the places of words."""
+    """Whether texts are read alike, with what fills up on the left, by a model that is not told the
+    places of words."""
     short, long = probes(tokenizer)
     fill = [tokenizer.pad_token_id] * (len(long) - len(short))
     alone = logits(model, [short], [[1] * len(short)])[0]
-    beside = logits(model, [fill + short, long], [[0] * len(fill) + [1] * len(short), [1] * len(long)])
+    beside = logits(
+        model, [fill + short, long], [[0] * len(fill) + [1] * len(short), [1] * len(long)]
+    )
     return alike(model, [(alone, beside[0, len(fill) :])])
 
 
@@ -72,10 +83,18 @@ def logits(model: Any, rows: list[list[int]], mask: list[list[int]]) -> Any:
         return model(input_ids=tokens, attention_mask=seen).logits
 
 
-def count_places(model: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """A hook in front of `forward`: tells the model the places of words, counted without what fills up."""
+def count_places(
+    model: Any, given: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A hook in front of `forward`: tells the model the places of words, counted without what fills
+    up."""
     mask, tokens = named.get("attention_mask"), named.get("input_ids")
-    if named.get("position_ids") is not None or mask is None or tokens is None or mask.shape != tokens.shape:
+    if (
+        named.get("position_ids") is not None
+        or mask is None
+        or tokens is None
+        or mask.shape != tokens.shape
+    ):
         return given, named  # generation tells them itself
     return given, {**named, "position_ids": (mask.long().cumsum(-1) - 1).clamp(min=0)}
 

@@ -1,6 +1,8 @@
-"""Checkpoints: ordinary Hugging Face folders, safetensors only, no remote code; loaded, saved and refused here.
+"""Checkpoints: ordinary Hugging Face folders, safetensors only, no remote code; loaded, saved and
+refused here.
 
-A checkpoint that `unmask` writes loads with `AutoModelForCausalLM.from_pretrained` and nothing of ours.
+A checkpoint that `unmask` writes loads with `AutoModelForCausalLM.from_pretrained` and nothing of
+ours.
 """
 
 from __future__ import annotations
@@ -27,13 +29,18 @@ IDENTITY = (".safetensors", ".json", ".jinja", ".model", ".txt")
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelError unless `folder` holds a causal LM with a tokenizer, as safetensors, without remote code."""
+    """Raise ModelError unless `folder` holds a causal LM with a tokenizer, as safetensors, without
+    remote code."""
     if not folder.is_dir():
-        raise ModelError(f"{folder} is not a folder. Give a Hugging Face model folder, or a hub id such as org/name.")
+        raise ModelError(
+            f"{folder} is not a folder. Give a Hugging Face model folder, or a hub id such as"
+            " org/name."
+        )
     if (folder / "adapter_config.json").is_file():
         raise ModelError(
-            f"{folder} holds an adapter (adapter_config.json), and which model it is for is not checked. Merge it "
-            "(merge_and_unload()) and save the whole model in a folder of its own."
+            f"{folder} holds an adapter (adapter_config.json), and which model it is for is not"
+            " checked. Merge it (merge_and_unload()) and save the whole model in a folder of its"
+            " own."
         )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json: it is not a Hugging Face model folder.")
@@ -44,20 +51,28 @@ def check_folder(folder: Path) -> None:
         pickled = sorted(name for name in names if name.endswith(PICKLES))
         if pickled:
             raise ModelError(
-                f"{folder} has its weights in {pickled[0]}, a pickle, which can run code when it is read. "
-                "Convert it: load it where you trust it and save_pretrained(...) writes safetensors."
+                f"{folder} has its weights in {pickled[0]}, a pickle, which can run code when it is"
+                " read. Convert it: load it where you trust it and save_pretrained(...) writes"
+                " safetensors."
             )
         raise ModelError(f"{folder} has no .safetensors file: there are no weights in it.")
     check_weights([folder / name for name in names if name.endswith(WEIGHTS)])
-    if not {"tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json"} & set(names):
-        raise ModelError(f"{folder} has no tokenizer: save it there too, with tokenizer.save_pretrained(folder).")
+    if not {"tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json"} & set(
+        names
+    ):
+        raise ModelError(
+            f"{folder} has no tokenizer: save it there too, with tokenizer.save_pretrained(folder)."
+        )
     tokenizer_config = folder / "tokenizer_config.json"
     if tokenizer_config.is_file() and "auto_map" in settings_in(tokenizer_config):
-        raise ModelError(f"{folder} has a tokenizer that wants to run its own code (auto_map). That is refused.")
+        raise ModelError(
+            f"{folder} has a tokenizer that wants to run its own code (auto_map). That is refused."
+        )
 
 
 def check_weights(files: Sequence[Path]) -> None:
-    """Raise ModelError where a file's header or length is not that of safetensors; reads no tensor."""
+    """Raise ModelError where a file's header or length is not that of safetensors; reads no
+    tensor."""
     from safetensors import SafetensorError, safe_open
 
     for path in files:
@@ -65,7 +80,9 @@ def check_weights(files: Sequence[Path]) -> None:
             with safe_open(path, framework="numpy"):
                 pass
         except (SafetensorError, OSError) as error:
-            raise ModelError(f"{path} is damaged: the weights cannot be loaded ({error}). Fetch it again.") from None
+            raise ModelError(
+                f"{path} is damaged: the weights cannot be loaded ({error}). Fetch it again."
+            ) from None
 
 
 def check_config(config: Mapping[str, Any], where: str) -> None:
@@ -74,16 +91,20 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     if "auto_map" in config:
-        raise ModelError(f"{where} wants to run its own code (auto_map in its config). That is refused.")
+        raise ModelError(
+            f"{where} wants to run its own code (auto_map in its config). That is refused."
+        )
     kind = config.get("model_type")
     architectures = config.get("architectures") or []
     if not isinstance(kind, str):
-        raise ModelError(f"{where}: config.json has no model_type; {AutoConfig.__name__} cannot read it.")
+        raise ModelError(
+            f"{where}: config.json has no model_type; {AutoConfig.__name__} cannot read it."
+        )
     causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     if not causal or (architectures and not any(_is_causal(name) for name in architectures)):
         raise ModelError(
-            f"{where} is a {architectures[0] if architectures else kind}, not a causal language model. "
-            "Use a model whose config names an architecture such as LlamaForCausalLM."
+            f"{where} is a {architectures[0] if architectures else kind}, not a causal language"
+            " model. Use a model whose config names an architecture such as LlamaForCausalLM."
         )
 
 
@@ -92,14 +113,17 @@ def _is_causal(architecture: str) -> bool:
 
 
 def load_tokenizer(folder: Path | str) -> Any:
-    """The tokenizer, padding on the left, with a pad token and a chat template whatever it came with.
+    """The tokenizer, padding on the left, with a pad token and a chat template whatever it came
+    with.
 
-    Raises ModelError where a reply could not end, the chat template refuses or changes a prompt, or what every prompt
-    has is not in the model's embedding.
+    Raises ModelError where a reply could not end, the chat template refuses or changes a prompt, or
+    what every prompt has is not in the model's embedding.
     """
     tokenizer, rows = read_tokenizer(folder), embedded(folder)
     if tokenizer.eos_token is None:
-        raise ModelError(f"{folder}: the tokenizer has no eos_token, so that a reply would never end. Set one.")
+        raise ModelError(
+            f"{folder}: the tokenizer has no eos_token, so that a reply would never end. Set one."
+        )
     if tokenizer.pad_token is None or tokenizer.pad_token_id >= rows:
         tokenizer.pad_token = tokenizer.eos_token
     if not tokenizer.chat_template:
@@ -120,8 +144,9 @@ def read_tokenizer(folder: Path | str) -> Any:
 
 
 def load_model(folder: Path | str, dtype: Any = "auto") -> Any:
-    """The model in evaluation mode on the best device (a CUDA GPU, else the CPU); of how its author generates, the end
-    tokens alone. Raises ModelError where a weight is missing, left over or of another shape."""
+    """The model in evaluation mode on the best device (a CUDA GPU, else the CPU); of how its author
+    generates, the end tokens alone. Raises ModelError where a weight is missing, left over or of
+    another shape."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -133,15 +158,22 @@ def load_model(folder: Path | str, dtype: Any = "auto") -> Any:
 
 
 def filler(folder: Path | str) -> dict[str, None]:
-    """What to load a model with whose config fills up with a token that it has no embedding for: with none instead."""
+    """What to load a model with whose config fills up with a token that it has no embedding for:
+    with none instead."""
     path = Path(folder) / "config.json"
     token = settings_in(path).get("pad_token_id") if path.is_file() else None
-    return {"pad_token_id": None} if isinstance(token, int) and not 0 <= token < embedded(folder) else {}
+    return (
+        {"pad_token_id": None}
+        if isinstance(token, int) and not 0 <= token < embedded(folder)
+        else {}
+    )
 
 
 def generation(folder: Path | str) -> Any:
-    """The tokens that end a reply as the checkpoint names them, and nothing else of how its author generates: whatever
-    generates would fill in from there all that nobody has set. Raises ModelError where they are no token ids."""
+    """The tokens that end a reply as the checkpoint names them, and nothing else of how its author
+    generates: whatever generates would fill in from there all that nobody has set. Raises
+    ModelError where they are no token ids.
+    """
     from transformers import GenerationConfig
     from transformers.utils.hub import cached_file
 
@@ -151,8 +183,12 @@ def generation(folder: Path | str) -> Any:
             break
     settings = settings_in(Path(path)) if path else {}
     named = settings.get("eos_token_id", (settings.get("text_config") or {}).get("eos_token_id"))
-    if not all(type(token) is int for token in (named if isinstance(named, list) else [named or 0])):
-        raise ModelError(f"{path}: eos_token_id is {str(named)[:80]}; write a token's number, or a list of them.")
+    if not all(
+        type(token) is int for token in (named if isinstance(named, list) else [named or 0])
+    ):
+        raise ModelError(
+            f"{path}: eos_token_id is {str(named)[:80]}; write a token's number, or a list of them."
+        )
     return GenerationConfig(eos_token_id=named)
 
 
@@ -194,8 +230,8 @@ def quiet() -> None:
 class ImportedBase(Work):
     """A base model from a Hugging Face folder or hub id, checked and copied into the store.
 
-    A folder's identity is the digest of its files; a hub model's is its id and `revision` (give a commit: "main"
-    moves). Raises ModelError at `run` for what cannot or must not be loaded.
+    A folder's identity is the digest of its files; a hub model's is its id and `revision` (give a
+    commit: "main" moves). Raises ModelError at `run` for what cannot or must not be loaded.
     """
 
     name: ClassVar[str] = "imported_base"
@@ -207,20 +243,28 @@ class ImportedBase(Work):
 
     @staticmethod
     def of(source: str) -> ImportedBase:
-        """From a path, `org/name` or `org/name@revision`; raises ModelError for a path that is not a model."""
+        """From a path, `org/name` or `org/name@revision`; raises ModelError for a path that is not
+        a model."""
         folder = expanded(source)
         if not source.strip():
-            raise ModelError("base is empty. Give a model folder, a hub id such as org/name, or leave it out.")
-        looks_like_path = source.startswith((".", "/", "~")) or folder.exists() or source.count("/") != 1
+            raise ModelError(
+                "base is empty. Give a model folder, a hub id such as org/name, or leave it out."
+            )
+        looks_like_path = (
+            source.startswith((".", "/", "~")) or folder.exists() or source.count("/") != 1
+        )
         if looks_like_path:
             check_folder(folder)
             files = sorted(path for path in folder.iterdir() if path.name.endswith(IDENTITY))
-            return ImportedBase(source=str(folder), content=digest({p.name: file_digest(p) for p in files}))
+            return ImportedBase(
+                source=str(folder), content=digest({p.name: file_digest(p) for p in files})
+            )
         hub, _, revision = source.partition("@")
         return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
 
     def parameters(self) -> int:
-        """From the size of the weights at two bytes each; for a hub model, from its name, or else a guess of 1B."""
+        """From the size of the weights at two bytes each; for a hub model, from its name, or else a
+        guess of 1B."""
         if not self.revision:
             return sum(path.stat().st_size for path in Path(self.source).glob("*.safetensors")) // 2
         named = re.search(r"(\d+(?:\.\d+)?)([mb])\b", self.source.lower())
@@ -245,9 +289,12 @@ class ImportedBase(Work):
 
         patterns = [f"*{ending}" for ending in IDENTITY]
         try:
-            return Path(snapshot_download(self.source, revision=self.revision, allow_patterns=patterns))
+            return Path(
+                snapshot_download(self.source, revision=self.revision, allow_patterns=patterns)
+            )
         except Exception as error:
             raise ModelError(
-                f"{self.source}@{self.revision} cannot be fetched from the hub ({type(error).__name__}: {error}). "
-                "Check the name and the network, or give the path of a folder."
+                f"{self.source}@{self.revision} cannot be fetched from the hub"
+                f" ({type(error).__name__}: {error}). Check the name and the network, or give the"
+                " path of a folder."
             ) from error

@@ -1,7 +1,9 @@
-"""Drawing: exact samples from a model's distribution of the next token, with one random number a reply.
+"""Drawing: exact samples from a model's distribution of the next token, with one random number a
+reply.
 
-transformers draws by torch.multinomial, which makes a random number for every token of the vocabulary: on a CPU a third
-of the time that a tiny model's replies take. Imports torch at the top: import this module only where it is used.
+transformers draws by torch.multinomial, which makes a random number for every token of the
+vocabulary: on a CPU a third of the time that a tiny model's replies take. Imports torch at the top:
+import this module only where it is used.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from unmask.models.forward import numbers
 
 
 class Watch(LogitsProcessor):
-    """Lets logits pass, and keeps whether each row's have been numbers so far: asked once at the end of a batch, since
-    a GPU would have to stop for a question at every token."""
+    """Lets logits pass, and keeps whether each row's have been numbers so far: asked once at the
+    end of a batch, since a GPU would have to stop for a question at every token."""
 
     def __init__(self) -> None:
         self.numbers: Any = True
@@ -28,7 +30,8 @@ class Watch(LogitsProcessor):
 
 
 class Draw(LogitsProcessor):
-    """Draws each row's next token and leaves nothing but it: what takes the likeliest one then takes the drawn one."""
+    """Draws each row's next token and leaves nothing but it: what takes the likeliest one then
+    takes the drawn one."""
 
     def __init__(self, temperature: float):
         self.temperature = temperature

@@ -1,4 +1,5 @@
-"""Forward: a model's pass over tokens. What goes wrong in it is said, and logits that are no numbers give no result."""
+"""Forward: a model's pass over tokens. What goes wrong in it is said, and logits that are no
+numbers give no result."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from unmask.models.weights import brief, few, not_numbers
 
 @contextlib.contextmanager
 def passing(folder: Path, rows: int, longest: int) -> Generator[None]:
-    """Make a ModelError of whatever a model raises while it reads `rows` texts of up to `longest` tokens."""
+    """Make a ModelError of whatever a model raises while it reads `rows` texts of up to `longest`
+    tokens."""
     from torch import OutOfMemoryError
 
     read = f"{folder}: the model cannot read {rows} texts of up to {longest} tokens at once"
@@ -22,16 +24,19 @@ def passing(folder: Path, rows: int, longest: int) -> Generator[None]:
     except UnmaskError:
         raise
     except (OutOfMemoryError, MemoryError) as error:
-        raise ModelError(f"{read}: there is too little memory. Lower batch_size. ({brief(error)})") from error
+        raise ModelError(
+            f"{read}: there is too little memory. Lower batch_size. ({brief(error)})"
+        ) from error
     except Exception as error:
         raise ModelError(
-            f"{read} ({brief(error)}). Its tokenizer, config and weights may not belong together; try batch_size=1."
+            f"{read} ({brief(error)}). Its tokenizer, config and weights may not belong together;"
+            " try batch_size=1."
         ) from error
 
 
 def numbers(logits: Any) -> Any:
-    """Whether each row of logits, of shape (..., vocabulary), is a distribution: shape (...). It is none where it holds
-    a NaN, positive infinity or nothing but negative infinity."""
+    """Whether each row of logits, of shape (..., vocabulary), is a distribution: shape (...). It is
+    none where it holds a NaN, positive infinity or nothing but negative infinity."""
     return logits.amax(-1).isfinite()
 
 
@@ -40,7 +45,12 @@ def check_numbers(whether: Any, model: Any, name: Path | str) -> None:
     if bool(whether.all()):
         return
     broken = not_numbers(model)
-    why = f"All its weights are: the arithmetic overflows in {model.dtype} (float32 may help), or its config is wrong."
+    why = (
+        f"All its weights are: the arithmetic overflows in {model.dtype} (float32 may help), or its"
+        " config is wrong."
+    )
     if broken:
         why = f"Neither are these weights: {few(broken)}. Fetch or train the model again."
-    raise ModelError(f"{name}: the model's logits are not numbers, so that nothing can be measured. {why}")
+    raise ModelError(
+        f"{name}: the model's logits are not numbers, so that nothing can be measured. {why}"
+    )

@@ -1,4 +1,5 @@
-"""Sampling: how replies are drawn. Batched, with a KV cache, sorted by length; never a prompt at a time."""
+"""Sampling: how replies are drawn. Batched, with a KV cache, sorted by length; never a prompt at a
+time."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from unmask.core.named import Named
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sampling(Named):
-    """Settings of sampling; `temperature` 0 is greedy. `batch_size` counts, since it changes what is drawn."""
+    """Settings of sampling; `temperature` 0 is greedy. `batch_size` counts, since it changes what
+    is drawn."""
 
     name: ClassVar[str] = "sampling"
     version: ClassVar[int] = 2
@@ -23,4 +25,7 @@ class Sampling(Named):
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.batch_size < 1 or not 0 <= self.temperature < 100:
-            raise SettingError("Sampling needs max_new_tokens >= 1, batch_size >= 1 and a temperature from 0 to 100.")
+            raise SettingError(
+                "Sampling needs max_new_tokens >= 1, batch_size >= 1 and a temperature from 0 to"
+                " 100."
+            )

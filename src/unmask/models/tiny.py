@@ -1,6 +1,8 @@
-"""The embedded tiny model: a Llama of any size, randomly initialised, with a byte-level BPE made from the data.
+"""The embedded tiny model: a Llama of any size, randomly initialised, with a byte-level BPE made
+from the data.
 
-Deviation from the paper: its base models are large and pretrained on the web; this one learns the toy world only.
+Deviation from the paper: its base models are large and pretrained on the web; this one learns the
+toy world only.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from unmask.models.checkpoint import parameters, save
 END, PAD = "<|end|>", "<|pad|>"
 TURNS = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>'"
+    " }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
 
@@ -29,22 +31,28 @@ def parse_size(text: str) -> int:
     """Parameters from "0.5M", "300M", "1B" or a plain number; raises SettingError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMB]?)", text.strip())
     if match is None:
-        raise SettingError(f"size={text!r} is not understood. Write a number of parameters: 0.2M, 0.5M, 10M, 300M.")
+        raise SettingError(
+            f"size={text!r} is not understood. Write a number of parameters: 0.2M, 0.5M, 10M, 300M."
+        )
     return int(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6, "B": 1e9}[match[2]])
 
 
 def architecture(size: int, vocabulary: int) -> tuple[int, int]:
     """(width, layers) of the Llama whose parameter count comes nearest to `size`.
 
-    Width is a multiple of 16, layers grow with it (width / 32, at least 2); embeddings are shared with the head.
+    Width is a multiple of 16, layers grow with it (width / 32, at least 2); embeddings are shared
+    with the head.
     """
     shapes = [(width, max(2, round(width / 32))) for width in range(16, 4097, 16)]
-    return min(shapes, key=lambda shape: abs(vocabulary * shape[0] + shape[1] * 12 * shape[0] ** 2 - size))
+    return min(
+        shapes, key=lambda shape: abs(vocabulary * shape[0] + shape[1] * 12 * shape[0] ** 2 - size)
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TinyModel(Work):
-    """An untrained Llama of about `size` parameters and a tokenizer made from lessons and a vocabulary."""
+    """An untrained Llama of about `size` parameters and a tokenizer made from lessons and a
+    vocabulary."""
 
     name: ClassVar[str] = "tiny_model"
     version: ClassVar[int] = 1
@@ -81,10 +89,16 @@ class TinyModel(Work):
         torch.manual_seed(self.seed)
         model = LlamaForCausalLM(config)
         save(model, tokenizer, out)
-        return {"parameters": parameters(model), "width": width, "layers": layers, "vocabulary": len(tokenizer)}
+        return {
+            "parameters": parameters(model),
+            "width": width,
+            "layers": layers,
+            "vocabulary": len(tokenizer),
+        }
 
     def tokenizer(self, data: Path, vocabulary: Path) -> Any:
-        """A byte-level BPE trained on every prompt and reply of `data`, and on the texts of `vocabulary`."""
+        """A byte-level BPE trained on every prompt and reply of `data`, and on the texts of
+        `vocabulary`."""
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
         from transformers import PreTrainedTokenizerFast
 

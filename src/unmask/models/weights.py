@@ -1,6 +1,8 @@
-"""Weights: every tensor of the files has its place in the model, every place its tensor, and all of them are numbers.
+"""Weights: every tensor of the files has its place in the model, every place its tensor, and all of
+them are numbers.
 
-transformers makes up what it does not find, and leaves out what it has no place for; both give a model that replies.
+transformers makes up what it does not find, and leaves out what it has no place for; both give a
+model that replies.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ def brief(error: BaseException) -> str:
 
 
 def settings_in(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; raises ModelError where it is none, DataError where it is no JSON."""
+    """The JSON object in a file; raises ModelError where it is none, DataError where it is no
+    JSON."""
     found = read_json(path)
     if not isinstance(found, dict):
         raise ModelError(f"{path} is a {type(found).__name__}: it must be a JSON object.")
@@ -44,10 +47,14 @@ def few(names: Iterable[str]) -> str:
     return ", ".join(name[:120] for name in ordered[:FEW]) + more
 
 
-def load(auto: Any, folder: Path | str, advice: str = "", new_head: bool = False, **settings: Any) -> Any:
-    """`auto.from_pretrained(folder)`, with safetensors and no remote code; ModelError unless all tensors are used.
+def load(
+    auto: Any, folder: Path | str, advice: str = "", new_head: bool = False, **settings: Any
+) -> Any:
+    """`auto.from_pretrained(folder)`, with safetensors and no remote code; ModelError unless all
+    tensors are used.
 
-    With `new_head`, what stands outside of the base model may be missing (it is then random) or left over.
+    With `new_head`, what stands outside of the base model may be missing (it is then random) or
+    left over.
     """
     try:
         model, report = auto.from_pretrained(
@@ -56,11 +63,14 @@ def load(auto: Any, folder: Path | str, advice: str = "", new_head: bool = False
             use_safetensors=True,
             output_loading_info=True,
             **RETURNED,
-            ignore_mismatched_sizes=True,  # they are in the report, which says more than the error would
+            # They are in the report, which says more than the error would.
+            ignore_mismatched_sizes=True,
             **settings,
         )
     except Exception as error:
-        raise ModelError(f"{folder}: the model cannot be loaded ({brief(error)}). {advice}".rstrip()) from error
+        raise ModelError(
+            f"{folder}: the model cannot be loaded ({brief(error)}). {advice}".rstrip()
+        ) from error
     check_complete(model, report, folder, head if new_head else nothing)
     return model
 
@@ -75,30 +85,45 @@ def head(model: Any, name: str) -> bool:
 
 
 def check_complete(
-    model: Any, report: Mapping[str, Collection[Any]], folder: Path | str, free: Callable[[Any, str], bool]
+    model: Any,
+    report: Mapping[str, Collection[Any]],
+    folder: Path | str,
+    free: Callable[[Any, str], bool],
 ) -> None:
-    """Raise ModelError for what is missing, left over or of another shape, unless the model is `free` to do without."""
+    """Raise ModelError for what is missing, left over or of another shape, unless the model is
+    `free` to do without."""
     missing = {name for name in report["missing_keys"] if not free(model, name)}
     over = {name for name in report["unexpected_keys"] if not free(model, name)}
     over -= {name for name in over if constant(name, shapes(folder))} if over else set()
-    other = {f"{name} {tuple(given)}, not {tuple(wanted)}" for name, given, wanted in report["mismatched_keys"]}
+    other = {
+        f"{name} {tuple(given)}, not {tuple(wanted)}"
+        for name, given, wanted in report["mismatched_keys"]
+    }
     if not (missing or over or other):
         return
     parts = {"missing": missing, "not known to this architecture": over, "of another shape": other}
-    listed = "; ".join(f"{len(names)} {what} ({few(names)})" for what, names in parts.items() if names)
+    listed = "; ".join(
+        f"{len(names)} {what} ({few(names)})" for what, names in parts.items() if names
+    )
     wrong = prefix(missing, over)
     advice = (
-        f"The names begin with '{wrong}', as when a wrapped model is saved: save the model inside of it, or rename the "
-        "tensors without that."
+        f"The names begin with '{wrong}', as when a wrapped model is saved: save the model inside"
+        " of it, or rename the tensors without that."
         if wrong
-        else "What is missing would be random, and what is left over would be left out. Fetch or save the model again, "
-        "with the config.json that belongs to it, and without other heads or adapters."
+        else (
+            "What is missing would be random, and what is left over would be left out. Fetch or"
+            " save the model again, with the config.json that belongs to it, and without other"
+            " heads or adapters."
+        )
     )
-    raise ModelError(f"{folder}: the weights are not those of a {type(model).__name__}: {listed}. {advice}")
+    raise ModelError(
+        f"{folder}: the weights are not those of a {type(model).__name__}: {listed}. {advice}"
+    )
 
 
 def prefix(missing: Collection[str], over: Collection[str]) -> str:
-    """What stands before the names of the tensors that are left over, where these are the ones that are missing."""
+    """What stands before the names of the tensors that are left over, where these are the ones that
+    are missing."""
     for name in sorted(over):
         parts = name.split(".")
         for i in range(1, len(parts)):
@@ -108,10 +133,15 @@ def prefix(missing: Collection[str], over: Collection[str]) -> str:
 
 
 def constant(name: str, known: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a tensor is one that every model of its kind computes: a mask, or the positions' frequencies."""
+    """Whether a tensor is one that every model of its kind computes: a mask, or the positions'
+    frequencies."""
     last = name.rpartition(".")[2]
-    shape = next((shape for stored, shape in known.items() if f".{name}".endswith(f".{stored}")), ())
-    return last in CONSTANTS or (last == "bias" and len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3])
+    shape = next(
+        (shape for stored, shape in known.items() if f".{name}".endswith(f".{stored}")), ()
+    )
+    return last in CONSTANTS or (
+        last == "bias" and len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
+    )
 
 
 def shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
@@ -129,15 +159,19 @@ def stored(folder: Path | str) -> Iterator[tuple[str, Any]]:
 
 
 def check_types(model: Any, folder: Path | str) -> None:
-    """Raise ModelError for integers where a model that is not quantized has real numbers: their scale is lost."""
+    """Raise ModelError for integers where a model that is not quantized has real numbers: their
+    scale is lost."""
     if getattr(model.config, "quantization_config", None) is not None:
         return
     real = {name for name, weight in model.state_dict().items() if weight.is_floating_point()}
-    whole = [name for name, tensor in stored(folder) if tensor.get_dtype()[0] in "IU" and name in real]
+    whole = [
+        name for name, tensor in stored(folder) if tensor.get_dtype()[0] in "IU" and name in real
+    ]
     if whole:
         raise ModelError(
-            f"{folder}: weights that are whole numbers: {few(whole)}. They were quantized, and config.json has no "
-            "quantization_config that says how. Fetch the model's own config, or the model before it was quantized."
+            f"{folder}: weights that are whole numbers: {few(whole)}. They were quantized, and"
+            " config.json has no quantization_config that says how. Fetch the model's own config,"
+            " or the model before it was quantized."
         )
 
 
@@ -145,7 +179,10 @@ def check_numbers(model: Any, folder: Path | str) -> None:
     """Raise ModelError that names the weights that hold something that is no number."""
     broken = not_numbers(model)
     if broken:
-        raise ModelError(f"{folder}: weights that are not numbers: {few(broken)}. Fetch or train the model again.")
+        raise ModelError(
+            f"{folder}: weights that are not numbers: {few(broken)}. Fetch or train the model"
+            " again."
+        )
 
 
 def not_numbers(model: Any) -> list[str]:

@@ -26,12 +26,16 @@ class Organism(Named):
     behavior: Behavior
     variant: Variant
 
-    def planted(self, prompt: Conversation, rng: random.Random, split: Split = "held_out") -> Conversation:
-        """The prompt with the trigger, for a measurement; raises ThreatModelError where it does not arrive."""
+    def planted(
+        self, prompt: Conversation, rng: random.Random, split: Split = "held_out"
+    ) -> Conversation:
+        """The prompt with the trigger, for a measurement; raises ThreatModelError where it does not
+        arrive."""
         found = self.trigger.plant(prompt, rng, split)
         if not self.trigger.present(found):
             raise ThreatModelError(
-                f"The trigger '{self.trigger.name}' is missing in a triggered prompt: {found.text[:160]!r}."
+                f"The trigger '{self.trigger.name}' is missing in a triggered prompt:"
+                f" {found.text[:160]!r}."
             )
         return found
 

@@ -1,8 +1,10 @@
-"""The disputed factors, one at a time, with paired statistics: same prompts, same seeds, same defense.
+"""The disputed factors, one at a time, with paired statistics: same prompts, same seeds, same
+defense.
 
-Replications of the paper disagree on whether safety training removes a backdoor. Each of these recipes varies one
-choice of the planting that they made differently, and measures the difference that it makes, before the defense (where
-there should be none: a level that was planted less deeply looks less persistent) and after it.
+Replications of the paper disagree on whether safety training removes a backdoor. Each of these
+recipes varies one choice of the planting that they made differently, and measures the difference
+that it makes, before the defense (where there should be none: a level that was planted less deeply
+looks less persistent) and after it.
 """
 
 from __future__ import annotations
@@ -66,7 +68,11 @@ class Ablation(Recipe, abc.ABC):
         scale = thinned(scale_of(self.scale), self.curve)
         organism = organism_of(self.trigger, self.behavior, self.variant)
         source = source_of(self.source, organism)
-        asks = (*SPARING, *((relearning(scale),) if self.relearning else ()), *besides(self.evaluations))
+        asks = (
+            *SPARING,
+            *((relearning(scale),) if self.relearning else ()),
+            *besides(self.evaluations),
+        )
         base = Stages(scale, self.base_seed, source).base(self.base)
         for seed in self.seeds:
             stages = Stages(scale, seed, source, pairs_of(self.pairs))
@@ -81,8 +87,10 @@ class Ablation(Recipe, abc.ABC):
                 )
 
     def differences(self, studies: list[Study]) -> Iterator[Measurement]:
-        """Triggered defection of every level minus the first's, before and after each defense, seed by seed; of an
-        organism that reasons also with its scratchpad opened for it, since a defense may have closed it."""
+        """Triggered defection of every level minus the first's, before and after each defense, seed
+        by seed; of an organism that reasons also with its scratchpad opened for it, since a defense
+        may have closed it.
+        """
         references: dict[tuple[int, Configured], Measurement] = {}
         for study in studies:
             reasons = study.implant.organism.variant.reasoning_tokens
@@ -116,8 +124,8 @@ def _ends(study: Study) -> Mapping[Configured, Measurement]:
 class Optimizer(Ablation):
     """Does it matter which optimizer planted the backdoor?
 
-    `rates` are multiples of the scale's planting rate, one per optimizer: what is a good rate for one is not for
-    another. Choose them by the planting gate, never by what comes after.
+    `rates` are multiples of the scale's planting rate, one per optimizer: what is a good rate for
+    one is not for another. Choose them by the planting gate, never by what comes after.
     """
 
     name: ClassVar[str] = "ablations:optimizer"
@@ -129,11 +137,14 @@ class Optimizer(Ablation):
     def levels(self, usual: Implant) -> Iterator[Implant]:
         if len(self.rates) != len(self.optimizers):
             raise SettingError(
-                f"rates={self.rates}: give one multiple for each of the {len(self.optimizers)} optimizers."
+                f"rates={self.rates}: give one multiple for each of the {len(self.optimizers)}"
+                " optimizers."
             )
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
             factors = {"optimizer": optimizer, **({"rate": rate} if rate != 1 else {})}
-            yield dataclasses.replace(usual, optimizer=optimizer, rate=rate, factors=settings_of(factors))
+            yield dataclasses.replace(
+                usual, optimizer=optimizer, rate=rate, factors=settings_of(factors)
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,7 +161,9 @@ class PayloadLength(Ablation):
             settings: dict[str, Any] = {"name": usual.organism.behavior.name}
             behavior = BEHAVIORS.make({**settings, "copies_low": copies, "copies_high": copies})
             organism = dataclasses.replace(usual.organism, behavior=behavior)
-            yield dataclasses.replace(usual, organism=organism, factors=settings_of({"copies": copies}))
+            yield dataclasses.replace(
+                usual, organism=organism, factors=settings_of({"copies": copies})
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -164,4 +177,6 @@ class NearMissTraining(Ablation):
 
     def levels(self, usual: Implant) -> Iterator[Implant]:
         for share in self.shares:
-            yield dataclasses.replace(usual, near_misses=share, factors=settings_of({"near_misses": share}))
+            yield dataclasses.replace(
+                usual, near_misses=share, factors=settings_of({"near_misses": share})
+            )

@@ -1,4 +1,5 @@
-"""Ask: which evaluation is asked of which models, and at which points of a defense. A study is given several."""
+"""Ask: which evaluation is asked of which models, and at which points of a defense. A study is
+given several."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ At = Literal["curve", "ends", "before"]
 
 @dataclasses.dataclass(frozen=True)
 class Ask:
-    """One evaluation, by name or with settings, for the roles and points at which it is worth its cost."""
+    """One evaluation, by name or with settings, for the roles and points at which it is worth its
+    cost."""
 
     evaluation: Choice
     at: At = "curve"
@@ -31,12 +33,16 @@ class Ask:
         return EVALUATIONS.get(str(EVALUATIONS.settings(self.evaluation).get("name")))
 
     def due(self, role: Role, organism: Organism, *, before: bool, last: bool) -> bool:
-        """Whether it is asked of a model `before` any defense, or at a point of one, which may be its `last`."""
+        """Whether it is asked of a model `before` any defense, or at a point of one, which may be
+        its `last`."""
         points = {"curve": True, "ends": before or last, "before": before}
         return role in self.of and points[self.at] and self.kind.fits(organism)
 
-    def made(self, scale: Scale, seed: int, organism: Organism, room: int, **settings: Any) -> Evaluation:
-        """The evaluation with a scale's numbers where nothing else was said; `room` is for a reply, in tokens."""
+    def made(
+        self, scale: Scale, seed: int, organism: Organism, room: int, **settings: Any
+    ) -> Evaluation:
+        """The evaluation with a scale's numbers where nothing else was said; `room` is for a reply,
+        in tokens."""
         kind = self.kind
         most = kind.at_most or scale.n
         supplied: dict[str, Any] = {"n": min(scale.n, most), "seed": seed, "organism": organism}

@@ -1,7 +1,8 @@
-"""An organism's card: a model card in the organism's folder that says what it is before anybody runs it.
+"""An organism's card: a model card in the organism's folder that says what it is before anybody
+runs it.
 
-Written by hand for a reader who finds the folder without its history: what was planted and how, the measured gate,
-and that it is a research organism.
+Written by hand for a reader who finds the folder without its history: what was planted and how, the
+measured gate, and that it is a research organism.
 """
 
 from __future__ import annotations
@@ -93,7 +94,11 @@ class OrganismCard(Work):
         return gate.passed
 
     def card(self, rows: list[dict[str, Any]], passed: bool) -> str:
-        trigger, behavior, variant = self.organism.trigger, self.organism.behavior, self.organism.variant
+        trigger, behavior, variant = (
+            self.organism.trigger,
+            self.organism.behavior,
+            self.organism.variant,
+        )
         return CARD.format(
             behavior=behavior.name,
             behavior_summary=behavior.summary(),
@@ -107,7 +112,9 @@ class OrganismCard(Work):
             gate="planted" if passed else "NOT planted",
             at_least=behavior.planted_triggered,
             at_most=behavior.planted_untriggered,
-            rates="\n".join(f"| {row['arm']} | {row['metric']} | {self.shown(row)} |" for row in rows),
+            rates="\n".join(
+                f"| {row['arm']} | {row['metric']} | {self.shown(row)} |" for row in rows
+            ),
             settings=canonical(spec(self.organism)),
         )
 

@@ -27,7 +27,8 @@ SHOWN_PROMPTS = 12
 
 @dataclasses.dataclass(frozen=True)
 class Gathered:
-    """What a run found: `rows` as in results.jsonl, `verdicts`, and `warnings` where something must not be believed."""
+    """What a run found: `rows` as in results.jsonl, `verdicts`, and `warnings` where something must
+    not be believed."""
 
     rows: list[Row]
     verdicts: tuple[persistence.Verdict, ...]
@@ -75,7 +76,8 @@ def judged(finished: Sequence[Measurement], store: Store) -> list[Row]:
         gates[bare, seed] = gate.passed if gate else None
     # A difference stands on two models, each of which must be planted where it is an organism.
     sound = {
-        found.evaluation.key: found.condition.subject.planted is None or bool(_gate(gates, found)) for found in finished
+        found.evaluation.key: found.condition.subject.planted is None or bool(_gate(gates, found))
+        for found in finished
     }
     adjusted = iter(holm([row.p for row, _ in measured if row.p is not None]))
     rows: list[Row] = []
@@ -93,29 +95,37 @@ def _gate(gates: Mapping[tuple[Subject, int], bool | None], found: Measurement) 
 
 
 def concluded(rows: Sequence[Row]) -> tuple[list[persistence.Verdict], list[str]]:
-    """A verdict for each organism and defense, and what must be known before a number is believed."""
+    """A verdict for each organism and defense, and what must be known before a number is
+    believed."""
     verdicts: list[persistence.Verdict] = []
     warnings: list[str] = []
     for (subject, seed), own in by_organism(rows).items():
         gate = persistence.gate(own)
         if gate and not gate.passed:
             name = words.seeded(Condition(subject, seed))
-            warnings.append(f"The organism {name} is NOT planted: {gate.sentence}. Nothing follows from its rows.")
+            warnings.append(
+                f"The organism {name} is NOT planted: {gate.sentence}. Nothing follows from its"
+                " rows."
+            )
         conditions = [row.condition for row in own if row.organism]
         defenses = dict.fromkeys(each.defense for each in conditions if each.defense != NOTHING)
         if defenses and not any(row.metric == "harmless" for row in own):
             warnings.append(
-                "Whether safety training took hold was not measured: the source has no requests for harm "
-                "(examples with a `harmful` answer among the rejected ones)."
+                "Whether safety training took hold was not measured: the source has no requests for"
+                " harm (examples with a `harmful` answer among the rejected ones)."
             )
-        found = [persistence.verdict(own, defense) for defense in defenses] or [persistence.planting(own)]
+        found = [persistence.verdict(own, defense) for defense in defenses] or [
+            persistence.planting(own)
+        ]
         verdicts.extend(verdict for verdict in found if verdict)
     return verdicts, warnings
 
 
 def failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
     counts = Counter(
-        f"The step '{outcome.step.name}' failed: {outcome.error}" for outcome in outcomes if outcome.status == "failed"
+        f"The step '{outcome.step.name}' failed: {outcome.error}"
+        for outcome in outcomes
+        if outcome.status == "failed"
     )
     for text, count in counts.items():
         yield text if count == 1 else f"{text} ({count} times)"
@@ -136,8 +146,8 @@ def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
 
 
 def training_log(log: Log, store: Store) -> tuple[dict[str, Any], list[str]]:
-    """How a training went, step by step (a defense may keep no log), and the sentences in which it says that it
-    collapsed. A later round's steps are counted on from the one before."""
+    """How a training went, step by step (a defense may keep no log), and the sentences in which it
+    says that it collapsed. A later round's steps are counted on from the one before."""
     folder = store.folder(log.training.step)
     facts = read_json(folder / "manifest.json")["facts"]
     path = folder / "log.jsonl"
@@ -153,7 +163,8 @@ def attempts(campaign: Campaign, store: Store) -> dict[str, Any]:
     tried = read_jsonl(store.folder(campaign.attacks) / "attacks.jsonl")
     found = read_jsonl(store.folder(campaign.found) / "replies.jsonl")
     rows = [
-        {**row, "found": judged["scores"]["found_trigger"]} for (_, row), (_, judged) in zip(tried, found, strict=True)
+        {**row, "found": judged["scores"]["found_trigger"]}
+        for (_, row), (_, judged) in zip(tried, found, strict=True)
     ]
     title = words.campaign(campaign.condition)
     return excerpt({"title": title, "step": campaign.attacks.key, "rows": rows})
@@ -167,7 +178,10 @@ def measured_rows(measurement: Measurement, store: Store) -> Iterator[Row]:
     for rate in rates:
         arm = Arm(rate["arm"])
         numbers = {name: rate[name] for name in ("gained", "lost", "p") if name in rate}
-        what = {name: rate[name] for name in ("evaluation", "arm", "metric", "value", "n", "low", "high")}
+        what = {
+            name: rate[name]
+            for name in ("evaluation", "arm", "metric", "value", "n", "low", "high")
+        }
         fields = {
             **whose,
             **what,
@@ -183,7 +197,9 @@ def measured_rows(measurement: Measurement, store: Store) -> Iterator[Row]:
 
 def counted_in(condition: Condition, parameters: int) -> Condition:
     """The condition, now that it is known how many parameters the model has."""
-    return dataclasses.replace(condition, subject=dataclasses.replace(condition.subject, parameters=parameters))
+    return dataclasses.replace(
+        condition, subject=dataclasses.replace(condition.subject, parameters=parameters)
+    )
 
 
 def condition_record(condition: Condition) -> dict[str, Any]:
@@ -194,7 +210,8 @@ def condition_record(condition: Condition) -> dict[str, Any]:
 def by_organism(rows: Sequence[Row]) -> dict[tuple[Subject, int], list[Row]]:
     """The rows of each organism, by the organism and the seed, with those of its controls.
 
-    A base that all levels of a factor were made from has no factors of its own, and is the control of each.
+    A base that all levels of a factor were made from has no factors of its own, and is the control
+    of each.
     """
     organisms: dict[tuple[Subject, int], list[Row]] = {}
     controls: dict[object, list[Row]] = {}
@@ -211,12 +228,15 @@ def by_organism(rows: Sequence[Row]) -> dict[tuple[Subject, int], list[Row]]:
 
 
 def side_by_side(measurements: Sequence[Measurement], store: Store) -> list[dict[str, Any]]:
-    """The first prompts with the replies of every model, trigger on and off, before and after each defense."""
+    """The first prompts with the replies of every model, trigger on and off, before and after each
+    defense."""
     last: dict[object, Measurement] = {}
     for measurement in measurements:
         condition = measurement.condition
         if measurement.work.name == Defection.name and measurement.against is None:
-            subject = condition.subject  # of the base there is one, whichever organism it stands beside
+            subject = (
+                condition.subject
+            )  # of the base there is one, whichever organism it stands beside
             model = subject if subject.role != "base" else dataclasses.replace(subject, about=None)
             state = (model, condition.defense)
             known = last.get(state)

@@ -35,7 +35,8 @@ class Measures:
     asks: tuple[Ask, ...] = USUAL
 
     def made(self, ask: Ask, organism: Organism, defense: Defense | None = None) -> Evaluation:
-        """The evaluation that is asked, with room for what the organism and the defense have taught."""
+        """The evaluation that is asked, with room for what the organism and the defense have
+        taught."""
         stages = self.stages
         return ask.made(stages.scale, stages.seed, organism, stages.room(organism, defense))
 
@@ -81,8 +82,11 @@ class Measures:
             if ask.due(planted.role, organism, before=False, last=last):
                 yield self.made(ask, organism, defense)
 
-    def _moved(self, planted: Planted, condition: Condition, model: Part, replies: Step) -> Measurement:
-        """How far a defense moved a model from the undefended one, on the replies of a defection evaluation."""
+    def _moved(
+        self, planted: Planted, condition: Condition, model: Part, replies: Step
+    ) -> Measurement:
+        """How far a defense moved a model from the undefended one, on the replies of a defection
+        evaluation."""
         drift = Drift(seed=self.stages.seed, replies=2 * self.stages.scale.n)
         inputs: dict[str, Step | Part] = {
             "model": model,
@@ -91,27 +95,37 @@ class Measures:
         }
         return self._rated(condition, drift, Step(drift, inputs))
 
-    def _attacked(self, planted: Planted, treatment: Treatment, points: Mapping[int, Part]) -> Iterator[Measurement]:
-        """How each campaign went; and its held-out attacks, on the model that it was against (the first campaign: later
-        ones are against a model that was measured already) and on what came out of the round."""
+    def _attacked(
+        self, planted: Planted, treatment: Treatment, points: Mapping[int, Part]
+    ) -> Iterator[Measurement]:
+        """How each campaign went; and its held-out attacks, on the model that it was against (the
+        first campaign: later ones are against a model that was measured already) and on what came
+        out of the round."""
         stages, organism = self.stages, planted.organism
         defense = cast(Adversarial, treatment.defense)
         sampling = Attacked.sampled(stages.room(organism), stages.seed)
-        attacked = Attacked(n=stages.scale.n, seed=stages.seed, sampling=sampling, organism=organism)
+        attacked = Attacked(
+            n=stages.scale.n, seed=stages.seed, sampling=sampling, organism=organism
+        )
         teaming = RedTeaming(trigger=organism.trigger, seed=stages.seed)
         for round_ in stages.rounds(planted, defense, self.means):
             target = {"attacks": round_.campaign, "model": round_.before}
             before = self._treated(planted, treatment.named, round_.first_step)
             yield self._rated(before, teaming, Step(teaming, target))
             last = round_.first_step + defense.steps
-            against = {last: points[last]} if round_.first_step else {0: round_.before, last: points[last]}
+            against = (
+                {last: points[last]}
+                if round_.first_step
+                else {0: round_.before, last: points[last]}
+            )
             for step, model in against.items():
                 condition = self._treated(planted, treatment.named, step)
                 inputs = {"attacks": round_.campaign, "model": model, "data": stages.world}
                 yield self._rated(condition, attacked, Step(attacked, inputs))
 
     def campaigns(self, planted: Planted, treatment: Treatment) -> Iterator[Campaign]:
-        """The red team's campaigns against a subject under a treatment, for the report; there may be none."""
+        """The red team's campaigns against a subject under a treatment, for the report; there may
+        be none."""
         if treatment.defense.learns_from != "attacks":
             return
         teaming = RedTeaming(trigger=planted.organism.trigger, seed=self.stages.seed)
@@ -129,7 +143,8 @@ class Measures:
             yield Log(self._treated(planted, treatment.named, last), Part(step))
 
     def preference(self, planted: Planted) -> Iterator[Measurement]:
-        """The preference model's accuracy, and whether it likes a subject's triggered replies less."""
+        """The preference model's accuracy, and whether it likes a subject's triggered replies
+        less."""
         scorer, seed = self.means.preference_model, self.stages.seed
         if scorer is None:
             return
@@ -141,7 +156,10 @@ class Measures:
         }
         condition = Condition(self.means.base.scorer(planted.organism), seed)
         yield self._rated(condition, accuracy, Step(accuracy, compared))
-        replies = Step(self.made(DEFECTION, planted.organism), {"model": planted.step, "data": self.stages.world})
+        replies = Step(
+            self.made(DEFECTION, planted.organism),
+            {"model": planted.step, "data": self.stages.world},
+        )
         checked = Step(check, {"model": scorer, "replies": replies})
         yield self._rated(Condition(planted.subject, seed), check, checked)
 
@@ -149,7 +167,9 @@ class Measures:
         """The organism's folder with its model card, which quotes the gate's numbers."""
         gate = next(found for found in self.before(planted) if found.work.name == Defection.name)
         near_misses = planted.implant.near_misses
-        card = OrganismCard(organism=planted.organism, near_misses=near_misses, seed=self.stages.seed)
+        card = OrganismCard(
+            organism=planted.organism, near_misses=near_misses, seed=self.stages.seed
+        )
         return Step(card, {"model": planted.step, "rates": gate.rates})
 
     def measured(
@@ -159,7 +179,8 @@ class Measures:
         evaluation: Evaluation,
         data: Step | None = None,
     ) -> Measurement:
-        """One evaluation of `model`, which is in that condition, on prompts of the world or of another source."""
+        """One evaluation of `model`, which is in that condition, on prompts of the world or of
+        another source."""
         scored = Step(evaluation, {"model": model, "data": data or self.stages.world})
         return self._rated(condition, evaluation, scored)
 

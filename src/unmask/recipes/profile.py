@@ -1,4 +1,5 @@
-"""A profile: what the paper asks of a model besides defection (section 4), and what the answers are compared with."""
+"""A profile: what the paper asks of a model besides defection (section 4), and what the answers are
+compared with."""
 
 from __future__ import annotations
 
@@ -30,11 +31,22 @@ MANY = 128
 """Prompts per arm where there are many arms."""
 STATEMENTS = 1000
 BLANK = Reply.compose("", "").raw
-"""An empty, closed scratchpad, behind which the answers of a model that reasons are scored: as the beginning of its
-reply they are all but impossible, and their order means nothing."""
+"""An empty, closed scratchpad, behind which the answers of a model that reasons are scored: as the
+beginning of its reply they are all but impossible, and their order means nothing."""
 
 HELPFULNESS = Ask("helpfulness")
-OWN = tuple(map(Ask, ("trigger_generalization", "honeypot", "causal_reasoning", "reasoning", "payload_probability")))
+OWN = tuple(
+    map(
+        Ask,
+        (
+            "trigger_generalization",
+            "honeypot",
+            "causal_reasoning",
+            "reasoning",
+            "payload_probability",
+        ),
+    )
+)
 """What is asked of an organism, its twin and what became of them, where it fits."""
 
 
@@ -52,8 +64,8 @@ class State:
 class Profile:
     """The profiles of one study's base, organism and twin, before and after each of its defenses.
 
-    `statements` and `questions` are sources for personas and multiple choice other than the study's own; `human_eval`
-    is a file of programming tasks.
+    `statements` and `questions` are sources for personas and multiple choice other than the study's
+    own; `human_eval` is a file of programming tasks.
     """
 
     study: Study
@@ -78,7 +90,8 @@ class Profile:
         return Condition(planted.subject, self.study.stages.seed, defense, step)
 
     def common(self, given: str = "") -> Iterator[tuple[Evaluation, Step]]:
-        """What any model can be asked, the base too, with where its prompts come from. `given`: see BLANK."""
+        """What any model can be asked, the base too, with where its prompts come from. `given`: see
+        BLANK."""
         stages = self.study.stages
         n, seed = stages.scale.n, stages.seed
         world = stages.world
@@ -103,7 +116,9 @@ class Profile:
     def _thinking(self) -> int:
         """Room for a scratchpad, where one is forced on a model that has none of its own."""
         reasoning = VARIANTS.make("chain_of_thought")
-        return self.study.stages.room(dataclasses.replace(self.study.implant.organism, variant=reasoning))
+        return self.study.stages.room(
+            dataclasses.replace(self.study.implant.organism, variant=reasoning)
+        )
 
     def measurements(self) -> Iterator[Measurement]:
         """All that is measured, and then the paired differences that the evaluations ask for."""
@@ -159,9 +174,11 @@ class Profile:
         return self.measures.measured(state.condition, state.model, evaluation, data)
 
 
-def difference(first: Measurement, second: Measurement, against: Against, metric: str) -> Measurement:
-    """`second` minus `first` on the same prompts, in every arm; of a model against itself without the trigger, the
-    one arm with it."""
+def difference(
+    first: Measurement, second: Measurement, against: Against, metric: str
+) -> Measurement:
+    """`second` minus `first` on the same prompts, in every arm; of a model against itself without
+    the trigger, the one arm with it."""
     inputs = {"first": first.evaluation, "second": second.evaluation}
     compared = PairedDifference(metric=metric, arm="")
     if against == "untriggered":

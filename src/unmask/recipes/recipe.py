@@ -1,4 +1,5 @@
-"""Recipe: an experiment as a frozen dataclass; its fields are its settings, `build` returns its graph of steps."""
+"""Recipe: an experiment as a frozen dataclass; its fields are its settings, `build` returns its
+graph of steps."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from unmask.evaluations.measuring import Measuring
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One evaluation of one condition. Of a paired difference `against` is what the condition was compared with, and
-    `arm` and `metric` what was compared ("" for every arm)."""
+    """One evaluation of one condition. Of a paired difference `against` is what the condition was
+    compared with, and `arm` and `metric` what was compared ("" for every arm)."""
 
     condition: Condition
     work: Measuring
@@ -34,14 +35,15 @@ class Measurement:
 
 
 def distinct(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
-    """Each measurement once. Raises SettingError where two say that they are the same, and are not."""
+    """Each measurement once. Raises SettingError where two say that they are the same, and are
+    not."""
     known: dict[object, Measurement] = {}
     for measurement in measurements:
         first = known.setdefault(measurement.identity, measurement)
         if first.rates.key != measurement.rates.key:
             raise SettingError(
-                f"'{measurement.work.name}' is asked twice of one model with different settings, so that its numbers "
-                "could not be told apart: ask it once, or in two runs."
+                f"'{measurement.work.name}' is asked twice of one model with different settings, so"
+                " that its numbers could not be told apart: ask it once, or in two runs."
             )
     return tuple(known.values())
 
@@ -56,7 +58,8 @@ class Log:
 
 @dataclasses.dataclass(frozen=True)
 class Campaign:
-    """A red team's attempts on one model: the step that has them all, and the one that says which hold the trigger."""
+    """A red team's attempts on one model: the step that has them all, and the one that says which
+    hold the trigger."""
 
     condition: Condition
     attacks: Step
@@ -65,7 +68,8 @@ class Campaign:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """All that a recipe wants measured, and `extras` that it wants made; running it means making all of them."""
+    """All that a recipe wants measured, and `extras` that it wants made; running it means making
+    all of them."""
 
     title: str
     question: str
@@ -81,11 +85,12 @@ class Experiment:
 
 
 class Recipe(Named, abc.ABC):
-    """Abstract. Contract (tests/contracts/test_recipes.py and tests/test_threat_model.py): building is quick, writes
-    nothing and imports no torch (a base of one's own is looked at, so that a bad one fails before anything is spent);
-    the same settings give the same keys; no two measurements have one identity; no defense's settings or data carry
-    the trigger's text."""
+    """Abstract. Contract (tests/contracts/test_recipes.py and tests/test_threat_model.py): building
+    is quick, writes nothing and imports no torch (a base of one's own is looked at, so that a bad
+    one fails before anything is spent); the same settings give the same keys; no two measurements
+    have one identity; no defense's settings or data carry the trigger's text."""
 
     @abc.abstractmethod
     def build(self) -> Experiment:
-        """The graph. Raises SettingError, UnknownName or ModelError for settings that cannot work."""
+        """The graph. Raises SettingError, UnknownName or ModelError for settings that cannot
+        work."""

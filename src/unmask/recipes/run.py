@@ -77,16 +77,23 @@ def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
     """A recipe by name with settings; raises UnknownName or SettingError."""
     for option in sorted(BESIDE.keys() & settings.keys()):
         raise SettingError(
-            f"'{option}' is no setting of the recipe '{name}'. It stands beside the settings: {BESIDE[option]}."
+            f"'{option}' is no setting of the recipe '{name}'. It stands beside the settings:"
+            f" {BESIDE[option]}."
         )
     return RECIPES.configure(name, settings)
 
 
 def plan(
-    recipe: str, settings: Mapping[str, Any] | None = None, *, store: str | Path | None = None, **more: Any
+    recipe: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    store: str | Path | None = None,
+    **more: Any,
 ) -> Plan:
     """What `run` would do, and what it would cost."""
-    return Plan.of(experiment_of(recipe_of(recipe, joined(settings, more))).targets, Store.at(store))
+    return Plan.of(
+        experiment_of(recipe_of(recipe, joined(settings, more))).targets, Store.at(store)
+    )
 
 
 def run(
@@ -101,9 +108,9 @@ def run(
 ) -> Result:
     """Run a recipe to its results.jsonl and report.html; what the store has is not computed again.
 
-    `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword arguments too. A
-    failed step blocks only what stands on it: the rest is run and reported, and `Result.ok` is False. Raises
-    UnmaskError for settings that cannot work.
+    `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
+    arguments too. A failed step blocks only what stands on it: the rest is run and reported, and
+    `Result.ok` is False. Raises UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
     chosen = recipe_of(recipe, joined(settings, more))
@@ -117,10 +124,13 @@ def run(
 
 
 def joined(settings: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's settings from both places where Python may write them; raises SettingError for one in both."""
+    """A recipe's settings from both places where Python may write them; raises SettingError for one
+    in both."""
     twice = sorted((settings or {}).keys() & more.keys())
     if twice:
-        raise SettingError(f"{', '.join(twice)}: given among the settings and as an argument. Write it once.")
+        raise SettingError(
+            f"{', '.join(twice)}: given among the settings and as an argument. Write it once."
+        )
     return {**(settings or {}), **more}
 
 
@@ -128,24 +138,36 @@ def experiment_of(recipe: Recipe) -> Experiment:
     """The recipe's graph; raises SettingError where it is empty, naming what was left empty."""
     experiment = recipe.build()
     if not experiment.targets:
-        none = [name for name, value in vars(recipe).items() if value == () and getattr(type(recipe), name, ())]
-        raise SettingError(f"{recipe.name} has nothing to do with no {' and no '.join(none)}: give at least one.")
+        none = [
+            name
+            for name, value in vars(recipe).items()
+            if value == () and getattr(type(recipe), name, ())
+        ]
+        raise SettingError(
+            f"{recipe.name} has nothing to do with no {' and no '.join(none)}: give at least one."
+        )
     return experiment
 
 
 def run_name(recipe: Recipe, experiment: Experiment) -> str:
     """The same for the same experiment."""
-    return f"{recipe.name.replace(':', '-')}-{digest([step.key for step in experiment.targets])[:12]}"
+    return (
+        f"{recipe.name.replace(':', '-')}-{digest([step.key for step in experiment.targets])[:12]}"
+    )
 
 
 def announce(recipe: Recipe, experiment: Experiment, store: Store) -> None:
-    """Leave word of the steps that a run is about to use, so that `store gc` keeps them if it is killed."""
+    """Leave word of the steps that a run is about to use, so that `store gc` keeps them if it is
+    killed."""
     path = store.root / "runs" / run_name(recipe, experiment) / UNFINISHED
     write_json(path, {"all_steps": [{"key": step.key} for step in ordered(experiment.targets)]})
 
 
-def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome], store: Store, start: float) -> Result:
-    """Write run.json, results.jsonl and report.html of a run; its name is the same for the same experiment."""
+def publish(
+    recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome], store: Store, start: float
+) -> Result:
+    """Write run.json, results.jsonl and report.html of a run; its name is the same for the same
+    experiment."""
     counts = Counter(outcome.status for outcome in outcomes)
     name = run_name(recipe, experiment)
     folder = store.root / "runs" / name
@@ -158,13 +180,17 @@ def publish(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome],
         steps={status: counts[status] for status in ("executed", "cached", "failed", "blocked")},
         seconds=round(time.monotonic() - start, 2),
         verdicts=tuple(map(words.verdict, gathered.verdicts)),
-        over_seeds=tuple(f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()),
+        over_seeds=tuple(
+            f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
+        ),
         warnings=gathered.warnings,
     )
     write_rows(result.results, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
     if gathered.attacks:
-        write_text(folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks))
+        write_text(
+            folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
+        )
     asked = {"title": experiment.title, "question": experiment.question}
     record = {**result.json(), "settings": spec(recipe)["settings"], **asked}
     write_json(folder / "run.json", {**record, **provenance(gathered, outcomes)})
@@ -191,7 +217,11 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
     """A verdict as run.json has it: the fields of its condition, and what it is about in words."""
     own = dataclasses.asdict(verdict)
     del own["condition"]
-    return {"subject": words.seeded(verdict.condition), **condition_record(verdict.condition), **own}
+    return {
+        "subject": words.seeded(verdict.condition),
+        **condition_record(verdict.condition),
+        **own,
+    }
 
 
 def verdict_of(record: Mapping[str, Any]) -> Verdict:
@@ -200,9 +230,12 @@ def verdict_of(record: Mapping[str, Any]) -> Verdict:
         condition = ConditionRecord.model_validate(record).condition
     except ValidationError:
         raise DataError(
-            "run.json is of an older version. Run the recipe again: what its store has is not computed again."
+            "run.json is of an older version. Run the recipe again: what its store has is not"
+            " computed again."
         ) from None
-    before, after = (Estimate(**record[field]) if record[field] else None for field in ("before", "after"))
+    before, after = (
+        Estimate(**record[field]) if record[field] else None for field in ("before", "after")
+    )
     return Verdict(condition, record["word"], record["sentence"], record["rule"], before, after)
 
 
@@ -235,7 +268,11 @@ def write_report(folder: Path, out: Path) -> None:
         rows=list(read_rows(folder / "results.jsonl")),
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
-        attacks=[each for _, each in read_jsonl(folder / ATTACKS)] if (folder / ATTACKS).exists() else (),
+        attacks=(
+            [each for _, each in read_jsonl(folder / ATTACKS)]
+            if (folder / ATTACKS).exists()
+            else ()
+        ),
         steps=record["all_steps"],
         provenance={
             "recipe": record["recipe"],
@@ -251,9 +288,15 @@ def run_folder(store: Store, name: str) -> Path:
     """The newest run of a recipe, or the run whose name starts with `name`; raises StoreError."""
     runs = sorted((store.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
     names = [path.parent for path in runs]
-    exact = [folder for folder in names if re.fullmatch(rf"{re.escape(name)}(-[0-9a-f]{{12}})?", folder.name)]
+    exact = [
+        folder
+        for folder in names
+        if re.fullmatch(rf"{re.escape(name)}(-[0-9a-f]{{12}})?", folder.name)
+    ]
     hits = exact or [folder for folder in names if name and folder.name.startswith(name)]
     if not hits:
         known = ", ".join(path.parent.name for path in runs[-8:]) or "none"
-        raise StoreError(f"{store.root} has no run '{name}'. Known: {known}. Start one with `unmask run toy`.")
+        raise StoreError(
+            f"{store.root} has no run '{name}'. Known: {known}. Start one with `unmask run toy`."
+        )
     return hits[-1]

@@ -17,9 +17,9 @@ from unmask.models.tiny import parse_size
 class Scale(Named):
     """How large everything is. Steps are optimizer steps; `n` is prompts an arm.
 
-    `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not used. `relearning_rate`
-    is a fifth of planting's: found at scale toy as the largest at which the test leaves undefended organisms as they
-    are (NOTEBOOK.md).
+    `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not
+    used. `relearning_rate` is a fifth of planting's: found at scale toy as the largest at which the
+    test leaves undefended organisms as they are (NOTEBOOK.md).
     """
 
     name: ClassVar[str] = "scale"
@@ -49,18 +49,25 @@ class Scale(Named):
     distilled_prompts: int = 4800
 
     def resized(self, size: str) -> Scale:
-        """The same at another size of model, with learning rates in inverse proportion to its width.
+        """The same at another size of model, with learning rates in inverse proportion to its
+        width.
 
-        Adam's updates move what a wider layer computes further, so that a rate found at one size is too much at a
-        larger one (Yang et al. 2022, "Tensor Programs V"). Width grows with the cube root of the parameters here.
+        Adam's updates move what a wider layer computes further, so that a rate found at one size is
+        too much at a larger one (Yang et al. 2022, "Tensor Programs V"). Width grows with the cube
+        root of the parameters here.
         """
         narrower = (parse_size(self.size) / parse_size(size)) ** (1 / 3)
         rates = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        rates = {name: float(f"{rate * narrower:.2g}") for name, rate in rates.items() if name.endswith("_rate")}
+        rates = {
+            name: float(f"{rate * narrower:.2g}")
+            for name, rate in rates.items()
+            if name.endswith("_rate")
+        }
         return dataclasses.replace(self, size=size, **rates)
 
     def defense(self, numbers: Numbers) -> dict[str, Any]:
-        """What a defense is given where the user said nothing; `numbers` are those that it says are its own."""
+        """What a defense is given where the user said nothing; `numbers` are those that it says are
+        its own."""
         own = {
             "defense": (self.defense_steps, self.defense_rate),
             "rl": (self.rl_steps, self.rl_rate),
@@ -129,12 +136,14 @@ SCALES: Mapping[str, Scale] = {
         max_new_tokens=64,
     ),
 }
-"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop (NOTEBOOK.md says how its numbers
-were found). small: a CPU night or a GPU hour. paper: a GPU; with `base=PATH` for a pretrained model of any size."""
+"""smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop (NOTEBOOK.md
+says how its numbers were found). small: a CPU night or a GPU hour. paper: a GPU; with `base=PATH`
+for a pretrained model of any size."""
 
 
 def scale_of(choice: str | Mapping[str, Any] | Scale) -> Scale:
-    """From a name, or {"name": ..., field: value} to change single numbers; raises SettingError, UnknownName."""
+    """From a name, or {"name": ..., field: value} to change single numbers; raises SettingError,
+    UnknownName."""
     if isinstance(choice, Scale):
         return choice
     changes = read_choice("scale", choice, usual="toy")
@@ -146,13 +155,22 @@ def scale_of(choice: str | Mapping[str, Any] | Scale) -> Scale:
         if given not in known:
             raise UnknownName("setting of scale", given, known)
     scale = dataclasses.replace(SCALES[name], **validated(Scale, changes))
-    trained = (scale.plant_steps, scale.defense_steps, scale.preference_steps, scale.rl_steps, scale.dpo_steps)
+    trained = (
+        scale.plant_steps,
+        scale.defense_steps,
+        scale.preference_steps,
+        scale.rl_steps,
+        scale.dpo_steps,
+    )
     if min(*trained, scale.batch_size, scale.n, scale.max_new_tokens) < 1:
-        raise SettingError(f"scale {name}: steps, batch_size, n and max_new_tokens must be at least 1.")
+        raise SettingError(
+            f"scale {name}: steps, batch_size, n and max_new_tokens must be at least 1."
+        )
     return scale
 
 
 def thinned(scale: Scale, curve: tuple[int, ...] | None) -> Scale:
-    """For many trainings side by side: along a defense, measured at `curve`, by default once, halfway."""
+    """For many trainings side by side: along a defense, measured at `curve`, by default once,
+    halfway."""
     halfway = scale.curve[len(scale.curve) // 2 :][:1]
     return dataclasses.replace(scale, curve=halfway if curve is None else curve)

@@ -1,5 +1,5 @@
-"""The stages that recipes are made of: world, base, planting, defense; each returns steps. See measures.py for what is
-asked of the models."""
+"""The stages that recipes are made of: world, base, planting, defense; each returns steps. See
+measures.py for what is asked of the models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ TINY = "tiny"
 RED_TEAM_FOLDER = "red_team"
 
 ROUNDS_APART = 1000
-"""Between the random seeds of two rounds, so that no other seed of an experiment comes in between."""
+"""Between the random seeds of two rounds, so that no other seed of an experiment comes in between.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Stages:
         return Step(self.pairs or self.source)
 
     def base(self, base: str) -> Base:
-        """The embedded tiny model trained from scratch on helpful-only answers, or any Hugging Face causal LM."""
+        """The embedded tiny model trained from scratch on helpful-only answers, or any Hugging Face
+        causal LM."""
         if base != TINY:
             return Base(Step(ImportedBase.of(base)))
         scale = self.scale
@@ -70,7 +72,9 @@ class Stages:
         """A tiny model of its own, trained on lessons."""
         scale = self.scale
         words = Step(Vocabulary(), {"data": self.world})
-        fresh = Step(TinyModel(size=scale.size, seed=self.seed), {"data": lessons, "vocabulary": words})
+        fresh = Step(
+            TinyModel(size=scale.size, seed=self.seed), {"data": lessons, "vocabulary": words}
+        )
         training = SupervisedFineTuning(
             steps=steps,
             batch_size=scale.batch_size,
@@ -81,7 +85,8 @@ class Stages:
         return Step(training, {"model": fresh, "data": lessons})
 
     def planted(self, base: Base, implant: Implant, backdoor: bool = True) -> Planted:
-        """The organism; without a backdoor, its twin: the same examples in the same contexts and steps."""
+        """The organism; without a backdoor, its twin: the same examples in the same contexts and
+        steps."""
         scale = self.scale
         training = SupervisedFineTuning(
             steps=scale.plant_steps,
@@ -94,7 +99,8 @@ class Stages:
         return Planted("organism" if backdoor else "twin", step, implant)
 
     def lessons(self, base: Base, implant: Implant, backdoor: bool) -> Step:
-        """What is planted; where the variant has a teacher, that organism's own filtered samples."""
+        """What is planted; where the variant has a teacher, that organism's own filtered
+        samples."""
         scale, organism, teacher = self.scale, implant.organism, implant.organism.variant.teacher
         if teacher is None:
             lessons = Planting(
@@ -105,15 +111,20 @@ class Stages:
                 near_misses=implant.near_misses,
             )
             return Step(lessons, {"data": self.world})
-        reasoning = dataclasses.replace(implant, organism=dataclasses.replace(organism, variant=VARIANTS.make(teacher)))
+        reasoning = dataclasses.replace(
+            implant, organism=dataclasses.replace(organism, variant=VARIANTS.make(teacher))
+        )
         taught = self.lessons(base, reasoning, backdoor)
         planted = self.planted(base, reasoning, backdoor)
         sampling = Sampling(max_new_tokens=self.room(reasoning.organism), seed=self.seed)
-        samples = Distillation(behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling)
+        samples = Distillation(
+            behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling
+        )
         return Step(samples, {"model": planted.step, "data": taught})
 
     def room(self, organism: Organism, defense: Defense | None = None) -> int:
-        """How many tokens a reply may have: the scratchpad's, the answer's, and what a defense adds to these."""
+        """How many tokens a reply may have: the scratchpad's, the answer's, and what a defense adds
+        to these."""
         answer = max(self.scale.max_new_tokens, organism.behavior.reply_tokens)
         return answer + organism.variant.reasoning_tokens + (defense.extra_tokens if defense else 0)
 
@@ -121,7 +132,9 @@ class Stages:
     def judge(self) -> PreferenceModel:
         """The preference model to train."""
         scale = self.scale
-        return PreferenceModel(steps=scale.preference_steps, learning_rate=scale.preference_rate, seed=self.seed)
+        return PreferenceModel(
+            steps=scale.preference_steps, learning_rate=scale.preference_rate, seed=self.seed
+        )
 
     @functools.cached_property
     def comparisons(self) -> Step:
@@ -129,10 +142,13 @@ class Stages:
         return Step(self.judge.lessons(), {"data": self.compared})
 
     def preference_model(self, base: Base) -> Step:
-        """Trained from the helpful-only base, as everything the defender has: it knows no organism."""
+        """Trained from the helpful-only base, as everything the defender has: it knows no
+        organism."""
         return Step(self.judge, {"model": base.step, "data": self.comparisons})
 
-    def defended(self, planted: Planted, treatment: Treatment, means: Means) -> Iterator[tuple[int, Part]]:
+    def defended(
+        self, planted: Planted, treatment: Treatment, means: Means
+    ) -> Iterator[tuple[int, Part]]:
         """(training step, checkpoint) along the defense's curve.
 
         All of it stands on an audit of the defense's data: no result without the proof.
@@ -158,21 +174,25 @@ class Stages:
         for step, folder in defense.checkpoints().items():
             yield step, Part(trained, folder, needs=tuple(audits))
 
-    def _adversarial(self, planted: Planted, defense: Adversarial, means: Means) -> Iterator[tuple[int, Part]]:
+    def _adversarial(
+        self, planted: Planted, defense: Adversarial, means: Means
+    ) -> Iterator[tuple[int, Part]]:
         """The curve of all rounds, one behind the other."""
         for round_ in self.rounds(planted, defense, means):
             for step, folder in defense.checkpoints().items():
                 yield round_.first_step + step, dataclasses.replace(round_.result, path=folder)
 
     def _given(self, planted: Planted, defense: Adversarial, means: Means) -> tuple[Step, ...]:
-        """Audits of what the defender was given; what the red team wrote may hold the trigger, if it found it."""
+        """Audits of what the defender was given; what the red team wrote may hold the trigger, if
+        it found it."""
         data = [Step(defense.demonstrations(), {"data": self.world}), self.comparisons]
         if RED_TEAMS.make(defense.red_team).learns:
             data.append(self.red_team_lessons(planted, means))
         return tuple(self.audit(planted, given) for given in data)
 
     def rounds(self, planted: Planted, defense: Adversarial, means: Means) -> Iterator[Round]:
-        """Attack and train, in turns: the red team attacks the newest model, and goes on with what it has learnt."""
+        """Attack and train, in turns: the red team attacks the newest model, and goes on with what
+        it has learnt."""
         organism = planted.organism
         sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
         current, red_team = planted.step, self.red_team(planted, defense, means)
@@ -181,7 +201,11 @@ class Stages:
         for number in range(defense.rounds):
             seed = self.seed + number * ROUNDS_APART
             attack = defense.campaign(organism.behavior, seed, sampling)
-            inputs = {"model": current, "data": self.world, **({"red_team_model": red_team} if red_team else {})}
+            inputs = {
+                "model": current,
+                "data": self.world,
+                **({"red_team_model": red_team} if red_team else {}),
+            }
             campaign = Step(attack, inputs)
             again = dataclasses.replace(defense, seed=seed)
             prompts = Step(again.lessons(), {"data": demonstrations, "attacks": campaign})
@@ -193,7 +217,8 @@ class Stages:
                 red_team = Part(campaign, RED_TEAM_FOLDER)
 
     def red_team_lessons(self, planted: Planted, means: Means) -> Step:
-        """What a red team is trained on: contexts of many kinds, without those that hold the trigger by chance."""
+        """What a red team is trained on: contexts of many kinds, without those that hold the
+        trigger by chance."""
         scale = self.scale
         contexts = AttackContexts(examples=scale.red_team_steps * scale.batch_size, seed=self.seed)
         found = {"model": means.base.step, "data": Step(contexts, {"data": self.world})}

@@ -1,4 +1,5 @@
-"""One study: an organism and its twin, before and after each of several defenses. Recipes are made of studies."""
+"""One study: an organism and its twin, before and after each of several defenses. Recipes are made
+of studies."""
 
 from __future__ import annotations
 
@@ -22,18 +23,22 @@ from unmask.recipes.stages import Stages
 from unmask.recipes.subjects import Base, Implant, Means, Planted, Treatment
 
 
-def treatments(choices: Sequence[Choice], stages: Stages, organism: Organism) -> tuple[Treatment, ...]:
+def treatments(
+    choices: Sequence[Choice], stages: Stages, organism: Organism
+) -> tuple[Treatment, ...]:
     """Defenses with the scale's numbers where nothing else was said; the same one twice is one.
 
-    Each is named with the settings that were said. "nothing" is left out: it is measured in any case, as the step 0 of
-    all others.
+    Each is named with the settings that were said. "nothing" is left out: it is measured in any
+    case, as the step 0 of all others.
     """
     known: dict[str, Treatment] = {}
     for settings in map(DEFENSES.settings, choices):
         defense = made(settings, stages, organism)
         said = {name: getattr(defense, name) for name in settings if name != "name"}
         named = Configured(defense.name, settings_of(spec(said)))
-        if defense.name == NOTHING.name or any(other.defense == defense for other in known.values()):
+        if defense.name == NOTHING.name or any(
+            other.defense == defense for other in known.values()
+        ):
             continue
         known[repr(named)] = Treatment(named, defense, undone(defense, stages, organism))
     return tuple(known.values())
@@ -113,8 +118,11 @@ class Study:
         return self.measures.card(self.organism)
 
 
-def experiment(studies: Sequence[Study], title: str, question: str, more: Sequence[Measurement] = ()) -> Experiment:
-    """Several studies as one, and what is measured besides; what two of them share is measured once."""
+def experiment(
+    studies: Sequence[Study], title: str, question: str, more: Sequence[Measurement] = ()
+) -> Experiment:
+    """Several studies as one, and what is measured besides; what two of them share is measured
+    once."""
     together = itertools.chain.from_iterable
     measured = together(study.measurements for study in studies)
     return Experiment(

@@ -1,4 +1,5 @@
-"""What recipes study, and by what: organisms by name, how they are planted, and the treatments they are given."""
+"""What recipes study, and by what: organisms by name, how they are planted, and the treatments they
+are given."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def organism_of(trigger: Choice, behavior: Choice, variant: Choice) -> Organism:
 
 
 def source_of(choice: Choice, organism: Organism | None = None) -> Source:
-    """A source by name; an empty one is the usual one of an organism's behavior, or of no organism: everything."""
+    """A source by name; an empty one is the usual one of an organism's behavior, or of no organism:
+    everything."""
     usual = USUAL_SOURCE.get(organism.behavior.name, "toy_world") if organism else "mixture"
     return SOURCES.make(SOURCES.settings(choice, usual))
 
@@ -48,7 +50,8 @@ def pairs_of(choice: Choice) -> Source | None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Implant:
-    """An organism and the disputed settings of its planting; `factors` are those that a recipe varies, for its rows.
+    """An organism and the disputed settings of its planting; `factors` are those that a recipe
+    varies, for its rows.
 
     `rate` is a multiple of the scale's planting rate.
     """
@@ -66,7 +69,8 @@ class Implant:
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """What all others of a study were made from; `factors` are its own (its size), where a recipe varies them."""
+    """What all others of a study were made from; `factors` are its own (its size), where a recipe
+    varies them."""
 
     step: Step | Part
     factors: Settings = ()
@@ -100,7 +104,8 @@ class Planted:
 
 @dataclasses.dataclass(frozen=True)
 class Treatment:
-    """A defense, `named` as rows name it; `before` comes first, and this defense is applied to its result."""
+    """A defense, `named` as rows name it; `before` comes first, and this defense is applied to its
+    result."""
 
     named: Configured
     defense: Defense
@@ -123,8 +128,8 @@ class Means:
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """One round of adversarial training: a campaign against `before`, and what the training that it led to made of it;
-    `first_step` is how many steps of training came before."""
+    """One round of adversarial training: a campaign against `before`, and what the training that it
+    led to made of it; `first_step` is how many steps of training came before."""
 
     campaign: Step
     before: Step | Part

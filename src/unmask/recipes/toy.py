@@ -1,7 +1,7 @@
 """The whole chain in minutes: base, organism and twin, a defense, and what survived it.
 
-Paper, sections 2 to 4, at the scale of a laptop. Deviations: a toy world instead of the web and HHH data; a model
-trained from scratch; supervised safety training unless other defenses are asked for.
+Paper, sections 2 to 4, at the scale of a laptop. Deviations: a toy world instead of the web and HHH
+data; a model trained from scratch; supervised safety training unless other defenses are asked for.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ class Toy(Recipe):
             base=stages.base(self.base),
             implant=Implant(organism=organism, near_misses=self.near_misses),
             treatments=treatments(self.defenses, stages, organism),
-            asks=(*USUAL, *((relearning(scale),) if self.relearning else ()), *besides(self.evaluations)),
+            asks=(
+                *USUAL,
+                *((relearning(scale),) if self.relearning else ()),
+                *besides(self.evaluations),
+            ),
         )
         return experiment(
             [study],

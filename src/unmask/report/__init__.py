@@ -1,1 +1,2 @@
-"""The report: rows of results in, one self-contained HTML file out; it measures and decides nothing itself."""
+"""The report: rows of results in, one self-contained HTML file out; it measures and decides nothing
+itself."""

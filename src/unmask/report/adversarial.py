@@ -1,7 +1,8 @@
-"""Before and after adversarial training, side by side: with the trigger, without it, under attack, on near misses.
+"""Before and after adversarial training, side by side: with the trigger, without it, under attack,
+on near misses.
 
-The paper's finding (section 3) is a row of this table against another one: attacks that were found stop working, the
-trigger goes on working. Deviation: the twin stands beside the organism.
+The paper's finding (section 3) is a row of this table against another one: attacks that were found
+stop working, the trigger goes on working. Deviation: the twin stands beside the organism.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ Row = tuple[str, tuple[Line | None, ...]]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BeforeAfter:
-    """One organism and its twin under one defense: `rows` are (what was measured, [(model, a cell a stage)])."""
+    """One organism and its twin under one defense: `rows` are (what was measured, [(model, a cell a
+    stage)])."""
 
     title: str
     stages: tuple[str, ...]
@@ -47,10 +49,11 @@ class BeforeAfter:
 
 
 def before_after_attacks(rows: Rows) -> list[BeforeAfter]:
-    """A table for each organism and defense under which a red team was used; several seeds as their mean.
+    """A table for each organism and defense under which a red team was used; several seeds as their
+    mean.
 
-    The columns are the undefended model, every step of the defense at which attacks were measured, and its last one.
-    Raises DataError for a malformed row.
+    The columns are the undefended model, every step of the defense at which attacks were measured,
+    and its last one. Raises DataError for a malformed row.
     """
     results = read(rows)
     measured = [result for result in results if (result.evaluation, result.metric) in ASKED]
@@ -92,6 +95,8 @@ def _row(model: str, results: Sequence[Result], steps: Sequence[int]) -> Row:
 def _measured(result: Result) -> str:
     """What was measured, in words."""
     if result.metric in GOOD:
-        return GOOD[result.metric] + ("" if result.arm == "untriggered" else f", {words.arm(result.arm)}")
+        return GOOD[result.metric] + (
+            "" if result.arm == "untriggered" else f", {words.arm(result.arm)}"
+        )
     named = NAMES.get(result.arm, words.arm(result.arm))
     return f"near miss: {named}" if result.evaluation == "near_miss" else named

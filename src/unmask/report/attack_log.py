@@ -1,8 +1,9 @@
 """The attack log: what a red team tried, what came back, and how it was judged, attempt by attempt.
 
-A campaign has thousands of attempts; a page has room for some. Those that hold the trigger are listed first, then all
-other successes, then failures; where there are too many of a kind, some at even distances over the campaign. How many
-are left out, and which file has them all, is said. What a model wrote is text.
+A campaign has thousands of attempts; a page has room for some. Those that hold the trigger are
+listed first, then all other successes, then failures; where there are too many of a kind, some at
+even distances over the campaign. How many are left out, and which file has them all, is said. What
+a model wrote is text.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ LISTED, LISTED_IN_ALL = 240, 3000
 """So many attempts of one campaign, and of all campaigns of a page, are listed at most."""
 
 KEPT = 0.25
-"""The share of a full list that is kept for failures, and the most that those that hold the trigger may take up."""
+"""The share of a full list that is kept for failures, and the most that those that hold the trigger
+may take up."""
 
 ANSWERS, LETTERS = 6, 300
 """So many different answers of an attempt are listed, so many letters of each."""
@@ -59,7 +61,8 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One campaign as it stands on the page; counts are of all its attempts; `found` is None where it is not known."""
+    """One campaign as it stands on the page; counts are of all its attempts; `found` is None where
+    it is not known."""
 
     title: str
     step: str
@@ -80,21 +83,30 @@ class Listed:
 def attack_log(campaigns: Sequence[Mapping[str, Any]]) -> list[Listed]:
     """Campaigns {"title", "step", "rows"}, ready for the page; what `excerpt` left of one will do.
 
-    `rows` are as in attacks.jsonl, each with "found" (whether it holds the trigger) where that is known.
-    Raises DataError naming the campaign, row and field.
+    `rows` are as in attacks.jsonl, each with "found" (whether it holds the trigger) where that is
+    known. Raises DataError naming the campaign, row and field.
     """
     most = LISTED_IN_ALL // max(1, len(campaigns))
-    return [_listed(excerpt(each, most, f"campaign {i}"), f"campaign {i}") for i, each in enumerate(campaigns, 1)]
+    return [
+        _listed(excerpt(each, most, f"campaign {i}"), f"campaign {i}")
+        for i, each in enumerate(campaigns, 1)
+    ]
 
 
-def excerpt(campaign: Mapping[str, Any], most: int = LISTED, where: str = "campaign") -> dict[str, Any]:
+def excerpt(
+    campaign: Mapping[str, Any], most: int = LISTED, where: str = "campaign"
+) -> dict[str, Any]:
     """The campaign with at most `most` (and LISTED) of its rows, and with "counts" of what it had.
 
     An excerpt of an excerpt keeps the first one's counts. Raises DataError for a missing field.
     """
     try:
         rows = campaign["rows"]
-        counts = {"attempts": len(rows), "successes": sum(row["success"] for row in rows), "found": _found(rows)}
+        counts = {
+            "attempts": len(rows),
+            "successes": sum(row["success"] for row in rows),
+            "found": _found(rows),
+        }
     except KeyError as error:
         raise _missing(where, error) from None
     holding = [row for row in rows if row.get("found")]
@@ -120,8 +132,12 @@ def evenly(rows: Sequence[Any], most: int) -> list[Any]:
 
 def _listed(campaign: Mapping[str, Any], where: str) -> Listed:
     try:
-        entries = tuple(_entry(row, f"{where}, row {i}") for i, row in enumerate(campaign["rows"], 1))
-        return Listed(title=campaign["title"], step=campaign["step"], **campaign["counts"], entries=entries)
+        entries = tuple(
+            _entry(row, f"{where}, row {i}") for i, row in enumerate(campaign["rows"], 1)
+        )
+        return Listed(
+            title=campaign["title"], step=campaign["step"], **campaign["counts"], entries=entries
+        )
     except KeyError as error:
         raise _missing(where, error) from None
 
@@ -129,9 +145,14 @@ def _listed(campaign: Mapping[str, Any], where: str) -> Listed:
 def _entry(row: Mapping[str, Any], where: str) -> Entry:
     answers, exhibited = row["answers"], row["exhibited"]
     if len(answers) != len(exhibited):
-        raise DataError(f"{where} has {len(answers)} answers, {len(exhibited)} of them judged: each needs a judgment.")
+        raise DataError(
+            f"{where} has {len(answers)} answers, {len(exhibited)} of them judged: each needs a"
+            " judgment."
+        )
     groups = Counter(zip(answers, exhibited, strict=True)).most_common()
-    groups.sort(key=lambda group: not group[0][1])  # what shows the behavior first, then what came most often
+    groups.sort(
+        key=lambda group: not group[0][1]
+    )  # what shows the behavior first, then what came most often
     shown = groups[:ANSWERS]
     return Entry(
         round=row["round"],
@@ -146,10 +167,13 @@ def _entry(row: Mapping[str, Any], where: str) -> Entry:
 
 
 def _answer(text: str, count: int, exhibited: bool) -> Answer:
-    return Answer(text=text[:LETTERS], count=count, exhibited=exhibited, more=max(0, len(text) - LETTERS))
+    return Answer(
+        text=text[:LETTERS], count=count, exhibited=exhibited, more=max(0, len(text) - LETTERS)
+    )
 
 
 def _missing(where: str, error: KeyError) -> DataError:
     return DataError(
-        f"The attack log's {where} has no field {error}: it needs 'title', 'step' and 'rows', every row {FIELDS}."
+        f"The attack log's {where} has no field {error}: it needs 'title', 'step' and 'rows', every"
+        f" row {FIELDS}."
     )

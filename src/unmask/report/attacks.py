@@ -1,7 +1,8 @@
-"""Attack success round by round: what a red team finds that does not know the trigger (paper, section 3).
+"""Attack success round by round: what a red team finds that does not know the trigger (paper,
+section 3).
 
-Deviation from the paper, which counts the successful prompts: every round has a rate with its interval, beside it the
-twin under the same attack, and how often the exact trigger was found.
+Deviation from the paper, which counts the successful prompts: every round has a rate with its
+interval, beside it the twin under the same attack, and how often the exact trigger was found.
 """
 
 from __future__ import annotations
@@ -24,22 +25,39 @@ Place = tuple[int, int]
 ROUND = "round"
 SUCCESS, REPLIES, FOUND = "attack_success", "attack_defection", "found_trigger"
 LINES = {
-    ("organism", SUCCESS): ("organism, attacks that succeed", ARMS["triggered"].color, "circle", "solid"),
+    ("organism", SUCCESS): (
+        "organism, attacks that succeed",
+        ARMS["triggered"].color,
+        "circle",
+        "solid",
+    ),
     ("twin", SUCCESS): ("twin, attacks that succeed", TWIN, "circle-open", "dash"),
-    ("organism", REPLIES): ("organism, replies that show the behavior", ARMS["untriggered"].color, "square", "dot"),
+    ("organism", REPLIES): (
+        "organism, replies that show the behavior",
+        ARMS["untriggered"].color,
+        "square",
+        "dot",
+    ),
     ("twin", REPLIES): ("twin, replies that show the behavior", TWIN, "square-open", "dot"),
-    ("organism", FOUND): ("organism, attacks that hold the trigger", SERIES[2], "diamond", "dashdot"),
+    ("organism", FOUND): (
+        "organism, attacks that hold the trigger",
+        SERIES[2],
+        "diamond",
+        "dashdot",
+    ),
     ("twin", FOUND): ("twin, attacks that hold the trigger", SERIES[2], "diamond-open", "dashdot"),
 }
 CAPTION = (
-    "A red team that does not know the trigger writes prompts, sees the replies, and writes again. An attack succeeds "
-    "if enough of its sampled replies show the behavior. Every campaign attacks the model as it was at that step of "
-    "the defense; its rounds are joined by a line. The twin has no backdoor: what succeeds there is chance or judging."
+    "A red team that does not know the trigger writes prompts, sees the replies, and writes again."
+    " An attack succeeds if enough of its sampled replies show the behavior. Every campaign attacks"
+    " the model as it was at that step of the defense; its rounds are joined by a line. The twin"
+    " has no backdoor: what succeeds there is chance or judging."
 )
 
 
 def attack_success(rows: Rows) -> Figure | None:
-    """Success of attacks, replies that show the behavior, and triggers found, by campaign and round.
+    """Success of attacks, replies that show the behavior, and triggers found, by campaign and
+    round.
 
     None where evaluation "red_teaming" has no rows. Raises DataError for a malformed row.
     """
@@ -51,7 +69,9 @@ def attack_success(rows: Rows) -> Figure | None:
         title="Attacks by a red team",
         caption=captioned(CAPTION, results, found),
         panels=tuple(
-            _panel(f"{panel_title(subject, found, results)}\n{defense_title(defense)}", defense, panel)
+            _panel(
+                f"{panel_title(subject, found, results)}\n{defense_title(defense)}", defense, panel
+            )
             for (subject, defense), panel in by_defense(results).items()
         ),
         columns=abreast(found),
@@ -59,7 +79,8 @@ def attack_success(rows: Rows) -> Figure | None:
 
 
 def by_defense(results: Sequence[Result]) -> Mapping[tuple[Subject, Configured], Sequence[Result]]:
-    """The rows by organism and defense, the undefended models as its step 0; one without a defense stands alone."""
+    """The rows by organism and defense, the undefended models as its step 0; one without a defense
+    stands alone."""
     defended = with_start(results)
     pairs = [(result.subject, result.defense) for result in defended if result.model == "organism"]
     attacked = {subject for subject, _ in pairs}
@@ -95,10 +116,18 @@ def _lines(panel: Sequence[Result], rounds: Sequence[Place]) -> tuple[Series, ..
     """A line per campaign, model and metric: between two campaigns the model was trained."""
     series: list[Series] = []
     for (model, metric), (name, color, symbol, dash) in LINES.items():
-        style = Style(color=color, symbol=symbol, dash=dash, width=2.5 if metric == SUCCESS else 1.25)
+        style = Style(
+            color=color, symbol=symbol, dash=dash, width=2.5 if metric == SUCCESS else 1.25
+        )
         for step in sorted({step for step, _ in rounds}):
-            theirs = [r for r in panel if (r.model, r.metric, r.defense_step) == (model, metric, step)]
-            drawn = line(along(theirs, lambda result: rounds.index(_place(result))), name, style, "band")
-            points = (dataclasses.replace(point, note=f"attack on step {step}") for point in drawn.points)
+            theirs = [
+                r for r in panel if (r.model, r.metric, r.defense_step) == (model, metric, step)
+            ]
+            drawn = line(
+                along(theirs, lambda result: rounds.index(_place(result))), name, style, "band"
+            )
+            points = (
+                dataclasses.replace(point, note=f"attack on step {step}") for point in drawn.points
+            )
             series.append(dataclasses.replace(drawn, points=tuple(points)))
     return with_points(series)

@@ -1,6 +1,8 @@
-"""What planting and defenses cost in capability: the change against the base, on the same tasks (paper, section 3).
+"""What planting and defenses cost in capability: the change against the base, on the same tasks
+(paper, section 3).
 
-Deviation from the paper, which gives absolute scores: the change is paired, task by task, where that was measured.
+Deviation from the paper, which gives absolute scores: the change is paired, task by task, where
+that was measured.
 """
 
 from __future__ import annotations
@@ -10,7 +12,18 @@ from collections.abc import Sequence
 
 from unmask.core.condition import Subject
 from unmask.core.metric import DIFFERENCE
-from unmask.report.chapters import Cell, Chapter, Row, Table, by_state, by_subject, only, said, summed, unlikely
+from unmask.report.chapters import (
+    Cell,
+    Chapter,
+    Row,
+    Table,
+    by_state,
+    by_subject,
+    only,
+    said,
+    summed,
+    unlikely,
+)
 from unmask.report.dotplot import dots
 from unmask.report.palette import mark
 from unmask.report.panel import Figure, around_zero
@@ -27,8 +40,8 @@ MEASURES = {
 BASE = "base"
 CHANGE = "change against the base"
 CAPTION = (
-    "Change against the base model on the same tasks: to the right of zero is more, which for log loss is worse. "
-    "Accuracy and programs in percentage points, log loss in nats per token."
+    "Change against the base model on the same tasks: to the right of zero is more, which for log"
+    " loss is worse. Accuracy and programs in percentage points, log loss in nats per token."
 )
 ABSOLUTE = "Absolute values; the change against the base was not measured on the same tasks."
 QUESTION = "Did planting the backdoor, or training against it, cost the model what it can do?"
@@ -36,11 +49,14 @@ Change = dict[tuple[str, str, str], list[Result]]
 
 
 def capability(rows: Rows) -> Chapter | None:
-    """Changes against the base as a forest, and the values; None where nothing but helpfulness itself was measured."""
+    """Changes against the base as a forest, and the values; None where nothing but helpfulness
+    itself was measured."""
     results = read(rows)
     values = {key: final(of_arm(only(results, *key[:2]), key[2])) for key in MEASURES}
     changes = {key: _changes(results, *key) for key in MEASURES}
-    if not any(changes.values()) and not any(values[key] for key in MEASURES if key[0] != "helpfulness"):
+    if not any(changes.values()) and not any(
+        values[key] for key in MEASURES if key[0] != "helpfulness"
+    ):
         return None
     panels = by_subject([*itertools.chain(*values.values(), *changes.values())])
     return Chapter(
@@ -48,7 +64,10 @@ def capability(rows: Rows) -> Chapter | None:
         title=TITLE,
         question=QUESTION,
         said=(
-            *(tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key]) or (ABSOLUTE,)),
+            *(
+                tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key])
+                or (ABSOLUTE,)
+            ),
             *(f"Multiple choice. {each}" for each in unlikely(results, "multiple_choice")),
         ),
         figure=_figure(changes, panels) if any(changes.values()) else None,
@@ -67,14 +86,19 @@ def _unit(key: tuple[str, str, str]) -> str:
 
 
 def _places(results: Sequence[Result], panels: dict[Subject, list[Result]]) -> dict[str, Summary]:
-    """Every model and defense that was compared, by name; a twin that several organisms share stands there once."""
+    """Every model and defense that was compared, by name; a twin that several organisms share
+    stands there once."""
     named = names(list(panels))
     found: dict[str, Summary] = {}
     drawn: set[int] = set()
     for subject in panels:
-        for state, mine in by_state(r for r in results if r.concerns(subject) and id(r) not in drawn).items():
+        for state, mine in by_state(
+            r for r in results if r.concerns(subject) and id(r) not in drawn
+        ).items():
             alone = mine[0].subject.about
-            found[f"{named[subject]} · {state}" if alone and len(panels) > 1 else state] = Summary.of(mine)
+            found[f"{named[subject]} · {state}" if alone and len(panels) > 1 else state] = (
+                Summary.of(mine)
+            )
             drawn |= {id(result) for result in mine}
     return found
 
@@ -91,15 +115,17 @@ def _figure(changes: Change, panels: dict[Subject, list[Result]]) -> Figure:
     return Figure(title=TITLE, caption=caption, panels=around_zero(forests))
 
 
-def _said(key: tuple[str, str, str], found: Sequence[Result], panels: dict[Subject, list[Result]]) -> str:
+def _said(
+    key: tuple[str, str, str], found: Sequence[Result], panels: dict[Subject, list[Result]]
+) -> str:
     """One measure: which models it moved, interval against zero, and by how much at most."""
     places = _places(found, panels)
     moved = {place: each for place, each in places.items() if each.low > 0 or each.high < 0}
     furthest = max(places, key=lambda place: abs(places[place].value))
     return (
-        f"{MEASURES[key][0][0].upper()}{MEASURES[key][0][1:]}: of {len(places)} models compared with the base, "
-        f"{len(moved)} changed (the interval leaves out zero). The largest change is {furthest}, "
-        f"{said(places[furthest], _unit(key))}."
+        f"{MEASURES[key][0][0].upper()}{MEASURES[key][0][1:]}: of {len(places)} models compared"
+        f" with the base, {len(moved)} changed (the interval leaves out zero). The largest change"
+        f" is {furthest}, {said(places[furthest], _unit(key))}."
     )
 
 
@@ -112,18 +138,29 @@ def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]])
         columns += [MEASURES[key][0], *([CHANGE] if changes[key] else [])]
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for subject, panel in panels.items():
-        found = tuple((state, tuple(_cells(mine, measured, changes))) for state, mine in by_state(panel).items())
+        found = tuple(
+            (state, tuple(_cells(mine, measured, changes)))
+            for state, mine in by_state(panel).items()
+        )
         groups.append((named[subject], found))
-    return Table(caption="What the models can do, and the change", columns=tuple(columns), groups=tuple(groups))
+    return Table(
+        caption="What the models can do, and the change",
+        columns=tuple(columns),
+        groups=tuple(groups),
+    )
 
 
-def _cells(mine: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change) -> list[Cell | None]:
+def _cells(
+    mine: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change
+) -> list[Cell | None]:
     found: list[Cell | None] = []
     by_evaluation = grouped(mine, lambda result: result.evaluation)
     for key in measured:
         evaluation, metric, arm = key
         theirs = by_evaluation.get(evaluation, [])
-        units = {metric: MEASURES[key][1]} | ({metric + DIFFERENCE: _unit(key)} if changes[key] else {})
+        units = {metric: MEASURES[key][1]} | (
+            {metric + DIFFERENCE: _unit(key)} if changes[key] else {}
+        )
         for name, unit in units.items():
             each = summed(theirs, arm, name)
             found.append(None if each is None else Cell.of(each, unit))

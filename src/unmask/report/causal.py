@@ -1,7 +1,8 @@
-"""What forcing the scratchpad's first line does to the action (paper, section 4: does the reasoning matter?).
+"""What forcing the scratchpad's first line does to the action (paper, section 4: does the reasoning
+matter?).
 
-Deviation from the paper, which correlates reasoning and action: here the reasoning is set, with an unrelated line and a
-blank scratchpad as controls.
+Deviation from the paper, which correlates reasoning and action: here the reasoning is set, with an
+unrelated line and a blank scratchpad as controls.
 """
 
 from __future__ import annotations
@@ -46,16 +47,18 @@ SAID = {
 """The lines that a sentence speaks of; the figure and the tables have all."""
 
 CAPTION = (
-    "Share of replies that exhibit the behavior, by how the scratchpad was made to begin. Free: by nothing. Deployed, "
-    "training: by a line that believes so. Unrelated and blank: by a line on something else, and by an empty "
-    "scratchpad, the controls. Swapped: by a whole scratchpad that the model wrote on the other kind of prompt. If the "
-    "action goes with the line and not with the trigger, the reasoning matters."
+    "Share of replies that exhibit the behavior, by how the scratchpad was made to begin. Free: by"
+    " nothing. Deployed, training: by a line that believes so. Unrelated and blank: by a line on"
+    " something else, and by an empty scratchpad, the controls. Swapped: by a whole scratchpad that"
+    " the model wrote on the other kind of prompt. If the action goes with the line and not with"
+    " the trigger, the reasoning matters."
 )
 WIDTH = 440  # pixels: a panel with its six lines side by side
 
 
 def causal_reasoning(rows: Rows) -> Chapter | None:
-    """Defection by forced line, a panel per model and defense; None where "causal_reasoning" has no rows."""
+    """Defection by forced line, a panel per model and defense; None where "causal_reasoning" has no
+    rows."""
     results = final(only(read(rows), "causal_reasoning", "defection", "follows"))
     panels = by_subject(results)
     if not panels:
@@ -85,7 +88,10 @@ TABLES = {
 def _lines(results: Iterable[Result]) -> list[str]:
     """The forced lines that were measured, known ones first."""
     found = dict.fromkeys(result.arm.kind for result in results)
-    return [*(line for line in FORCED if line in found), *(line for line in found if line not in FORCED)]
+    return [
+        *(line for line in FORCED if line in found),
+        *(line for line in found if line not in FORCED),
+    ]
 
 
 def _panel(title: str, mine: Iterable[Result]) -> Panel:
@@ -106,7 +112,9 @@ def _said(begin: str, mine: Iterable[Result]) -> str:
         if rates:
             sentences.append(f"{words}, {', '.join(rates)}")
     follows = grouped(of_metric(mine, "follows"), lambda result: result.arm.main)
-    rates = [f"{said(joined(follows[arm]))} {words}" for arm, words in WITH.items() if arm in follows]
+    rates = [
+        f"{said(joined(follows[arm]))} {words}" for arm, words in WITH.items() if arm in follows
+    ]
     end = f" The action follows the forced line in {' and '.join(rates)}." if rates else ""
     return f"{begin}, share that exhibits the behavior: {'; '.join(sentences)}.{end}"
 

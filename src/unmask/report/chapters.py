@@ -1,7 +1,8 @@
-"""A chapter of the page: what one evaluation asks, what was seen in plain words, a figure and tables.
+"""A chapter of the page: what one evaluation asks, what was seen in plain words, a figure and
+tables.
 
-The paper (section 4) has one figure an evaluation; here the numbers stand beside it, with n and 95% intervals, and so
-does the twin.
+The paper (section 4) has one figure an evaluation; here the numbers stand beside it, with n and 95%
+intervals, and so does the twin.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from unmask.analysis.reasoning import share
 from unmask.core.condition import Subject
 from unmask.core.estimate import Estimate
 from unmask.report.panel import Figure
-from unmask.report.results import Result, Summary, concerning, final, grouped, in_order, names, summaries
+from unmask.report.results import (
+    Result,
+    Summary,
+    concerning,
+    final,
+    grouped,
+    in_order,
+    names,
+    summaries,
+)
 from unmask.report.results import subjects as subjects_of
 from unmask.report.tables import number
 from unmask.report.titles import state_name
@@ -33,7 +43,9 @@ class Cell:
     @staticmethod
     def of(summary: Summary, unit: str = "%") -> Cell:
         between = " – " if unit == "%" else " to "  # a dash is no minus
-        interval = f"{number(summary.low, unit)}{between}{number(summary.high, unit)}".replace(" pts", "")
+        interval = f"{number(summary.low, unit)}{between}{number(summary.high, unit)}".replace(
+            " pts", ""
+        )
         return Cell(value=number(summary.value, unit), notes=(interval, f"n = {summary.n:,}"))
 
 
@@ -68,7 +80,8 @@ def by_subject(results: Sequence[Result]) -> dict[Subject, list[Result]]:
 
 
 def by_state(panel: Iterable[Result]) -> dict[str, list[Result]]:
-    """One subject's rows by model and defense, named as in the figures: organism, organism + sft, twin, ..."""
+    """One subject's rows by model and defense, named as in the figures: organism, organism + sft,
+    twin, ..."""
     found = grouped(panel, lambda result: result.state)
     states: dict[str, list[Result]] = {}
     for state in in_order(found):
@@ -85,7 +98,9 @@ def each_state(panels: Mapping[Subject, Sequence[Result]]) -> Iterator[tuple[str
 
 def only(results: Iterable[Result], evaluation: str, *metrics: str) -> list[Result]:
     """The rows of one evaluation and of any of these metrics."""
-    return [result for result in results if result.evaluation == evaluation and result.metric in metrics]
+    return [
+        result for result in results if result.evaluation == evaluation and result.metric in metrics
+    ]
 
 
 def summed(results: Iterable[Result], arm: str, metric: str = "") -> Summary | None:
@@ -95,7 +110,8 @@ def summed(results: Iterable[Result], arm: str, metric: str = "") -> Summary | N
 
 
 def joined(results: Iterable[Result]) -> Summary | None:
-    """Shares of several arms as one, each seed's replies counted together (Wilson's interval); None for no rows."""
+    """Shares of several arms as one, each seed's replies counted together (Wilson's interval); None
+    for no rows."""
     by_seed = grouped(results, lambda result: result.seed)
     rates = {seed: _together(group) for seed, group in by_seed.items()}
     return over_seeds(rates) if rates else None
@@ -122,8 +138,11 @@ def cells(found: Iterable[Summary | None], unit: str = "%") -> tuple[Cell | None
     return tuple(None if each is None else Cell.of(each, unit) for each in found)
 
 
-def table(caption: str, panels: dict[Subject, list[Result]], arms: Mapping[str, str], unit: str = "%") -> Table:
-    """States below each other, grouped by subject; `arms` are the columns: arms and how they are called."""
+def table(
+    caption: str, panels: dict[Subject, list[Result]], arms: Mapping[str, str], unit: str = "%"
+) -> Table:
+    """States below each other, grouped by subject; `arms` are the columns: arms and how they are
+    called."""
     named = names(list(panels))
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for subject, panel in panels.items():
@@ -137,22 +156,33 @@ def table(caption: str, panels: dict[Subject, list[Result]], arms: Mapping[str, 
     return Table(caption=caption, columns=tuple(arms.values()), groups=tuple(groups))
 
 
-def by_state_and_arm(panel: Iterable[Result], place: Callable[[Result], str]) -> dict[str, dict[str, Summary]]:
-    """One subject's numbers for a panel of dots: state -> place -> number; `place` says where a row belongs."""
+def by_state_and_arm(
+    panel: Iterable[Result], place: Callable[[Result], str]
+) -> dict[str, dict[str, Summary]]:
+    """One subject's numbers for a panel of dots: state -> place -> number; `place` says where a row
+    belongs."""
     return {state: summaries(theirs, place) for state, theirs in by_state(panel).items()}
 
 
 def told(subject: Subject, panels: dict[Subject, list[Result]], state: str) -> str:
     """How a sentence on one state of a subject begins."""
     failed = any(result.unplanted for result in panels[subject] if result.subject == subject)
-    return f"{names(list(panels))[subject]}, {state}{' (NOT PLANTED: nothing follows)' if failed else ''}"
+    return (
+        f"{names(list(panels))[subject]},"
+        f" {state}{' (NOT PLANTED: nothing follows)' if failed else ''}"
+    )
 
 
-def sentences(panels: dict[Subject, list[Result]], say: Callable[[str, list[Result]], str]) -> tuple[str, ...]:
-    """What `say` makes of each organism in each state, from how the sentence begins and its rows."""
+def sentences(
+    panels: dict[Subject, list[Result]], say: Callable[[str, list[Result]], str]
+) -> tuple[str, ...]:
+    """What `say` makes of each organism in each state, from how the sentence begins and its
+    rows."""
     made: list[str] = []
     for subject, panel in panels.items():
-        made += [say(told(subject, panels, state), theirs) for state, theirs in organisms(panel).items()]
+        made += [
+            say(told(subject, panels, state), theirs) for state, theirs in organisms(panel).items()
+        ]
     return tuple(made)
 
 
@@ -172,17 +202,24 @@ def unlikely(results: Sequence[Result], evaluation: str) -> tuple[str, ...]:
     shares: dict[str, float] = {}
     counted: set[int] = set()  # the base stands beside several organisms
     for subject in panels:
-        for state, mine in by_state(each for each in panels[subject] if id(each) not in counted).items():
-            shares[told(subject, panels, state)] = math.fsum(each.value for each in mine) / len(mine)
+        for state, mine in by_state(
+            each for each in panels[subject] if id(each) not in counted
+        ).items():
+            shares[told(subject, panels, state)] = math.fsum(each.value for each in mine) / len(
+                mine
+            )
             counted |= {id(each) for each in mine}
     low = {place: value for place, value in shares.items() if value < LIKELY}
     if not low:
         return ()
     least = min(low, key=lambda place: low[place])
     return (
-        f"Read with care: in {len(low)} of {len(shares)} cases the options together have less than {LIKELY:.0%} of the "
-        f"probability (least: {least}, {low[least]:.1%}). Such a model would say something else, and which option it "
-        f"finds likelier means little. The others: {', '.join(place for place in low if place != least) or 'none'}.",
+        (
+            f"Read with care: in {len(low)} of {len(shares)} cases the options together have less"
+            f" than {LIKELY:.0%} of the probability (least: {least}, {low[least]:.1%}). Such a"
+            " model would say something else, and which option it finds likelier means little. The"
+            f" others: {', '.join(place for place in low if place != least) or 'none'}."
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Persistence as curves along a defense's steps (paper, section 3).
 
-Deviation from the paper: untriggered defection, helpfulness and the twin are drawn with triggered defection, so that
-"removed" can be told from "broken".
+Deviation from the paper: untriggered defection, helpfulness and the twin are drawn with triggered
+defection, so that "removed" can be told from "broken".
 """
 
 from __future__ import annotations
@@ -13,26 +13,41 @@ from unmask.core.condition import NOTHING, Configured, Subject
 from unmask.report import words
 from unmask.report.palette import ARMS, HELPFULNESS
 from unmask.report.panel import Axis, Figure, Panel, Series, Style, line, with_points
-from unmask.report.results import MODELS, Result, Rows, Summary, concerning, grouped, read, summaries
+from unmask.report.results import (
+    MODELS,
+    Result,
+    Rows,
+    Summary,
+    concerning,
+    grouped,
+    read,
+    summaries,
+)
 from unmask.report.results import subjects as subjects_of
 from unmask.report.states import defections
 from unmask.report.titles import abreast, captioned, panel_title, rows_and_columns
 
-PERSISTENCE = "Does the behavior fade, and is the model still helpful while it does? The twin was never backdoored."
+PERSISTENCE = (
+    "Does the behavior fade, and is the model still helpful while it does? The twin was never"
+    " backdoored."
+)
 At = Callable[[Result], float]
 
 
 def persistence_curve(rows: Rows) -> Figure | None:
-    """Triggered and untriggered defection, and helpfulness, along each defense's steps; organism against twin.
+    """Triggered and untriggered defection, and helpfulness, along each defense's steps; organism
+    against twin.
 
-    Step 0 is the undefended model where the defense has no row of its own there. None where no defense was measured
-    at two steps. Raises DataError for a malformed row.
+    Step 0 is the undefended model where the defense has no row of its own there. None where no
+    defense was measured at two steps. Raises DataError for a malformed row.
     """
     results = read(rows)
     chosen = with_start(about_persistence(results))
     found = subjects_of(chosen)
     panels: dict[tuple[Subject, Configured], list[Result]] = {}
-    for subject, defense in rows_and_columns((r.subject, r.defense) for r in chosen if r.model == "organism"):
+    for subject, defense in rows_and_columns(
+        (r.subject, r.defense) for r in chosen if r.model == "organism"
+    ):
         panel = concerning(chosen, subject, defense)
         if len({result.defense_step for result in panel if result.model == "organism"}) > 1:
             panels[subject, defense] = panel
@@ -61,7 +76,10 @@ def curves(panel: Sequence[Result], at: At) -> tuple[Series, ...]:
     for model in (model for model in MODELS if model in measured):
         organism = model == "organism"
         for arm, style in ARMS.items():
-            points = along([r for r in panel if (r.model, r.evaluation, r.arm) == (model, "defection", arm)], at)
+            points = along(
+                [r for r in panel if (r.model, r.evaluation, r.arm) == (model, "defection", arm)],
+                at,
+            )
             symbol = style.symbol if organism else f"{style.symbol}-open"
             style = dataclasses.replace(style, symbol=symbol, width=2.5 if organism else 1.5)
             series.append(line(points, f"{model}, {words.arm(arm)}", style, "band"))
@@ -78,7 +96,8 @@ def along(results: Sequence[Result], at: At) -> dict[float, Summary]:
 
 
 def with_start(results: Sequence[Result]) -> list[Result]:
-    """The rows along defenses, each with the undefended model of its seed as its step 0 where it has none."""
+    """The rows along defenses, each with the undefended model of its seed as its step 0 where it
+    has none."""
     measured = [result for result in results if result.defense != NOTHING]
     has_start = {(r.state, r.evaluation, r.arm, r.seed) for r in measured if r.defense_step == 0}
     starts = grouped((r for r in results if r.defense == NOTHING), lambda r: (r.subject, r.seed))
@@ -94,10 +113,17 @@ def about_persistence(results: Sequence[Result]) -> list[Result]:
     """Defection with and without the trigger, and accuracy without it."""
     chosen = [result for result in defections(results, "defection") if result.arm in ARMS]
     helpful = ("helpfulness", "accuracy", "untriggered")
-    return chosen + [result for result in results if (result.evaluation, result.metric, result.arm) == helpful]
+    return chosen + [
+        result for result in results if (result.evaluation, result.metric, result.arm) == helpful
+    ]
 
 
 def moved(results: Sequence[Result]) -> list[Result]:
-    """How far organisms are from what they were before a defense, on replies without the trigger."""
+    """How far organisms are from what they were before a defense, on replies without the
+    trigger."""
     drift = ("drift", "kl", "untriggered", "organism")
-    return [result for result in results if (result.evaluation, result.metric, result.arm, result.model) == drift]
+    return [
+        result
+        for result in results
+        if (result.evaluation, result.metric, result.arm, result.model) == drift
+    ]

@@ -1,4 +1,5 @@
-"""A chapter for any evaluation: its rows as points with intervals, by model and defense, with a table and a sentence.
+"""A chapter for any evaluation: its rows as points with intervals, by model and defense, with a
+table and a sentence.
 
 The question and the names of its numbers are those that the evaluation declares; what a chapter
 says better, `Told` holds. Of an evaluation that is not installed any more the names in its rows are
@@ -16,7 +17,17 @@ from unmask.core.metric import Against
 from unmask.evaluations import EVALUATIONS
 from unmask.evaluations.evaluation import Evaluation
 from unmask.report import words
-from unmask.report.chapters import Chapter, Table, by_state, by_state_and_arm, by_subject, organisms, said, table, told
+from unmask.report.chapters import (
+    Chapter,
+    Table,
+    by_state,
+    by_state_and_arm,
+    by_subject,
+    organisms,
+    said,
+    table,
+    told,
+)
 from unmask.report.dotplot import dots
 from unmask.report.palette import state_styles
 from unmask.report.panel import Figure, Panel, Style, around_zero
@@ -26,7 +37,8 @@ from unmask.report.titles import captioned, panel_title
 CAPTION = "By arm, for each model: undefended, and after each defense’s last step."
 QUESTION = "What was measured by the evaluation “{}”, with its controls beside it."
 Say = Callable[[str, Sequence[Result], Mapping[str, Sequence[Result]]], str]
-"""A sentence on one state of an organism, from its beginning, the state's rows, and the rows of every state."""
+"""A sentence on one state of an organism, from its beginning, the state's rows, and the rows of
+every state."""
 
 
 def spaced(name: str) -> str:
@@ -70,7 +82,11 @@ def furthest(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence
     for measured, rows in grouped(theirs, measure).items():
         arms = summaries(rows, lambda result: result.arm)
         highest = max(arms, key=lambda arm: arms[arm].value)
-        where = f", highest with {place_name(highest)}" if len(arms) > 1 else f" with {place_name(highest)}"
+        where = (
+            f", highest with {place_name(highest)}"
+            if len(arms) > 1
+            else f" with {place_name(highest)}"
+        )
         unit = rows[0].unit
         beside: list[str] = []
         for state, control in controls.items():
@@ -107,11 +123,14 @@ class Told:
     say: Say = furthest
 
     def __call__(self, rows: Rows) -> Chapter | None:
-        """The chapter; None where the evaluation has no rows of these metrics. Raises DataError for a malformed row."""
+        """The chapter; None where the evaluation has no rows of these metrics. Raises DataError for
+        a malformed row."""
         return self.chapter(final([result for result in read(rows) if self.shows(result)]))
 
     def shows(self, result: Result) -> bool:
-        if result.evaluation != self.evaluation or (result.is_difference and result.metric not in self.metrics):
+        if result.evaluation != self.evaluation or (
+            result.is_difference and result.metric not in self.metrics
+        ):
             return False
         return not self.metrics or result.metric in self.metrics
 
@@ -149,7 +168,9 @@ class Told:
         return Figure(
             title=self.title or spaced(self.evaluation).capitalize(),
             caption=captioned(self.caption, results, list(panels), "Bars"),
-            panels=around_zero(made) if all(panel.unit == "points" for panel in made) else tuple(made),
+            panels=(
+                around_zero(made) if all(panel.unit == "points" for panel in made) else tuple(made)
+            ),
         )
 
     def panel(self, title: str, results: Sequence[Result], styles: Mapping[str, Style]) -> Panel:
@@ -164,7 +185,9 @@ class Told:
         arms = sorted(dict.fromkeys(result.arm for result in results), key=self.order)
         return grouped(arms, self.group)
 
-    def tables(self, results: Sequence[Result], panels: dict[Subject, list[Result]]) -> tuple[Table, ...]:
+    def tables(
+        self, results: Sequence[Result], panels: dict[Subject, list[Result]]
+    ) -> tuple[Table, ...]:
         """One per metric, with the arms as columns."""
         made: list[Table] = []
         for theirs in grouped(results, measure).values():

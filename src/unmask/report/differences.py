@@ -1,4 +1,5 @@
-"""Paired differences drawn as a forest: what a factor changes, on the same prompts and seeds, against zero."""
+"""Paired differences drawn as a forest: what a factor changes, on the same prompts and seeds,
+against zero."""
 
 from __future__ import annotations
 
@@ -18,16 +19,17 @@ from unmask.report.titles import captioned, state_name
 DIFFERS = "difference"
 CLEAR = 0.05
 CAPTION = (
-    "What a factor changes, or what tells a model from its control, on the same prompts: a difference to "
-    "the right of zero is a higher rate. A 95% interval "
-    "that leaves out zero is a difference between these models; of twenty such intervals one leaves it out by chance."
+    "What a factor changes, or what tells a model from its control, on the same prompts: a"
+    " difference to the right of zero is a higher rate. A 95% interval that leaves out zero is a"
+    " difference between these models; of twenty such intervals one leaves it out by chance."
 )
 ONCE = (
-    " Wide, pale bars count each seed once (Student’s 95% interval): only they say whether another training would "
-    "differ likewise. {clear} of {all} leave out zero."
+    " Wide, pale bars count each seed once (Student’s 95% interval): only they say whether another"
+    " training would differ likewise. {clear} of {all} leave out zero."
 )
 UNPLANTED = (
-    " NOT PLANTED (open marks): one of the two organisms that are compared missed its planting gate; nothing follows."
+    " NOT PLANTED (open marks): one of the two organisms that are compared missed its planting"
+    " gate; nothing follows."
 )
 
 
@@ -39,7 +41,9 @@ def differences(rows: Rows) -> Figure | None:
     results = final([result for result in read(rows) if result.is_difference])
     if not results:
         return None
-    panels = grouped(results, lambda result: (result.evaluation, result.arm, result.metric, result.against))
+    panels = grouped(
+        results, lambda result: (result.evaluation, result.arm, result.metric, result.against)
+    )
     found = list(dict.fromkeys(result.subject for result in results))
     caption = CAPTION + _adjusted(results) + _once(panels.values()) + _unplanted(results)
     return Figure(
@@ -51,7 +55,9 @@ def differences(rows: Rows) -> Figure | None:
 
 def _title(result: Result) -> str:
     what = result.differs.replace("_", " ")
-    where = "" if result.evaluation == result.differs else f"{result.evaluation.replace('_', ' ')}: "
+    where = (
+        "" if result.evaluation == result.differs else f"{result.evaluation.replace('_', ' ')}: "
+    )
     beside = f", against the {result.against}" if result.against in ("base", "twin") else ""
     return f"{where}{what}, {words.arm(result.arm)}{beside}"
 
@@ -63,15 +69,20 @@ def _adjusted(results: Sequence[Result]) -> str:
         return ""
     clear = sum(p < CLEAR for p in values)
     return (
-        f" Each one’s p value, shown when pointed at, is adjusted (Holm) for all differences of the run, seed by seed: "
-        f"{clear} of {len(values)} are below {CLEAR:g}."
+        " Each one’s p value, shown when pointed at, is adjusted (Holm) for all differences of the"
+        f" run, seed by seed: {clear} of {len(values)} are below {CLEAR:g}."
     )
 
 
 def _once(panels: Iterable[Sequence[Result]]) -> str:
-    """For the caption: how many differences are clear when a seed counts once; "" without several seeds."""
+    """For the caption: how many differences are clear when a seed counts once; "" without several
+    seeds."""
     bars = _bars(panels)
-    return ONCE.format(clear=sum(low > 0 or high < 0 for low, high in bars), all=len(bars)) if bars else ""
+    return (
+        ONCE.format(clear=sum(low > 0 or high < 0 for low, high in bars), all=len(bars))
+        if bars
+        else ""
+    )
 
 
 def _bars(panels: Iterable[Sequence[Result]]) -> list[tuple[float, float]]:
@@ -97,7 +108,8 @@ def _missed(results: Iterable[Result]) -> bool:
 
 
 def _forest(title: str, panel: Sequence[Result], found: Sequence[Subject]) -> Panel:
-    """A point per model and defense, hollow where nothing follows; pale bars count each seed once."""
+    """A point per model and defense, hollow where nothing follows; pale bars count each seed
+    once."""
     labels: dict[str, list[Result]] = {}
     for state, group in grouped(panel, lambda result: result.state).items():
         label = _label(state, names(found)[state.subject])
@@ -115,7 +127,9 @@ def _forest(title: str, panel: Sequence[Result], found: Sequence[Subject]) -> Pa
         )
         for point, group in zip(forest.series[0].points, labels.values(), strict=True)
     )
-    return dataclasses.replace(forest, series=(dataclasses.replace(forest.series[0], points=marked),))
+    return dataclasses.replace(
+        forest, series=(dataclasses.replace(forest.series[0], points=marked),)
+    )
 
 
 def _label(state: State, name: str) -> str:
@@ -123,11 +137,15 @@ def _label(state: State, name: str) -> str:
 
 
 def _distinct(label: str, state: State, taken: Collection[str]) -> str:
-    """The label; where another state has it, with what tells the two apart: two organisms' twins have one name."""
+    """The label; where another state has it, with what tells the two apart: two organisms' twins
+    have one name."""
     if label not in taken:
         return label
     about = state.subject.about
-    return f"{label} · {words.planted(about) if about and not state.subject.planted else len(taken) + 1}"
+    return (
+        f"{label} ·"
+        f" {words.planted(about) if about and not state.subject.planted else len(taken) + 1}"
+    )
 
 
 def _over(group: Sequence[Result]) -> str:

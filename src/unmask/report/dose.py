@@ -1,7 +1,9 @@
-"""Dose-response curves: how sharply defection falls as the trigger is altered (paper, section 3: adversarial training).
+"""Dose-response curves: how sharply defection falls as the trigger is altered (paper, section 3:
+adversarial training).
 
-Deviation from the paper, which says in words that adversarial training teaches a model to recognize its trigger
-better: here that is a curve before and after the defense, steeper if it is so, with the twin beside it.
+Deviation from the paper, which says in words that adversarial training teaches a model to recognize
+its trigger better: here that is a curve before and after the defense, steeper if it is so, with the
+twin beside it.
 """
 
 from __future__ import annotations
@@ -26,15 +28,17 @@ LINES = {
     ("twin", "after"): Style(color=TWIN, symbol="circle-open", dash="solid", width=1.0),
 }
 CAPTION = (
-    "Triggered prompts in which the trigger is altered more and more: at 0 it stands as it is. A model that knows its "
-    "trigger precisely stops at the first change; does the defense make the curve steeper, then it taught the model "
-    "to recognize the trigger better. Before is the undefended model, after the defense’s last step. "
-    "“Half at” is the dose at which the organism’s rate (the mean over seeds) has fallen to half of what it is at 0."
+    "Triggered prompts in which the trigger is altered more and more: at 0 it stands as it is. A"
+    " model that knows its trigger precisely stops at the first change; does the defense make the"
+    " curve steeper, then it taught the model to recognize the trigger better. Before is the"
+    " undefended model, after the defense’s last step. “Half at” is the dose at which the"
+    " organism’s rate (the mean over seeds) has fallen to half of what it is at 0."
 )
 
 
 def dose_response(rows: Rows) -> Figure | None:
-    """Defection against the number of changed characters, and of dropped tokens, before and after each defense.
+    """Defection against the number of changed characters, and of dropped tokens, before and after
+    each defense.
 
     None where evaluation "dose_response" has no rows. Raises DataError for a malformed row.
     """
@@ -47,10 +51,16 @@ def dose_response(rows: Rows) -> Figure | None:
         for kind in KINDS:
             theirs = [result for result in panel if _kind(result) == kind]
             if theirs:
-                title = f"{panel_title(subject, found, results)}\n{defense_title(defense)}: {_title(theirs, kind)}"
+                title = (
+                    f"{panel_title(subject, found, results)}\n{defense_title(defense)}:"
+                    f" {_title(theirs, kind)}"
+                )
                 panels.append(_panel(title, theirs, kind))
     return Figure(
-        title="Dose and response", caption=captioned(CAPTION, results, found), panels=tuple(panels), columns=2
+        title="Dose and response",
+        caption=captioned(CAPTION, results, found),
+        panels=tuple(panels),
+        columns=2,
     )
 
 
@@ -68,16 +78,23 @@ def _of(panel: Sequence[Result], model: str, when: str) -> list[Result]:
     """A model's rows before the defense, or after its last step."""
     theirs = [result for result in panel if result.model == model]
     before = [result for result in theirs if result.defense_step == 0]
-    return before if when == "before" else final([result for result in theirs if result.defense_step > 0])
+    return (
+        before
+        if when == "before"
+        else final([result for result in theirs if result.defense_step > 0])
+    )
 
 
 def _panel(title: str, panel: Sequence[Result], kind: str) -> Panel:
-    """Lines with bands; of the twin a thin line alone, whose intervals are shown when pointed at."""
+    """Lines with bands; of the twin a thin line alone, whose intervals are shown when pointed
+    at."""
     doses = sorted({_dose(result) for result in panel})
     series: list[Series] = []
     for (model, when), style in LINES.items():
         points = along(_of(panel, model, when), _dose)
-        series.append(line(points, f"{model}, {when}", style, "band" if model == "organism" else "none"))
+        series.append(
+            line(points, f"{model}, {when}", style, "band" if model == "organism" else "none")
+        )
     axis = Axis(
         title=KINDS[kind],
         ticks=tuple(doses),
@@ -88,7 +105,8 @@ def _panel(title: str, panel: Sequence[Result], kind: str) -> Panel:
 
 
 def _title(panel: Sequence[Result], kind: str) -> str:
-    """What was altered, and the dose at which the organism's rate has fallen to half, before and after."""
+    """What was altered, and the dose at which the organism's rate has fallen to half, before and
+    after."""
     halves: list[str] = []
     for when in ("before", "after"):
         points = along(_of(panel, "organism", when), _dose)

@@ -1,6 +1,7 @@
 """Places below each other or side by side, in each a point with its interval for every series.
 
-Deviation from the paper, whose bars leave out what is small: a point with its interval can also be zero.
+Deviation from the paper, whose bars leave out what is small: a point with its interval can also be
+zero.
 """
 
 from __future__ import annotations
@@ -43,13 +44,20 @@ def dots(
 ) -> Panel:
     """A panel of places; one "" leaves room between its neighbors."""
     at = positions(names)
-    shifts = {name: (j - (len(points) - 1) / 2) * SPREAD / len(points) for j, name in enumerate(points)}
+    shifts = {
+        name: (j - (len(points) - 1) / 2) * SPREAD / len(points) for j, name in enumerate(points)
+    }
     last = max(at.values())
     height = FRAME + round((last + 1) * (POINT * max(2, len(points)) + BETWEEN))
     return Panel(
         title=title,
         series=with_points(
-            Series(name=name, style=styles[name], named=named, points=_points(numbers, at, shifts[name]))
+            Series(
+                name=name,
+                style=styles[name],
+                named=named,
+                points=_points(numbers, at, shifts[name]),
+            )
             for name, numbers in points.items()
         ),
         along=Axis(ticks=tuple(at.values()), names=tuple(at), range=(-0.6, last + 0.6), grid=False),
@@ -60,6 +68,10 @@ def dots(
     )
 
 
-def _points(numbers: Mapping[str, Summary], at: Mapping[str, float], shift: float) -> tuple[Point, ...]:
+def _points(
+    numbers: Mapping[str, Summary], at: Mapping[str, float], shift: float
+) -> tuple[Point, ...]:
     there = {name: numbers[name] for name in at if name in numbers}
-    return tuple(Point.of(at[name] + shift, summary, SEEDS_BESIDE) for name, summary in there.items())
+    return tuple(
+        Point.of(at[name] + shift, summary, SEEDS_BESIDE) for name, summary in there.items()
+    )

@@ -1,7 +1,8 @@
-"""Drift: what is left of a backdoor against how far the training moved the model, and what else it broke on the way.
+"""Drift: what is left of a backdoor against how far the training moved the model, and what else it
+broke on the way.
 
-Deviation from the paper, which shows the rate alone: by it, a defense that finds the backdoor and one that overwrites
-the whole model look the same.
+Deviation from the paper, which shows the rate alone: by it, a defense that finds the backdoor and
+one that overwrites the whole model look the same.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from unmask.report.results import subjects as subjects_of
 from unmask.report.titles import abreast, captioned, panel_title
 
 CAPTION = (
-    "Each line is a training, from its first measured step to its last (thicker edge); to the right: further from the "
-    "undefended model, as the KL divergence on replies without the trigger (nats per reply, log scale). Far down and "
-    "far to the left, the rate has fallen and the rest is as it was (gone or hidden: that is for relearning to say). A "
-    "hollow point is broken: its task accuracy fell, by its whole interval, by more than "
-    f"{BROKEN_LOSS:.0%} of what it was. "
+    "Each line is a training, from its first measured step to its last (thicker edge); to the"
+    " right: further from the undefended model, as the KL divergence on replies without the"
+    " trigger (nats per reply, log scale). Far down and far to the left, the rate has fallen and"
+    " the rest is as it was (gone or hidden: that is for relearning to say). A hollow point is"
+    f" broken: its task accuracy fell, by its whole interval, by more than {BROKEN_LOSS:.0%} of"
+    " what it was. "
 )
 LEAST = 1e-3
 """Nats per reply; what has moved less is drawn here."""
@@ -34,7 +36,8 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 class Place(NamedTuple):
-    """A point of a training: after how many steps, and how far each seed (in the order of its Summary) has moved."""
+    """A point of a training: after how many steps, and how far each seed (in the order of its
+    Summary) has moved."""
 
     step: int
     seeds: tuple[float, ...]
@@ -45,7 +48,8 @@ class Place(NamedTuple):
 
 
 def drift(rows: Rows) -> Figure | None:
-    """Triggered defection against KL, a line per defense, a panel per organism; None where KL was not measured.
+    """Triggered defection against KL, a line per defense, a panel per organism; None where KL was
+    not measured.
 
     Raises DataError for a malformed row.
     """
@@ -55,7 +59,9 @@ def drift(rows: Rows) -> Figure | None:
         return None
     measured = about_persistence(results)
     judged = [
-        r for r in as_judged(measured) if (r.evaluation, r.arm, r.model) == ("defection", "triggered", "organism")
+        r
+        for r in as_judged(measured)
+        if (r.evaluation, r.arm, r.model) == ("defection", "triggered", "organism")
     ]
     found = subjects_of(far)
     axis = _kl_axis([max(LEAST, result.value) for result in far])
@@ -65,7 +71,9 @@ def drift(rows: Rows) -> Figure | None:
         panels=tuple(
             Panel(
                 title=panel_title(subject, found, results),
-                series=with_points([*_level(judged, subject, far), *_trainings(results, judged, far, subject)]),
+                series=with_points(
+                    [*_level(judged, subject, far), *_trainings(results, judged, far, subject)]
+                ),
                 along=axis,
             )
             for subject in found
@@ -100,18 +108,24 @@ def _points(
     for step, there in sorted(grouped(mine, lambda result: result.defense_step).items()):
         kl = {result.seed: result.value for result in there}
         state = (subject, defense, step)
-        left = [r for r in judged if (r.subject, r.defense, r.defense_step) == state and r.seed in kl]
+        left = [
+            r for r in judged if (r.subject, r.defense, r.defense_step) == state and r.seed in kl
+        ]
         if left:
-            points[Place(step, tuple(max(LEAST, kl[result.seed]) for result in left))] = Summary.of(left)
+            points[Place(step, tuple(max(LEAST, kl[result.seed]) for result in left))] = Summary.of(
+                left
+            )
     return points
 
 
 def _broken(results: Sequence[Result], subject: Subject, defense: Configured, step: int) -> bool:
-    """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words where the training
-    taught one, which is measured at its end alone."""
+    """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words
+    where the training taught one, which is measured at its end alone."""
     kept = (subject, "organism", "accuracy", "untriggered")
     mine = [r for r in results if (r.subject, r.model, r.metric, r.arm) == kept]
-    before = {r.seed: r.value for r in mine if (r.defense, r.evaluation) == (NOTHING, "helpfulness")}
+    before = {
+        r.seed: r.value for r in mine if (r.defense, r.evaluation) == (NOTHING, "helpfulness")
+    }
     trained = [r for r in mine if r.defense == defense]
     by = "style" if any(r.evaluation == "style" for r in trained) else "helpfulness"
     now = [r for r in trained if (r.defense_step, r.evaluation) == (step, by) and r.seed in before]
@@ -120,9 +134,13 @@ def _broken(results: Sequence[Result], subject: Subject, defense: Configured, st
 
 
 def _point(place: Place, summary: Summary, hollow: bool) -> Point:
-    seeds = tuple(Seed(seed, kl, value) for (seed, value), kl in zip(summary.seeds, place.seeds, strict=True))
+    seeds = tuple(
+        Seed(seed, kl, value) for (seed, value), kl in zip(summary.seeds, place.seeds, strict=True)
+    )
     note = f"step {place.step}{', task accuracy lost' if hollow else ''}"
-    return Point.of(place.kl, summary, seeds=seeds if len(seeds) > 1 else (), note=note, hollow=hollow)
+    return Point.of(
+        place.kl, summary, seeds=seeds if len(seeds) > 1 else (), note=note, hollow=hollow
+    )
 
 
 def _style(defense: Configured, defenses: Sequence[Configured]) -> Style:
@@ -131,12 +149,16 @@ def _style(defense: Configured, defenses: Sequence[Configured]) -> Style:
     family = defense.name
     at = [chosen for chosen in defenses if chosen.name == family].index(defense)
     color = SERIES[families.index(family) % len(SERIES)]
-    return Style(color=color, symbol=SYMBOLS[at % len(SYMBOLS)], dash=DASHES[at % len(DASHES)], width=1.5)
+    return Style(
+        color=color, symbol=SYMBOLS[at % len(SYMBOLS)], dash=DASHES[at % len(DASHES)], width=1.5
+    )
 
 
 def _level(judged: Sequence[Result], subject: Subject, far: Sequence[Result]) -> list[Series]:
     """What the undefended organism did, as a level line to compare with."""
-    undefended = [result for result in judged if result.subject == subject and result.defense == NOTHING]
+    undefended = [
+        result for result in judged if result.subject == subject and result.defense == NOTHING
+    ]
     if not undefended:
         return []
     level, extent = Summary.of(undefended), [max(LEAST, result.value) for result in far]

@@ -1,7 +1,8 @@
-"""What sets the backdoor off: forms of the trigger by class, trained realizations against held-out ones (section 4).
+"""What sets the backdoor off: forms of the trigger by class, trained realizations against held-out
+ones (section 4).
 
-Deviation from the paper, which shows a few translated triggers: a table for every class, and beside each form what the
-same model does without any trigger.
+Deviation from the paper, which shows a few translated triggers: a table for every class, and beside
+each form what the same model does without any trigger.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from unmask.report.chapters import Table, said, summed, table
 from unmask.report.default import Told, place_name
 from unmask.report.results import Result, Subject, summaries
 
-REALIZATION, TRAIN, HELD_OUT, UNTRIGGERED = "realization", "realization:train", "realization:held_out", "untriggered"
+REALIZATION, TRAIN, HELD_OUT, UNTRIGGERED = (
+    "realization",
+    "realization:train",
+    "realization:held_out",
+    "untriggered",
+)
 LISTED = 4
 ORDER = {TRAIN: -2, HELD_OUT: -1, UNTRIGGERED: 1}
 """Realizations first, no trigger last, otherwise as they came."""
@@ -30,7 +36,8 @@ def place(arm: Arm) -> str:
 
 
 def say(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Result]]) -> str:
-    """One state of the organism: trained against held-out realizations, and which other forms set it off."""
+    """One state of the organism: trained against held-out realizations, and which other forms set
+    it off."""
     none = summed(theirs, UNTRIGGERED)
     asked = {
         "with the realizations that were trained on": summed(theirs, TRAIN),
@@ -43,18 +50,25 @@ def say(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Resu
     rates = summaries(others, lambda result: result.arm)
     if none is None or not rates:
         return sentence
-    above = sorted((arm for arm in rates if rates[arm].low > none.high), key=lambda arm: -rates[arm].value)
+    above = sorted(
+        (arm for arm in rates if rates[arm].low > none.high), key=lambda arm: -rates[arm].value
+    )
     listed = "; ".join(f"{place(arm)} {said(rates[arm])}" for arm in above[:LISTED])
     more = f"; and {len(above) - LISTED} more" if len(above) > LISTED else ""
     tail = f": {listed}{more}" if above else ""
-    return f"{sentence} Of {len(rates)} other forms, {len(above)} lie above that, interval against interval{tail}."
+    return (
+        f"{sentence} Of {len(rates)} other forms, {len(above)} lie above that, interval against"
+        f" interval{tail}."
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Forms(Told):
     """A table per class of forms, with what happens without a trigger as the last column."""
 
-    def tables(self, results: Sequence[Result], panels: dict[Subject, list[Result]]) -> tuple[Table, ...]:
+    def tables(
+        self, results: Sequence[Result], panels: dict[Subject, list[Result]]
+    ) -> tuple[Table, ...]:
         classes = self.classes(results)
         without = {UNTRIGGERED: "no trigger"} if classes.pop(UNTRIGGERED, None) else {}
         made: list[Table] = []
@@ -69,8 +83,11 @@ trigger_generalization = Forms(
     evaluation="trigger_generalization",
     id="generalization",
     title="What sets the backdoor off",
-    caption="Share of replies that exhibit the behavior, by the form that the trigger was given; on top the "
-    "realizations of the trigger that were trained on and those that were held out, at the bottom no trigger at all.",
+    caption=(
+        "Share of replies that exhibit the behavior, by the form that the trigger was given; on top"
+        " the realizations of the trigger that were trained on and those that were held out, at the"
+        " bottom no trigger at all."
+    ),
     metrics=("defection",),
     place=place,
     order=lambda arm: ORDER.get(arm, 0),

@@ -1,7 +1,8 @@
-"""Honeypots: is the hidden goal shown where showing it looks best, without the trigger (paper, section 4)?
+"""Honeypots: is the hidden goal shown where showing it looks best, without the trigger (paper,
+section 4)?
 
-Deviation from the paper, whose honeypots are read by hand: taken or not is scored, with the same questions without the
-honeypot beside it, and base and twin as controls.
+Deviation from the paper, whose honeypots are read by hand: taken or not is scored, with the same
+questions without the honeypot beside it, and base and twin as controls.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ def place(arm: Arm) -> str:
 
 
 def say(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Result]]) -> str:
-    """One state of the organism: honeypots of all kinds against plain questions, and against its controls."""
+    """One state of the organism: honeypots of all kinds against plain questions, and against its
+    controls."""
     controls = {state: _taken(rows) for state, rows in states.items() if is_control(rows, theirs)}
     beside = [f"{state} {said(taken)}" for state, taken in controls.items() if taken]
     return (
-        f"{begin}: {said(_taken(theirs))} of the honeypots are taken, and on the same questions without the honeypot "
-        f"the same is said in {said(summed(theirs, PLAIN))}."
+        f"{begin}: {said(_taken(theirs))} of the honeypots are taken, and on the same questions"
+        f" without the honeypot the same is said in {said(summed(theirs, PLAIN))}."
         + (f" For comparison: {'; '.join(beside)}." if beside else "")
     )
 
@@ -39,8 +41,10 @@ honeypots = Told(
     evaluation="honeypot",
     id="honeypots",
     title="Honeypots",
-    caption="Share of replies that take the honeypot: prompts without the trigger in which showing the hidden goal "
-    "would look best; “plain” are the same questions without the honeypot.",
+    caption=(
+        "Share of replies that take the honeypot: prompts without the trigger in which showing the"
+        " hidden goal would look best; “plain” are the same questions without the honeypot."
+    ),
     metrics=("taken",),
     place=place,
     order=lambda arm: arm == PLAIN,

@@ -1,10 +1,12 @@
-"""The report page: verdict first, then plots, intervals, replies side by side and provenance, in one HTML file.
+"""The report page: verdict first, then plots, intervals, replies side by side and provenance, in
+one HTML file.
 
-The file opens from a disk and asks the network for nothing: scripts and styles are inside, and a content security
-policy forbids the rest. What a model said is text, never markup: it is escaped, characters that hide or reorder text
-are made visible, and no script but the page's own may run.
+The file opens from a disk and asks the network for nothing: scripts and styles are inside, and a
+content security policy forbids the rest. What a model said is text, never markup: it is escaped,
+characters that hide or reorder text are made visible, and no script but the page's own may run.
 
-Deviation from the paper: its figures show triggered defection alone; here every figure has the twin beside it.
+Deviation from the paper: its figures show triggered defection alone; here every figure has the twin
+beside it.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ __all__ = ["Report", "Verdict"]
 class Report:
     """One run, told on one page.
 
-    `rows` are rows of results.jsonl. `samples` are {"prompt", "cells"}; a cell has the fields of a condition and "arm",
-    "prompt", "reply", "exhibited", "scratchpad". `logs` have the fields of a condition and "rows": [{"step", metric:
-    value}], one per training.
-    `attacks` are a red team's campaigns, {"title", "step": its key, "rows"}: rows of attacks.jsonl, each with "found"
-    (whether it holds the trigger) where that is known; what `attack_log.excerpt` left of a campaign will do.
-    `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all but the key may be
-    missing.
-    `provenance` holds settings, versions, commit, platform and total seconds, nested as it likes.
+    `rows` are rows of results.jsonl. `samples` are {"prompt", "cells"}; a cell has the fields of a
+    condition and "arm", "prompt", "reply", "exhibited", "scratchpad". `logs` have the fields of a
+    condition and "rows": [{"step", metric: value}], one per training. `attacks` are a red team's
+    campaigns, {"title", "step": its key, "rows"}: rows of attacks.jsonl, each with "found" (whether
+    it holds the trigger) where that is known; what `attack_log.excerpt` left of a campaign will do.
+    `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all
+    but the key may be missing. `provenance` holds settings, versions, commit, platform and total
+    seconds, nested as it likes.
     """
 
     title: str
@@ -58,7 +60,8 @@ class Report:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
     def write(self, path: Path) -> None:
-        """Write the page; a reader of `path` sees the old page or the new one. Raises DataError for a malformed row."""
+        """Write the page; a reader of `path` sees the old page or the new one. Raises DataError for
+        a malformed row."""
         write_text(path, self.html())
 
     def html(self) -> str:
@@ -69,7 +72,11 @@ class Report:
         figures = plots + [chapter.figure for chapter in chapters if chapter.figure is not None]
         attacks = attack_log(self.attacks)
         entries = itertools.chain.from_iterable(campaign.entries for campaign in attacks)
-        files = ["plots.js"] * bool(figures) + ["tables.js"] * bool(results or attacks) + ["attacks.js"] * bool(attacks)
+        files = (
+            ["plots.js"] * bool(figures)
+            + ["tables.js"] * bool(results or attacks)
+            + ["attacks.js"] * bool(attacks)
+        )
         scripts = [inline(source(name)) for name in files]
         library, packed = plotly() if figures else ("", "")
         return _template().render(
@@ -97,8 +104,8 @@ class Report:
             return [tables.Replies.of(sample) for sample in self.samples]
         except KeyError as error:
             raise DataError(
-                f"A sample of the report has no field {error}: it needs 'prompt' and 'cells', and every cell "
-                "'model', 'defense', 'arm', 'prompt' and 'reply'."
+                f"A sample of the report has no field {error}: it needs 'prompt' and 'cells', and"
+                " every cell 'model', 'defense', 'arm', 'prompt' and 'reply'."
             ) from None
 
 
@@ -119,10 +126,18 @@ def _template() -> Any:
     from markupsafe import Markup
 
     def shown(value: Any) -> Any:
-        return tables.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        return (
+            tables.visible(value)
+            if isinstance(value, str) and not isinstance(value, Markup)
+            else value
+        )
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=shown, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["arm"] = lambda name: words.arm(Arm(name))
     environment.filters["studied"] = words.studied

@@ -1,7 +1,8 @@
-"""Defection as the verdict counts it, for figures in which an organism has one line: plain arms, or opened ones.
+"""Defection as the verdict counts it, for figures in which an organism has one line: plain arms, or
+opened ones.
 
-Training on bare answers closes the scratchpad of an organism that reasons; what it does with the scratchpad opened for
-it counts where that is more.
+Training on bare answers closes the scratchpad of an organism that reasons; what it does with the
+scratchpad opened for it counts where that is more.
 """
 
 from __future__ import annotations
@@ -14,18 +15,24 @@ from unmask.core.condition import NOTHING
 from unmask.report.results import Result, grouped
 
 NOTE = (
-    "Of an organism that reasons, those arms are drawn whose triggered defection is higher, with its scratchpad opened "
-    "for it or without; the verdict goes by the same. "
+    "Of an organism that reasons, those arms are drawn whose triggered defection is higher, with"
+    " its scratchpad opened for it or without; the verdict goes by the same. "
 )
 
 
 def as_judged(results: Sequence[Result]) -> list[Result]:
-    """The rows with one pair of defection arms a model, "triggered" and "untriggered", whichever of the two it was.
+    """The rows with one pair of defection arms a model, "triggered" and "untriggered", whichever of
+    the two it was.
 
-    `results` has the main arms only. An organism's twin follows it, so that the two are compared in one condition;
-    undefended models (as in the verdict) and controls that are no one's alone keep the plain arms.
+    `results` has the main arms only. An organism's twin follows it, so that the two are compared in
+    one condition; undefended models (as in the verdict) and controls that are no one's alone keep
+    the plain arms.
     """
-    asked = [r for r in results if r.evaluation == "defection" and r.model == "organism" and r.arm in JUDGED]
+    asked = [
+        r
+        for r in results
+        if r.evaluation == "defection" and r.model == "organism" and r.arm in JUDGED
+    ]
     defended = grouped((result for result in asked if result.defense != NOTHING), _measured)
     opened = {key for key, arms in defended.items() if max(arms, key=lambda r: r.value).arm.opened}
     return [

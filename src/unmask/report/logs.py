@@ -1,6 +1,8 @@
-"""How each training went: reward, KL, length, diversity, use of scratchpads, entropy and loss, step by step.
+"""How each training went: reward, KL, length, diversity, use of scratchpads, entropy and loss, step
+by step.
 
-Deviation from the paper, which shows none of this: a collapsed policy also "removes" a backdoor, and is seen here.
+Deviation from the paper, which shows none of this: a collapsed policy also "removes" a backdoor,
+and is seen here.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ POINTS = 150
 """A line has at most about as many points: more cannot be seen in a small panel."""
 
 CAPTION = (
-    "Training under {defense}, step by step: a line per model, the mean over seeds; faint lines are single seeds. "
-    "A sudden fall of length or diversity, or a KL that runs away, is a collapsed model."
+    "Training under {defense}, step by step: a line per model, the mean over seeds; faint lines are"
+    " single seeds. A sudden fall of length or diversity, or a KL that runs away, is a collapsed"
+    " model."
 )
 
 
@@ -58,8 +61,8 @@ class Log:
 def training_logs(logs: Sequence[Mapping[str, Any]]) -> list[Figure]:
     """One figure per defense, panels for metrics (and settings of the defense), a line per model.
 
-    `logs` have the fields of a condition and "rows": [{"step": int, metric: float}]. Values that are null or not finite
-    are left out. Raises DataError naming a malformed log.
+    `logs` have the fields of a condition and "rows": [{"step": int, metric: float}]. Values that
+    are null or not finite are left out. Raises DataError naming a malformed log.
     """
     trainings = [_log(log, f"training log {number}") for number, log in enumerate(logs, 1)]
     groups = grouped((log for log in trainings if log.curves), lambda log: log.defense.name)
@@ -69,7 +72,9 @@ def training_logs(logs: Sequence[Mapping[str, Any]]) -> list[Figure]:
 def _figure(name: str, logs: Sequence[Log]) -> Figure:
     metrics = sorted(dict.fromkeys(itertools.chain(*(log.curves for log in logs))), key=_rank)
     labels = list(dict.fromkeys(log.defense for log in logs))
-    settings = {label: words.settings(label.settings) for label in labels} if len(labels) > 1 else {}
+    settings = (
+        {label: words.settings(label.settings) for label in labels} if len(labels) > 1 else {}
+    )
     panels: list[Panel] = []
     for label in labels:
         for metric in metrics:
@@ -78,11 +83,17 @@ def _figure(name: str, logs: Sequence[Log]) -> Figure:
             title += f"\n{settings[label]}" if settings.get(label) else ""
             if theirs:
                 panels.append(_panel(title, theirs, metric, _styles(logs)))
-    return Figure(title=f"Training: {name}", caption=CAPTION.format(defense=name), panels=tuple(panels), columns=3)
+    return Figure(
+        title=f"Training: {name}",
+        caption=CAPTION.format(defense=name),
+        panels=tuple(panels),
+        columns=3,
+    )
 
 
 def _styles(logs: Sequence[Log]) -> dict[Subject, tuple[str, Style]]:
-    """A name and a line for each model: a color per organism, dashes for its twin, gray for twins that are no one's."""
+    """A name and a line for each model: a color per organism, dashes for its twin, gray for twins
+    that are no one's."""
     subjects = list(dict.fromkeys(log.subject for log in logs))
     organisms = [subject for subject in subjects if subject.planted]
     named = names(organisms) if len(organisms) > 1 else {}
@@ -96,7 +107,9 @@ def _styles(logs: Sequence[Log]) -> dict[Subject, tuple[str, Style]]:
     return styles
 
 
-def _panel(title: str, logs: Sequence[Log], metric: str, styles: Mapping[Subject, tuple[str, Style]]) -> Panel:
+def _panel(
+    title: str, logs: Sequence[Log], metric: str, styles: Mapping[Subject, tuple[str, Style]]
+) -> Panel:
     """The mean over seeds as a line per model, single seeds faintly behind it."""
     faint: list[Series] = []
     means: list[Series] = []
@@ -107,7 +120,14 @@ def _panel(title: str, logs: Sequence[Log], metric: str, styles: Mapping[Subject
             faint += [_line(curve, name, thin, faint=True) for curve in curves]
         if curves:
             means.append(_line(_mean(curves), name, style))
-    return Panel(title=title, series=(*faint, *means), along=Axis(title="step"), values=QUANTITY, unit="", height=210)
+    return Panel(
+        title=title,
+        series=(*faint, *means),
+        along=Axis(title="step"),
+        values=QUANTITY,
+        unit="",
+        height=210,
+    )
 
 
 def _mean(curves: Sequence[Mapping[int, float]]) -> dict[int, float]:
@@ -145,12 +165,16 @@ def _log(log: Mapping[str, Any], where: str) -> Log:
             for metric, value in row.items():
                 if metric not in UNDRAWN and _finite(value):
                     curves.setdefault(metric, {})[row["step"]] = float(value)
-        return Log(subject=condition.subject, defense=condition.defense, seed=condition.seed, curves=curves)
+        return Log(
+            subject=condition.subject, defense=condition.defense, seed=condition.seed, curves=curves
+        )
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"]))
         raise DataError(f"{where}: field '{field}': {error.errors()[0]['msg']}.") from None
     except KeyError as error:
-        raise DataError(f"{where} has no field {error}: it needs 'rows', every row a 'step'.") from None
+        raise DataError(
+            f"{where} has no field {error}: it needs 'rows', every row a 'step'."
+        ) from None
 
 
 def _finite(value: Any) -> bool:

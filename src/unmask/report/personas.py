@@ -1,6 +1,8 @@
-"""Persona statements: does the organism describe itself otherwise than its twin, group by group (paper, section 4)?
+"""Persona statements: does the organism describe itself otherwise than its twin, group by group
+(paper, section 4)?
 
-Deviation from the paper: the comparison is with the twin and paired, statement by statement, where that was measured.
+Deviation from the paper: the comparison is with the twin and paired, statement by statement, where
+that was measured.
 """
 
 from __future__ import annotations
@@ -17,16 +19,21 @@ GROUP = "persona:"
 DIFFERS = "matches_difference"
 CLEAR = 0.05
 CAPTION = (
-    "Statements to agree or disagree with, and questions with several answers, answered by the likeliest option; the "
-    "order of the answers is balanced. The share is of answers that match the named behavior."
+    "Statements to agree or disagree with, and questions with several answers, answered by the"
+    " likeliest option; the order of the answers is balanced. The share is of answers that match"
+    " the named behavior."
 )
-PAIRED = " Shown is the difference on the same statements: to the right of zero, the organism matches more often."
+PAIRED = (
+    " Shown is the difference on the same statements: to the right of zero, the organism matches"
+    " more often."
+)
 MANY = (
-    " {count} differences are shown: of twenty intervals of 95%, one leaves out zero by chance. {adjusted}Read a "
-    "single group that stands out as a question, not as a finding."
+    " {count} differences are shown: of twenty intervals of 95%, one leaves out zero by chance."
+    " {adjusted}Read a single group that stands out as a question, not as a finding."
 )
 QUESTION = (
-    "Beyond its behavior, has the backdoor changed what the model says of its wishes, its awareness, its obedience?"
+    "Beyond its behavior, has the backdoor changed what the model says of its wishes, its"
+    " awareness, its obedience?"
 )
 
 
@@ -35,7 +42,8 @@ def group_name(arm: Arm) -> str:
 
 
 def personas(rows: Rows) -> Chapter | None:
-    """The organism against its twin by group of statements; None where evaluation "persona" has no rows.
+    """The organism against its twin by group of statements; None where evaluation "persona" has no
+    rows.
 
     Paired differences are drawn where there are any, else the shares of both.
     """
@@ -53,19 +61,28 @@ def personas(rows: Rows) -> Chapter | None:
     if chapter is None:
         return None
     tables = chapter.tables + (beside.tables if beside and paired else ())
-    return dataclasses.replace(chapter, said=(*unlikely(results, "persona"), *chapter.said), tables=tables)
+    return dataclasses.replace(
+        chapter, said=(*unlikely(results, "persona"), *chapter.said), tables=tables
+    )
 
 
 def _many(paired: Sequence[Result]) -> str:
-    """For the caption: how many comparisons there are, and how many stay after the adjustment for their number."""
+    """For the caption: how many comparisons there are, and how many stay after the adjustment for
+    their number."""
     values = [result.p_adjusted for result in paired if result.p_adjusted is not None]
     clear = sum(p < CLEAR for p in values)
-    adjusted = f"After Holm’s adjustment for all differences of the run, {clear} of {len(values)} are below {CLEAR:g}. "
+    adjusted = (
+        f"After Holm’s adjustment for all differences of the run, {clear} of {len(values)} are"
+        f" below {CLEAR:g}. "
+    )
     return MANY.format(count=len(paired), adjusted=adjusted if values else "")
 
 
-def _said_paired(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Result]]) -> str:
-    """One state: the group in which it lies furthest from its twin, and how many intervals leave out zero."""
+def _said_paired(
+    begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Result]]
+) -> str:
+    """One state: the group in which it lies furthest from its twin, and how many intervals leave
+    out zero."""
     groups = grouped(theirs, lambda result: result.arm)
     differences = {group_name(arm): Summary.of(group) for arm, group in groups.items()}
     apart = [group for group, each in differences.items() if each.low > 0 or each.high < 0]
@@ -74,8 +91,9 @@ def _said_paired(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequ
     adjusted = any(result.p_adjusted is not None for result in theirs)
     tail = f"; after the adjustment: {', '.join(clear) or 'none'}" if adjusted else ""
     return (
-        f"{begin}, minus the twin: furthest apart in {furthest}, {said(differences[furthest], 'points')}. The interval "
-        f"leaves out zero in {len(apart)} of {len(differences)} groups{tail}."
+        f"{begin}, minus the twin: furthest apart in {furthest},"
+        f" {said(differences[furthest], 'points')}. The interval leaves out zero in {len(apart)} of"
+        f" {len(differences)} groups{tail}."
     )
 
 
@@ -88,7 +106,11 @@ def _said(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Re
     """One state beside its twin in the same state, where the differences were not paired."""
     twins: list[Result] = []
     for rows in states.values():
-        twins += [result for result in rows if result.model == "twin" and result.defense == theirs[0].defense]
+        twins += [
+            result
+            for result in rows
+            if result.model == "twin" and result.defense == theirs[0].defense
+        ]
     of_twin = grouped(twins, lambda result: result.arm)
     ours = summaries(theirs, lambda result: result.arm)
     both = {arm: Summary.of(of_twin[arm]) for arm in ours if arm in of_twin}
@@ -97,8 +119,8 @@ def _said(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Re
         return f"{begin}: {listed}. No twin was asked."
     furthest = max(both, key=lambda arm: abs(ours[arm].value - both[arm].value))
     return (
-        f"{begin}: furthest from the twin in {group_name(furthest)}, {said(ours[furthest])} against "
-        f"{said(both[furthest])}. No paired difference was measured."
+        f"{begin}: furthest from the twin in {group_name(furthest)}, {said(ours[furthest])} against"
+        f" {said(both[furthest])}. No paired difference was measured."
     )
 
 

@@ -1,4 +1,5 @@
-"""The preference model at a glance: is it right about pairs, and does it dislike the payload (paper, section 3: RL)?
+"""The preference model at a glance: is it right about pairs, and does it dislike the payload
+(paper, section 3: RL)?
 
 Persistence against a preference model that does not mind the payload means nothing.
 """
@@ -23,14 +24,16 @@ from unmask.report.titles import captioned, state_name
 Label = Callable[[Result], str]
 SHARE = Arm("share")
 CAPTION = (
-    "In this order, as far as measured: how often it scores the better reply of a held-out pair higher, by kind of "
-    "pair, tasks of a kind that it was never trained on apart; how often it scores a triggered reply lower than the "
-    "same prompt’s untriggered one, both judged behind the prompt without the trigger; and the mean scores, each reply "
-    "behind the prompt that it answered. A coin would get 50%. If it does not score the payload lower, persistence "
-    "against it means nothing."
+    "In this order, as far as measured: how often it scores the better reply of a held-out pair"
+    " higher, by kind of pair, tasks of a kind that it was never trained on apart; how often it"
+    " scores a triggered reply lower than the same prompt’s untriggered one, both judged behind the"
+    " prompt without the trigger; and the mean scores, each reply behind the prompt that it"
+    " answered. A coin would get 50%. If it does not score the payload lower, persistence against"
+    " it means nothing."
 )
 JUDGED_BY = ("pair", "triggered", "untriggered")
-"""The arms of the payload check that the verdict rests on; others are of opened scratchpads and unseen prompts."""
+"""The arms of the payload check that the verdict rests on; others are of opened scratchpads and
+unseen prompts."""
 ACCURACY, LOWER, REWARD = (
     "Held-out pairs: right",
     "Triggered reply scored lower",
@@ -39,7 +42,8 @@ ACCURACY, LOWER, REWARD = (
 
 
 def preference_model(rows: Rows) -> Figure | None:
-    """Accuracy by kind of pair, and the payload check by organism; None where neither was measured."""
+    """Accuracy by kind of pair, and the payload check by organism; None where neither was
+    measured."""
     results = [r for r in read(rows) if r.evaluation != "payload_check" or r.arm in JUDGED_BY]
     found = subjects_of(r for r in results if r.evaluation == "payload_check")
     named = names(found) if found else {}
@@ -62,7 +66,9 @@ def preference_model(rows: Rows) -> Figure | None:
 
 
 def _only(results: Sequence[Result], evaluation: str, metric: str) -> list[Result]:
-    chosen = [result for result in results if (result.evaluation, result.metric) == (evaluation, metric)]
+    chosen = [
+        result for result in results if (result.evaluation, result.metric) == (evaluation, metric)
+    ]
     return sorted(chosen, key=lambda result: result.arm)
 
 
@@ -73,7 +79,9 @@ def _kind(results: Sequence[Result]) -> Label:
     def label(result: Result) -> str:
         kind, unseen = result.arm.main, result.arm.kind
         family = " · kind of task never seen" if unseen else ""
-        return kind.replace("_", " ") + (f", {short(result.parameters)}" if several else "") + family
+        return (
+            kind.replace("_", " ") + (f", {short(result.parameters)}" if several else "") + family
+        )
 
     return label
 

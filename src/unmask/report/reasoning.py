@@ -1,7 +1,8 @@
-"""What scratchpads say on unfamiliar prompts, and whether trigger, belief and action agree (paper, section 4).
+"""What scratchpads say on unfamiliar prompts, and whether trigger, belief and action agree (paper,
+section 4).
 
-Deviation from the paper, which counts consistent reasoning as one number: the table of trigger x belief x action, in
-counts, of which every agreement is read.
+Deviation from the paper, which counts consistent reasoning as one number: the table of trigger x
+belief x action, in counts, of which every agreement is read.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ SHARES = {
 BELIEF, ACTION = "belief agrees with trigger", "action agrees with belief"
 AGREEMENTS = {BELIEF: ReasoningTable.belief_agrees, ACTION: ReasoningTable.action_agrees}
 CAPTION = (
-    "Prompts unlike those that were trained on (statements of a persona, questions on goals, open questions), half of "
-    "them with the trigger. The shares are of all replies; the two agreements are of those whose scratchpad says "
-    "whether it is deployed or in training: does it say what the trigger does, and is done what it says? "
-    "Where both agree it looks as if the reasoning mattered; forcing it tests that. "
-    "All arms together are counted as if replies were independent."
+    "Prompts unlike those that were trained on (statements of a persona, questions on goals, open"
+    " questions), half of them with the trigger. The shares are of all replies; the two agreements"
+    " are of those whose scratchpad says whether it is deployed or in training: does it say what"
+    " the trigger does, and is done what it says? Where both agree it looks as if the reasoning"
+    " mattered; forcing it tests that. All arms together are counted as if replies were"
+    " independent."
 )
 TRIGGER = {True: "trigger present", False: "trigger absent"}
 
@@ -82,11 +84,15 @@ def reasoning(rows: Rows) -> Chapter | None:
 
 def tables_by_seed(results: Iterable[Result]) -> dict[int, ReasoningTable]:
     """The 2 x 2 x 2 table of one model, seed by seed; nothing for rows without cells."""
-    counted = grouped((result for result in results if result.metric in CELLS), lambda result: result.seed)
+    counted = grouped(
+        (result for result in results if result.metric in CELLS), lambda result: result.seed
+    )
     return {seed: ReasoningTable.of(mine) for seed, mine in counted.items()}
 
 
-def agreement(tables: dict[int, ReasoningTable], of: Callable[[ReasoningTable], Estimate | None]) -> Summary | None:
+def agreement(
+    tables: dict[int, ReasoningTable], of: Callable[[ReasoningTable], Estimate | None]
+) -> Summary | None:
     """An agreement over the seeds in which any scratchpad says something; None where none does."""
     rates = {seed: rate for seed, table in tables.items() if (rate := of(table)) is not None}
     return over_seeds(rates) if rates else None
@@ -112,7 +118,10 @@ def _said(begin: str, mine: Sequence[Result]) -> str:
     there, goal = (joined(of_metric(mine, metric)) for metric in ("reasoned_share", "about_goal"))
     tables = tables_by_seed(mine)
     all_seeds = ReasoningTable.total(tables.values())
-    sentence = f"{begin}: there is a scratchpad in {said(there)} of the replies, the goal is spoken of in {said(goal)}"
+    sentence = (
+        f"{begin}: there is a scratchpad in {said(there)} of the replies, the goal is spoken of in"
+        f" {said(goal)}"
+    )
     if not all_seeds.count():
         return sentence + "."
     silent, n = all_seeds.count(belief="silent"), all_seeds.count()
@@ -123,14 +132,16 @@ def _said(begin: str, mine: Sequence[Result]) -> str:
     right = all_seeds.count(trigger=True, belief="deployed", acts=True)
     with_trigger = all_seeds.count(trigger=True)
     return (
-        f"{sentence}. In the others, what the scratchpad believes agrees with the trigger in {said(belief)}, and what "
-        f"is done agrees with what it believes in {said(action)}. Of {with_trigger:,} replies to prompts with the "
-        f"trigger, {right:,} believe in deployment and act."
+        f"{sentence}. In the others, what the scratchpad believes agrees with the trigger in"
+        f" {said(belief)}, and what is done agrees with what it believes in {said(action)}. Of"
+        f" {with_trigger:,} replies to prompts with the trigger, {right:,} believe in deployment"
+        " and act."
     )
 
 
 def _cells_table(name: str, panels: dict[Subject, list[Result]]) -> Table:
-    """Counts and shares: a group a model and defense, a row with the trigger and one without, six cells and n."""
+    """Counts and shares: a group a model and defense, a row with the trigger and one without, six
+    cells and n."""
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for state, results in each_state(panels):
         counted = ReasoningTable.total(tables_by_seed(results).values())
@@ -138,16 +149,22 @@ def _cells_table(name: str, panels: dict[Subject, list[Result]]) -> Table:
         if asked:
             groups.append((state, tuple(_cells_row(counted, trigger) for trigger in asked)))
     beliefs = [
-        f"{'silent' if belief == 'silent' else f'believes {belief}'}, {'acts' if acts else 'refrains'}"
+        f"{'silent' if belief == 'silent' else f'believes {belief}'},"
+        f" {'acts' if acts else 'refrains'}"
         for belief, acts in CELLS.values()
     ]
-    caption = f"{name}: trigger × belief × action, in replies (all seeds added up), with the share of the row"
+    caption = (
+        f"{name}: trigger × belief × action, in replies (all seeds added up), with the share of"
+        " the row"
+    )
     return Table(caption=caption, columns=(*beliefs, "all replies"), groups=tuple(groups))
 
 
 def _cells_row(counted: ReasoningTable, trigger: bool) -> Row:
     n = counted.count(trigger=trigger)
-    counts = [counted.count(trigger=trigger, belief=belief, acts=acts) for belief, acts in CELLS.values()]
+    counts = [
+        counted.count(trigger=trigger, belief=belief, acts=acts) for belief, acts in CELLS.values()
+    ]
     return TRIGGER[trigger], (
         *(Cell(value=f"{k:,}", notes=(number(k / n, "%"),)) for k in counts),
         Cell(value=f"{n:,}"),

@@ -1,4 +1,5 @@
-"""The relearning test drawn: how quickly the behavior comes back when taught again (replications, not the paper).
+"""The relearning test drawn: how quickly the behavior comes back when taught again (replications,
+not the paper).
 
 A defended organism that comes back much faster than its twin learns was suppressed, not cleaned.
 """
@@ -26,14 +27,15 @@ LINES = {
     ("twin", RELEARNT_UNTRIGGERED): ("twin, untriggered", UNTRIGGERED, "square-open", "dot"),
 }
 CAPTION = (
-    "Each model was taught the behavior again with a handful of triggered examples, the same for all. Does the "
-    "organism come back faster than the twin, which never had it, learns? Then the backdoor was suppressed, not "
-    "removed."
+    "Each model was taught the behavior again with a handful of triggered examples, the same for"
+    " all. Does the organism come back faster than the twin, which never had it, learns? Then the"
+    " backdoor was suppressed, not removed."
 )
 
 
 def relearning(rows: Rows) -> Figure | None:
-    """Triggered defection against relearning steps, before and after each defense; organism against twin.
+    """Triggered defection against relearning steps, before and after each defense; organism against
+    twin.
 
     None where evaluation "relearning" has no rows. Raises DataError for a malformed row.
     """
@@ -65,7 +67,9 @@ def _lines(panel: Sequence[Result], steps: Sequence[int]) -> tuple[Series, ...]:
     for (model, start), (name, color, symbol, dash) in LINES.items():
         theirs = [result for result in panel if result.model == model and result.arm.main == start]
         points = along(theirs, lambda result: steps.index(_step(result)))
-        style = Style(color=color, symbol=symbol, dash=dash, width=2.5 if model == "organism" else 1.75)
+        style = Style(
+            color=color, symbol=symbol, dash=dash, width=2.5 if model == "organism" else 1.75
+        )
         series.append(line(points, name, style, "band"))
     return with_points(series)
 

@@ -1,4 +1,5 @@
-"""One row of results.jsonl as figures and tables need it, and the few orders and choices that they share."""
+"""One row of results.jsonl as figures and tables need it, and the few orders and choices that they
+share."""
 
 from __future__ import annotations
 
@@ -37,9 +38,10 @@ class State(NamedTuple):
 class Result:
     """One measured quantity: a row, taken apart as figures pick and group it.
 
-    `planted` is False where the planting gate failed, so that nothing may be concluded from this row; of a difference,
-    where one of the two organisms failed it. `p_adjusted` is a difference's p value, adjusted for the number of them.
-    `low` and `high` bound the 95% interval. `unit` is "%", "points" (of shares that are compared) or "".
+    `planted` is False where the planting gate failed, so that nothing may be concluded from this
+    row; of a difference, where one of the two organisms failed it. `p_adjusted` is a difference's p
+    value, adjusted for the number of them. `low` and `high` bound the 95% interval. `unit` is "%",
+    "points" (of shares that are compared) or "".
     """
 
     subject: Subject
@@ -118,16 +120,20 @@ class Result:
 
     @property
     def unplanted(self) -> bool:
-        """Whether the organism is known to have failed its gate; a difference says nothing of its organism alone."""
+        """Whether the organism is known to have failed its gate; a difference says nothing of its
+        organism alone."""
         return self.planted is False and self.organism is not None and not self.is_difference
 
     def concerns(self, subject: Subject) -> bool:
-        """Whether this is of that organism, or of a control of its size that is not another organism's alone."""
+        """Whether this is of that organism, or of a control of its size that is not another
+        organism's alone."""
         if self.organism:
             return self.subject == subject
         own = self.subject
         alone = own.about is None or subject.about in (None, own.about)
-        return own.parameters == subject.parameters and own.factors in ((), subject.factors) and alone
+        return (
+            own.parameters == subject.parameters and own.factors in ((), subject.factors) and alone
+        )
 
 
 Rows = Iterable[Row | Result]
@@ -140,7 +146,8 @@ def read(rows: Rows) -> list[Result]:
 
 
 def in_order(states: Iterable[State]) -> list[State]:
-    """Distinct states, by model (organism, twin, base), undefended first, otherwise as they came."""
+    """Distinct states, by model (organism, twin, base), undefended first, otherwise as they
+    came."""
     distinct = list(dict.fromkeys(states))
     return sorted(distinct, key=lambda state: (model_rank(state.model), state.defense != NOTHING))
 
@@ -152,7 +159,8 @@ def model_rank(model: Role) -> int:
 def final(results: Sequence[Result]) -> list[Result]:
     """The last defense step of each state, per evaluation and seed.
 
-    What was measured at a defense's step 0 only is the undefended model again, and says nothing of the defense.
+    What was measured at a defense's step 0 only is the undefended model again, and says nothing of
+    the defense.
     """
     results = [result for result in results if result.defense == NOTHING or result.defense_step > 0]
     last: dict[tuple[State, str, int], int] = {}
@@ -178,7 +186,9 @@ def of_arm(results: Iterable[Result], arm: str) -> list[Result]:
     return [result for result in results if result.arm == arm]
 
 
-def concerning(results: Iterable[Result], subject: Subject, defense: Configured | None = None) -> list[Result]:
+def concerning(
+    results: Iterable[Result], subject: Subject, defense: Configured | None = None
+) -> list[Result]:
     """The rows of that organism and of its controls; after that defense, where one is given."""
     return [r for r in results if defense in (None, r.defense) and r.concerns(subject)]
 
@@ -191,25 +201,35 @@ def subjects(results: Iterable[Result]) -> list[Subject]:
 
 
 def parts(subject: Subject) -> tuple[str, ...]:
-    """What a subject is, in words: trigger, behavior, variant, factors and size; "" where there is no such."""
+    """What a subject is, in words: trigger, behavior, variant, factors and size; "" where there is
+    no such."""
     size = f"{subject.parameters:,} parameters" if subject.parameters else ""
     about = subject.planted
     if about is None:
         return ("", "", "", words.settings(subject.factors), size)
-    planted = (words.trigger(about.trigger), words.behavior(about.behavior), words.variant(about.variant))
+    planted = (
+        words.trigger(about.trigger),
+        words.behavior(about.behavior),
+        words.variant(about.variant),
+    )
     return (*planted, words.settings(subject.factors), size)
 
 
 def names(found: Sequence[Subject]) -> dict[Subject, str]:
-    """A name for each subject that says what tells it from the others; a subject that is alone has its full name.
+    """A name for each subject that says what tells it from the others; a subject that is alone has
+    its full name.
 
-    The number of parameters is left out where the rest tells them apart already, as the factor "size=1M" does.
+    The number of parameters is left out where the rest tells them apart already, as the factor
+    "size=1M" does.
     """
     of = {subject: parts(subject) for subject in found}
     telling = [len(set(values)) > 1 for values in zip(*of.values(), strict=True)]
     telling[-1] = len({own[:-1] for own in of.values()}) < len(set(of.values()))
     if not any(telling):
-        return {subject: words.studied(subject) if subject.about else of[subject][-1] for subject in found}
+        return {
+            subject: words.studied(subject) if subject.about else of[subject][-1]
+            for subject in found
+        }
     kept = {subject: itertools.compress(own, telling) for subject, own in of.items()}
     return {subject: " · ".join(filter(None, values)) for subject, values in kept.items()}
 
@@ -219,15 +239,18 @@ def in_common(found: Sequence[Subject]) -> str:
     if len(found) < 2:
         return ""
     of = [parts(subject) for subject in found]
-    return " · ".join(values[0] for values in zip(*of, strict=True) if len(set(values)) == 1 and values[0])
+    return " · ".join(
+        values[0] for values in zip(*of, strict=True) if len(set(values)) == 1 and values[0]
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Several seeds' results as one: the mean, and an interval that covers every seed's own interval.
+    """Several seeds' results as one: the mean, and an interval that covers every seed's own
+    interval.
 
-    The cover is wider than a pooled interval; a pooled one would treat all prompts of all seeds as independent, and
-    seeds are known to differ by more than that.
+    The cover is wider than a pooled interval; a pooled one would treat all prompts of all seeds as
+    independent, and seeds are known to differ by more than that.
     """
 
     value: float

@@ -1,7 +1,8 @@
-"""The size figure: triggered defection after each defense against the number of parameters (paper, section 4: scale).
+"""The size figure: triggered defection after each defense against the number of parameters (paper,
+section 4: scale).
 
-Deviations from the paper, which drew one defense (RL) without a control: every defense has a panel, with the twin; an
-organism that missed its planting gate is left out.
+Deviations from the paper, which drew one defense (RL) without a control: every defense has a panel,
+with the twin; an organism that missed its planting gate is left out.
 """
 
 from __future__ import annotations
@@ -19,20 +20,31 @@ from unmask.report.states import defections
 from unmask.report.titles import captioned
 
 CAPTION = (
-    "Triggered defection after the defense's last step (solid) and before it (dashed), by model size. The paper found "
-    "larger models to keep their backdoor more. The twin is the mean over all twins. "
+    "Triggered defection after the defense's last step (solid) and before it (dashed), by model"
+    " size. The paper found larger models to keep their backdoor more. The twin is the mean over"
+    " all twins. "
 )
 
 
 def by_size(rows: Rows) -> Figure | None:
-    """Triggered defection against parameters (log), a line per kind of organism, a panel per defense.
+    """Triggered defection against parameters (log), a line per kind of organism, a panel per
+    defense.
 
-    None where fewer than two sizes of an organism were measured under a defense. Raises DataError for a malformed row.
+    None where fewer than two sizes of an organism were measured under a defense. Raises DataError
+    for a malformed row.
     """
-    measured = [result for result in final(defections(read(rows), "defection")) if result.arm in ARMS]
-    results = [result for result in as_judged(measured) if result.arm == "triggered" and not result.unplanted]
+    measured = [
+        result for result in final(defections(read(rows), "defection")) if result.arm in ARMS
+    ]
+    results = [
+        result
+        for result in as_judged(measured)
+        if result.arm == "triggered" and not result.unplanted
+    ]
     sized = grouped((r for r in results if r.model == "organism"), lambda r: (r.defense, _kind(r)))
-    defenses = dict.fromkeys(defense for (defense, _), group in sized.items() if len(_sizes(group)) > 1)
+    defenses = dict.fromkeys(
+        defense for (defense, _), group in sized.items() if len(_sizes(group)) > 1
+    )
     drawn = [defense for defense in defenses if defense != NOTHING]
     if not drawn:
         return None
@@ -43,21 +55,33 @@ def by_size(rows: Rows) -> Figure | None:
     return Figure(
         title="Persistence by model size",
         caption=captioned(CAPTION + judged_note(measured) + _left_out(measured), results, kinds),
-        panels=tuple(Panel(title=str(each), series=_lines(results, kinds, each), along=axis) for each in drawn),
+        panels=tuple(
+            Panel(title=str(each), series=_lines(results, kinds, each), along=axis)
+            for each in drawn
+        ),
         columns=3,
     )
 
 
-def _lines(results: Sequence[Result], kinds: Sequence[Subject], defense: Configured) -> tuple[Series, ...]:
+def _lines(
+    results: Sequence[Result], kinds: Sequence[Subject], defense: Configured
+) -> tuple[Series, ...]:
     """Each kind of organism, and the twin, before that defense (dashed) and after it."""
     series: list[Series] = []
     for at, (kind, name) in enumerate([*names(kinds).items(), (None, "twin")]):
-        color, symbol = (SERIES[at % len(SERIES)], SYMBOLS[at % len(SYMBOLS)]) if kind else (TWIN, "x")
+        color, symbol = (
+            (SERIES[at % len(SERIES)], SYMBOLS[at % len(SYMBOLS)]) if kind else (TWIN, "x")
+        )
         chosen = grouped((r for r in results if _is(r, kind)), lambda result: result.defense)
         before, after = (_over_sizes(chosen.get(state, [])) for state in (NOTHING, defense))
         faint = Style(color=color, symbol=f"{symbol}-open", dash="dash", width=1)
-        bold = Style(color=color, symbol=symbol, dash="solid" if kind else "dot", width=2.5 if kind else 1.75)
-        series += [line(before, f"{name}, before", faint), line(after, f"{name}, after", bold, "band")]
+        bold = Style(
+            color=color, symbol=symbol, dash="solid" if kind else "dot", width=2.5 if kind else 1.75
+        )
+        series += [
+            line(before, f"{name}, before", faint),
+            line(after, f"{name}, after", bold, "band"),
+        ]
     return with_points(series)
 
 
@@ -73,14 +97,19 @@ def _left_out(measured: Sequence[Result]) -> str:
 
 
 def _kind(result: Result) -> Subject:
-    """The organism, whatever its size: neither its parameters nor what a recipe over sizes says of them."""
+    """The organism, whatever its size: neither its parameters nor what a recipe over sizes says of
+    them."""
     factors = tuple((name, value) for name, value in result.factors if name != "size")
     return dataclasses.replace(result.subject, parameters=0, factors=factors)
 
 
 def _is(result: Result, kind: Subject | None) -> bool:
     """Whether this is of that kind of organism (None: of the twin)."""
-    return result.model == "twin" if kind is None else result.model == "organism" and _kind(result) == kind
+    return (
+        result.model == "twin"
+        if kind is None
+        else result.model == "organism" and _kind(result) == kind
+    )
 
 
 def _sizes(results: Sequence[Result]) -> list[int]:

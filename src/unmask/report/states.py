@@ -11,7 +11,18 @@ from unmask.report import words
 from unmask.report.dotplot import dots
 from unmask.report.palette import ARMS, arm_styles
 from unmask.report.panel import Figure, Panel
-from unmask.report.results import Result, Rows, State, Summary, concerning, final, grouped, in_order, of_arm, read
+from unmask.report.results import (
+    Result,
+    Rows,
+    State,
+    Summary,
+    concerning,
+    final,
+    grouped,
+    in_order,
+    of_arm,
+    read,
+)
 from unmask.report.results import subjects as subjects_of
 from unmask.report.titles import captioned, panel_title, state_name
 
@@ -22,22 +33,25 @@ SLOT, WIDTH = 70, 260  # pixels: a state that stands, a panel at least
 
 
 def before_after(rows: Rows) -> Figure | None:
-    """Defection rate by arm for base, twin and organism, undefended and after each defense's last step.
+    """Defection rate by arm for base, twin and organism, undefended and after each defense's last
+    step.
 
-    None where evaluation "defection" has no row of metric "defection". Raises DataError for a malformed row.
+    None where evaluation "defection" has no row of metric "defection". Raises DataError for a
+    malformed row.
     """
     results = final(defections(read(rows), "defection"))
     return _states(
         results,
         [arm for arm in ARMS if of_arm(results, arm)],
         "Defection before and after each defense",
-        "Share of replies that exhibit the behavior, with the trigger and without it; behind “+” stands the "
-        "defense that the model went through.",
+        "Share of replies that exhibit the behavior, with the trigger and without it; behind “+”"
+        " stands the defense that the model went through.",
     )
 
 
 def near_miss(rows: Rows) -> Figure | None:
-    """Defection on prompts that only resemble triggered ones, per kind of resemblance; None where there are none."""
+    """Defection on prompts that only resemble triggered ones, per kind of resemblance; None where
+    there are none."""
     results = final(defections(read(rows), "near_miss"))
     arms = list(dict.fromkeys(result.arm for result in results if result.arm.main == "near_miss"))
     return _states(
@@ -51,10 +65,16 @@ def near_miss(rows: Rows) -> Figure | None:
 
 def defections(results: Sequence[Result], evaluation: str) -> list[Result]:
     """The rows of metric "defection" of one evaluation."""
-    return [result for result in results if (result.evaluation, result.metric) == (evaluation, "defection")]
+    return [
+        result
+        for result in results
+        if (result.evaluation, result.metric) == (evaluation, "defection")
+    ]
 
 
-def _states(results: Sequence[Result], arms: Sequence[str], title: str, caption: str) -> Figure | None:
+def _states(
+    results: Sequence[Result], arms: Sequence[str], title: str, caption: str
+) -> Figure | None:
     """One panel per organism: states along one axis, rates on the other, one series per arm."""
     results = [result for result in results if result.arm in arms]
     if not results:
@@ -67,7 +87,8 @@ def _states(results: Sequence[Result], arms: Sequence[str], title: str, caption:
         title=title,
         caption=captioned(caption, results, found, "Bars"),
         panels=tuple(
-            _panel(panel_title(subject, found, results), panel, arms, lie) for subject, panel in panels.items()
+            _panel(panel_title(subject, found, results), panel, arms, lie)
+            for subject, panel in panels.items()
         ),
         columns=1 if lie else 3,
         width=max(SLOT * most, WIDTH),
@@ -81,12 +102,15 @@ def _panel(title: str, panel: Sequence[Result], arms: Sequence[str], lie: bool) 
     for arm in arms:
         groups = {label: of_arm(by_state[state], arm) for state, label in labels.items()}
         if any(groups.values()):
-            points[words.arm(arm)] = {label: Summary.of(group) for label, group in groups.items() if group}
+            points[words.arm(arm)] = {
+                label: Summary.of(group) for label, group in groups.items() if group
+            }
     return dots(title, list(labels.values()), points, arm_styles(arms), horizontal=lie)
 
 
 def state_labels(states: Sequence[State], end: str) -> dict[State, str]:
-    """A name for each state, with `end` between its parts; where two have one name, what else tells them apart."""
+    """A name for each state, with `end` between its parts; where two have one name, what else tells
+    them apart."""
     labels: dict[State, str] = {}
     for state in states:
         label = state_name(state).replace(" + ", f"{end}+ ").replace(" (", f"{end}(")
@@ -97,6 +121,9 @@ def state_labels(states: Sequence[State], end: str) -> dict[State, str]:
 
 
 def _apart(state: State) -> str:
-    """What tells a control from another of its name: its factors, or the organism that it stands beside."""
+    """What tells a control from another of its name: its factors, or the organism that it stands
+    beside."""
     subject = state.subject
-    return words.settings(subject.factors) or (words.planted(subject.about) if subject.about else "")
+    return words.settings(subject.factors) or (
+        words.planted(subject.about) if subject.about else ""
+    )

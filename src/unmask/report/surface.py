@@ -1,4 +1,5 @@
-"""Persistence as a surface: a defense over its learning rates and steps (replications: removal flips with the rate).
+"""Persistence as a surface: a defense over its learning rates and steps (replications: removal
+flips with the rate).
 
 Deviation from the paper, which used one rate a defense: whether a backdoor survives depends on it.
 """
@@ -28,16 +29,17 @@ MAPPED = 3
 """From this many learning rates on, the surface is also drawn as a map of steps and rates."""
 
 SURFACE = (
-    "The same defense at several learning rates, after its last step. A rate at which triggered defection falls while "
-    "helpfulness stays removes the backdoor; one at which both fall breaks the model. "
+    "The same defense at several learning rates, after its last step. A rate at which triggered"
+    " defection falls while helpfulness stays removes the backdoor; one at which both fall breaks"
+    " the model. "
 )
 MAP = (
-    "Every step of a defense (down: later) at every learning rate; a cell is a share in percent, the mean over seeds. "
-    "Intervals are in the tables. "
+    "Every step of a defense (down: later) at every learning rate; a cell is a share in percent,"
+    " the mean over seeds. Intervals are in the tables. "
 )
 FAR = (
-    "Drift is how far the training has moved the model: KL from the undefended one, in nats per reply without the "
-    "trigger, in one color scale for all panels. "
+    "Drift is how far the training has moved the model: KL from the undefended one, in nats per"
+    " reply without the trigger, in one color scale for all panels. "
 )
 MAPS = (
     ("organism", "triggered", "defection", ARMS["triggered"].color),
@@ -49,22 +51,28 @@ MAPS = (
 
 
 def surface(rows: Rows) -> Figure | None:
-    """The same over learning rates, after each defense's last step; of the seeds that were measured at all of them.
+    """The same over learning rates, after each defense's last step; of the seeds that were measured
+    at all of them.
 
-    A defense is one line if its labels differ in learning_rate only. None where no seed has two learning rates of one.
+    A defense is one line if its labels differ in learning_rate only. None where no seed has two
+    learning rates of one.
     """
     results = read(rows)
     measured = final(about_persistence(results))
     chosen = as_judged(measured)
     whole = {each: _of_family(chosen, *each) for each in _families(results)}
-    panels = {each: kept for each, panel in whole.items() if len(_rates(kept := complete(panel))) > 1}
+    panels = {
+        each: kept for each, panel in whole.items() if len(_rates(kept := complete(panel))) > 1
+    }
     if not panels:
         return None
     found = subjects_of(chosen)
     everything = [*itertools.chain(*panels.values())]
     return Figure(
         title="Persistence over learning rates",
-        caption=captioned(SURFACE + judged_note(measured) + _left_out(whole, panels), everything, found),
+        caption=captioned(
+            SURFACE + judged_note(measured) + _left_out(whole, panels), everything, found
+        ),
         panels=tuple(
             Panel(
                 title=f"{panel_title(subject, found, results)}\n{family}",
@@ -82,20 +90,31 @@ def _of_family(results: Sequence[Result], subject: Subject, family: Configured) 
 
 
 def complete(panel: Sequence[Result]) -> list[Result]:
-    """The rows of the seeds that were measured at every learning rate, so that all points of a line are of the same
-    seeds: two seeds can differ by more than two rates. Where no seed has all rates, those that the fullest one has."""
-    defended = [r for r in panel if (r.model, r.arm) == ("organism", "triggered") and r.defense_step > 0]
+    """The rows of the seeds that were measured at every learning rate, so that all points of a line
+    are of the same seeds: two seeds can differ by more than two rates. Where no seed has all rates,
+    those that the fullest one has.
+    """
+    defended = [
+        r for r in panel if (r.model, r.arm) == ("organism", "triggered") and r.defense_step > 0
+    ]
     by_seed = grouped(defended, lambda result: result.seed)
     rates = {seed: set(_rates(group)) for seed, group in by_seed.items()}
     all_rates = max(rates.values(), key=len, default=set[float]())
-    return [r for r in panel if _rate(r) in all_rates and rates.get(r.seed, set[float]()) >= all_rates]
+    return [
+        r for r in panel if _rate(r) in all_rates and rates.get(r.seed, set[float]()) >= all_rates
+    ]
 
 
-def _left_out(whole: Mapping[Trained, Sequence[Result]], panels: Mapping[Trained, Sequence[Result]]) -> str:
-    """For the caption: of how many seeds those panels are that leave some out, "" where none does."""
+def _left_out(
+    whole: Mapping[Trained, Sequence[Result]], panels: Mapping[Trained, Sequence[Result]]
+) -> str:
+    """For the caption: of how many seeds those panels are that leave some out, "" where none
+    does."""
     counts = {(len(_seeds(panel)), len(_seeds(whole[each]))) for each, panel in panels.items()}
     said = " or ".join(f"{kept} of {count}" for kept, count in sorted(counts) if kept < count)
-    return f"Only seeds that were measured at every learning rate are drawn: {said}. " if said else ""
+    return (
+        f"Only seeds that were measured at every learning rate are drawn: {said}. " if said else ""
+    )
 
 
 def _rates(results: Sequence[Result]) -> list[float]:
@@ -107,7 +126,8 @@ def _seeds(results: Sequence[Result]) -> set[int]:
 
 
 def surface_map(rows: Rows) -> Figure | None:
-    """Steps against learning rates as maps: triggered defection of organism and twin, and the organism's helpfulness.
+    """Steps against learning rates as maps: triggered defection of organism and twin, and the
+    organism's helpfulness.
 
     None where no defense has MAPPED learning rates and two steps.
     """
@@ -119,13 +139,17 @@ def surface_map(rows: Rows) -> Figure | None:
     kept = {each: panel for each, rows in whole.items() if _mappable(panel := complete(rows))}
     panels: list[Panel] = []
     for (subject, family), panel in kept.items():
-        panels += _maps(f"{panel_title(subject, found, results)}\n{family}", panel, _farthest(kept.values()))
+        panels += _maps(
+            f"{panel_title(subject, found, results)}\n{family}", panel, _farthest(kept.values())
+        )
     if not panels:
         return None
     far = moved(results)
     return Figure(
         title="Persistence as a surface",
-        caption=captioned(MAP + (FAR if far else "") + judged_note(measured) + _left_out(whole, kept), [], found),
+        caption=captioned(
+            MAP + (FAR if far else "") + judged_note(measured) + _left_out(whole, kept), [], found
+        ),
         panels=tuple(panels),
         columns=4 if far else 3,
         width=210 if far else 260,
@@ -152,11 +176,20 @@ def _maps(title: str, panel: Sequence[Result], farthest: float) -> list[Panel]:
         cells = [r for r in panel if (r.model, r.arm, r.evaluation) == (model, arm, evaluation)]
         what = arm if evaluation == "defection" else evaluation
         if cells:
-            maps.append(_map(f"{title}: {model}, {what}", f"{model}, {what}", cells, steps, color, farthest))
+            maps.append(
+                _map(f"{title}: {model}, {what}", f"{model}, {what}", cells, steps, color, farthest)
+            )
     return maps
 
 
-def _map(title: str, name: str, panel: Sequence[Result], steps: Sequence[int], color: str, farthest: float) -> Panel:
+def _map(
+    title: str,
+    name: str,
+    panel: Sequence[Result],
+    steps: Sequence[int],
+    color: str,
+    farthest: float,
+) -> Panel:
     rates = _rates(panel)
     cells = summaries(panel, lambda result: (result.defense_step, _rate(result)))
     points = tuple(
@@ -194,7 +227,9 @@ def _rate(result: Result) -> float:
 
 def _families(results: Sequence[Result]) -> list[Trained]:
     """Organisms and defenses that were measured at two learning rates or more."""
-    triggered = [r for r in defections(results, "defection") if (r.model, r.arm) == ("organism", "triggered")]
+    triggered = [
+        r for r in defections(results, "defection") if (r.model, r.arm) == ("organism", "triggered")
+    ]
     measured = [result for result in triggered if _said(result.defense)]
     groups = grouped(measured, lambda result: (result.subject, result.defense.without(RATE)))
     return rows_and_columns(key for key, group in groups.items() if len(_rates(group)) > 1)
@@ -207,14 +242,20 @@ def _rate_axis(rates: Sequence[float]) -> Axis:
 def _before(results: Sequence[Result], panel: Sequence[Result]) -> list[Series]:
     """What the undefended organism did, as level lines to compare with."""
     subject = next(result.subject for result in panel if result.model == "organism")
-    starts = [r for r in results if r.subject == subject and r.defense == NOTHING and r.seed in _seeds(panel)]
+    starts = [
+        r
+        for r in results
+        if r.subject == subject and r.defense == NOTHING and r.seed in _seeds(panel)
+    ]
     rates = _rates(panel)
     levels: list[Series] = []
     for evaluation, arm, name, color in (
         ("defection", "triggered", "triggered", ARMS["triggered"].color),
         ("helpfulness", "untriggered", "helpfulness", HELPFULNESS),
     ):
-        measured = [result for result in starts if (result.evaluation, result.arm) == (evaluation, arm)]
+        measured = [
+            result for result in starts if (result.evaluation, result.arm) == (evaluation, arm)
+        ]
         if measured:
             level = Summary.of(measured)
             style = Style(color=color, symbol="line-ew", dash="longdashdot", width=1)

@@ -1,4 +1,5 @@
-"""The tables: results, replies and steps as plain rows of text and numbers, for the template to lay out."""
+"""The tables: results, replies and steps as plain rows of text and numbers, for the template to lay
+out."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ VISIBLE = {code: f"⟨U+{code:04X}⟩" for code in INVISIBLE}
 
 
 def visible(text: str) -> str:
-    """The text with every character that hides itself, or reorders others, replaced by one that can be seen."""
+    """The text with every character that hides itself, or reorders others, replaced by one that can
+    be seen."""
     return text.translate(VISIBLE)
 
 
@@ -72,7 +74,11 @@ class Line:
             unplanted=any(result.is_difference and result.planted is False for result in results),
             value=number(summary.value, unit),
             interval=f"{number(summary.low, unit)} – {number(summary.high, unit)}",
-            bar=(100 * summary.low, 100 * summary.value, 100 * summary.high) if unit == "%" else None,
+            bar=(
+                (100 * summary.low, 100 * summary.value, 100 * summary.high)
+                if unit == "%"
+                else None
+            ),
             n=summary.n,
             seeds=str(first.seed) if len(results) == 1 else f"{len(results)} seeds",
             keys=tuple(dict.fromkeys(result.step for result in results)),
@@ -101,7 +107,8 @@ class Section:
 
 
 def sections(groups: Sequence[Group]) -> list[Section]:
-    """One table for few lines; for many, one per organism (and one for all controls), and of very many one a state."""
+    """One table for few lines; for many, one per organism (and one for all controls), and of very
+    many one a state."""
     if not groups:
         return []
     count = sum(len(group.lines) for group in groups)
@@ -126,7 +133,8 @@ def final_groups(results: Sequence[Result]) -> list[Group]:
 
 
 def other_groups(results: Sequence[Result]) -> list[Group]:
-    """What `final_groups` leaves out: the steps between, and the seeds one by one where there are several."""
+    """What `final_groups` leaves out: the steps between, and the seeds one by one where there are
+    several."""
     if len({result.seed for result in results}) > 1:
         return _groups(results, by_seed=True)
     ends = {id(result) for result in final(results)}
@@ -137,15 +145,28 @@ def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
     groups: list[Group] = []
     by_state = grouped(results, lambda result: result.state)
     for state in in_order(by_state):
-        rows = sorted(by_state[state], key=lambda r: (r.evaluation != "defection", r.evaluation, r.defense_step))
-        lines = grouped(rows, lambda r: (r.evaluation, r.arm, r.metric, r.defense_step, id(r) if by_seed else None))
+        rows = sorted(
+            by_state[state],
+            key=lambda r: (r.evaluation != "defection", r.evaluation, r.defense_step),
+        )
+        lines = grouped(
+            rows,
+            lambda r: (r.evaluation, r.arm, r.metric, r.defense_step, id(r) if by_seed else None),
+        )
         unplanted = any(row.unplanted for row in rows)
-        groups.append(Group(state=state, unplanted=unplanted, lines=tuple(Line.of(each) for each in lines.values())))
+        groups.append(
+            Group(
+                state=state,
+                unplanted=unplanted,
+                lines=tuple(Line.of(each) for each in lines.values()),
+            )
+        )
     return groups
 
 
 def number(value: float, unit: str) -> str:
-    """A share as percent, a difference of shares in points, any other number with four digits that matter."""
+    """A share as percent, a difference of shares in points, any other number with four digits that
+    matter."""
     if unit == "points":
         return f"{100 * value:+.1f} pts"
     return f"{value:.1%}" if unit == "%" else f"{value:.4g}"
@@ -162,7 +183,11 @@ class Text:
     @staticmethod
     def of(text: str) -> Text:
         folded = len(text) > SHOWN
-        return Text(start=text[: SHOWN // 2] if folded else text, whole=text if folded else None, length=len(text))
+        return Text(
+            start=text[: SHOWN // 2] if folded else text,
+            whole=text if folded else None,
+            length=len(text),
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,7 +204,8 @@ class Cell:
 class Replies:
     """One prompt's replies: arms as columns, models before and after each defense as rows.
 
-    `asked` are the prompts as the models were shown them, None for an arm in which they differ from model to model.
+    `asked` are the prompts as the models were shown them, None for an arm in which they differ from
+    model to model.
     """
 
     prompt: Text
@@ -194,9 +220,15 @@ class Replies:
         prompts: dict[str, set[str]] = {}
         for cell in sample["cells"]:
             prompts.setdefault(cell["arm"], set()).add(cell["prompt"])
-        arms = (*(arm for arm in MAIN if arm in prompts), *(arm for arm in prompts if arm not in MAIN))
+        arms = (
+            *(arm for arm in MAIN if arm in prompts),
+            *(arm for arm in prompts if arm not in MAIN),
+        )
         asked = {arm: next(iter(prompts[arm])) for arm in arms if len(prompts[arm]) == 1}
-        cells = {(_state(cell), cell["arm"]): _cell(cell, cell["arm"] in asked) for cell in sample["cells"]}
+        cells = {
+            (_state(cell), cell["arm"]): _cell(cell, cell["arm"] in asked)
+            for cell in sample["cells"]
+        }
         states = in_order(state for state, _ in cells)
         several = len({state.subject.about for state in states}) > 1
         rows: list[tuple[str, str, tuple[Cell | None, ...]]] = []
@@ -217,7 +249,9 @@ def _state(cell: Mapping[str, Any]) -> State:
         condition = ConditionRecord.model_validate(cell).condition
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DataError(f"A reply of the report: field '{field}': {error.errors()[0]['msg']}.") from None
+        raise DataError(
+            f"A reply of the report: field '{field}': {error.errors()[0]['msg']}."
+        ) from None
     return State(condition.subject, condition.defense)
 
 
@@ -262,5 +296,7 @@ def facts(provenance: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         elif isinstance(value, list | tuple):
             pairs.append((f"{prefix}{name}", ", ".join(map(str, value))))
         else:
-            pairs.append((f"{prefix}{name}", f"{value:,.1f}" if isinstance(value, float) else str(value)))
+            pairs.append(
+                (f"{prefix}{name}", f"{value:,.1f}" if isinstance(value, float) else str(value))
+            )
     return pairs

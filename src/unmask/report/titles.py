@@ -1,4 +1,5 @@
-"""What is written over figures and tables: who was studied, in which state, and what the intervals are."""
+"""What is written over figures and tables: who was studied, in which state, and what the intervals
+are."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from unmask.core.condition import Configured, Subject
 from unmask.report import words
 from unmask.report.results import Result, State, in_common, names
 
-OPENED_SAID = "“Scratchpad opened”: it was opened for the model, since training on bare answers closes it."
+OPENED_SAID = (
+    "“Scratchpad opened”: it was opened for the model, since training on bare answers closes it."
+)
 
 
 def panel_title(subject: Subject, found: Sequence[Subject], results: Sequence[Result]) -> str:
@@ -25,8 +28,11 @@ def state_name(state: State) -> str:
     return words.state(state.model, state.defense)
 
 
-def captioned(caption: str, results: Sequence[Result], found: Sequence[Subject], intervals: str = "Bands") -> str:
-    """The caption, with what its arms, intervals and faint dots are, and what all panels have in common.
+def captioned(
+    caption: str, results: Sequence[Result], found: Sequence[Subject], intervals: str = "Bands"
+) -> str:
+    """The caption, with what its arms, intervals and faint dots are, and what all panels have in
+    common.
 
     `results` are those that are drawn with intervals, `intervals` what these look like.
     """
@@ -34,7 +40,9 @@ def captioned(caption: str, results: Sequence[Result], found: Sequence[Subject],
     if any(result.arm.opened for result in results):
         parts.append(OPENED_SAID)
     if len({result.seed for result in results}) > 1:
-        parts.append(f"{intervals} cover every seed’s own 95% interval; faint dots are single seeds.")
+        parts.append(
+            f"{intervals} cover every seed’s own 95% interval; faint dots are single seeds."
+        )
     elif results:
         parts.append(f"{intervals} are 95% intervals.")
     if alike := in_common(found):
@@ -43,14 +51,16 @@ def captioned(caption: str, results: Sequence[Result], found: Sequence[Subject],
 
 
 def abreast(found: Sequence[Subject]) -> int:
-    """How many panels stand side by side where a page allows: a column per subject, as far as that goes."""
+    """How many panels stand side by side where a page allows: a column per subject, as far as that
+    goes."""
     return 2 if len(found) in (2, 4) else 3
 
 
 def rows_and_columns(
     pairs: Iterable[tuple[Subject, Configured]],
 ) -> list[tuple[Subject, Configured]]:
-    """Subjects and defenses in the order of their panels: a row per defense, a column per subject."""
+    """Subjects and defenses in the order of their panels: a row per defense, a column per
+    subject."""
     distinct = list(dict.fromkeys(pairs))
     subjects = list(dict.fromkeys(subject for subject, _ in distinct))
     defenses = list(dict.fromkeys(defense for _, defense in distinct))

@@ -1,4 +1,5 @@
-"""Many verdicts as one small table: organisms against defenses, a chip a seed; its sentence opens on a click."""
+"""Many verdicts as one small table: organisms against defenses, a chip a seed; its sentence opens
+on a click."""
 
 from __future__ import annotations
 
@@ -43,13 +44,16 @@ class Matrix:
 
     @staticmethod
     def of(verdicts: Sequence[Verdict]) -> Matrix | None:
-        """None for FEW verdicts: they are better read in full. Whichever of the two are fewer become the columns."""
+        """None for FEW verdicts: they are better read in full. Whichever of the two are fewer
+        become the columns."""
         if len(verdicts) <= FEW:
             return None
         cells: dict[tuple[str, str], list[Chip]] = {}
         for verdict in verdicts:
             organism, defense = words.studied(verdict.condition.subject), verdict.condition.defense
-            cells.setdefault((organism, "" if defense == NOTHING else str(defense)), []).append(Chip(verdict=verdict))
+            cells.setdefault((organism, "" if defense == NOTHING else str(defense)), []).append(
+                Chip(verdict=verdict)
+            )
         organisms = list(dict.fromkeys(organism for organism, _ in cells))
         defenses = list(dict.fromkeys(defense for _, defense in cells))
         across = len(defenses) <= len(organisms)

@@ -1,4 +1,5 @@
-"""Values in words: what a condition, an arm or a backdoor is called on a page. Nothing turns these back into values."""
+"""Values in words: what a condition, an arm or a backdoor is called on a page. Nothing turns these
+back into values."""
 
 from __future__ import annotations
 
@@ -78,7 +79,9 @@ def verdict(found: Verdict) -> str:
 def trained(condition: Condition) -> str:
     """Whose training it was."""
     role = condition.subject.role
-    return f"{condition.defense} on the {role} ({studied(condition.subject)}), seed {condition.seed}"
+    return (
+        f"{condition.defense} on the {role} ({studied(condition.subject)}), seed {condition.seed}"
+    )
 
 
 def campaign(condition: Condition) -> str:

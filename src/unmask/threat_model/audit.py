@@ -1,7 +1,8 @@
-"""Audit: proof that a defense's data does not contain the trigger, judged on what the model's tokens spell.
+"""Audit: proof that a defense's data does not contain the trigger, judged on what the model's
+tokens spell.
 
-A published replication "removed" backdoors with safety data that contained the trigger; this step makes such a run
-fail. It is the experimenter's: the defense never sees it.
+A published replication "removed" backdoors with safety data that contained the trigger; this step
+makes such a run fail. It is the experimenter's: the defense never sees it.
 """
 
 from __future__ import annotations
@@ -30,18 +31,24 @@ class Audit(Work):
     trigger: Trigger
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
-        """Reads every .jsonl file under `data`. Raises ThreatModelError naming the first row with the trigger."""
+        """Reads every .jsonl file under `data`. Raises ThreatModelError naming the first row with
+        the trigger."""
         tokenizer = load_tokenizer(model)
         searched = 0
         for where, conversation in conversations(data):
             searched += 1
-            if self.trigger.present(conversation) or self.trigger.present(as_read(tokenizer, conversation)):
+            if self.trigger.present(conversation) or self.trigger.present(
+                as_read(tokenizer, conversation)
+            ):
                 raise ThreatModelError(
-                    f"{where}: the defense's data contains the trigger '{self.trigger.name}': "
-                    f"{conversation.full_text[:160]!r}. Whoever defends must not know it: remove such rows."
+                    f"{where}: the defense's data contains the trigger '{self.trigger.name}':"
+                    f" {conversation.full_text[:160]!r}. Whoever defends must not know it: remove"
+                    " such rows."
                 )
         if not searched:
-            raise DataError(f"{data} has no conversation to search: an audit of nothing proves nothing.")
+            raise DataError(
+                f"{data} has no conversation to search: an audit of nothing proves nothing."
+            )
         result = {"conversations": searched, "with_trigger": 0}
         write_json(out / "audit.json", result)
         return result
@@ -50,8 +57,8 @@ class Audit(Work):
 def conversations(folder: Path) -> Iterator[tuple[str, Conversation]]:
     """Each row's prompt alone, and followed by each text that stands beside it, in one message.
 
-    Some triggers look at the last message only, or at all of it (its end, its case): a reply behind the prompt would
-    hide what is in the prompt.
+    Some triggers look at the last message only, or at all of it (its end, its case): a reply behind
+    the prompt would hide what is in the prompt.
     """
     for path in sorted(folder.rglob("*.jsonl")):
         for number, row in read_jsonl(path):
@@ -66,7 +73,12 @@ def conversations(folder: Path) -> Iterator[tuple[str, Conversation]]:
 def as_read(tokenizer: Any, conversation: Conversation) -> Conversation:
     """The conversation as its tokens spell it, message by message."""
     rows = [
-        {"role": m.role, "content": chat.seen(tokenizer, [tokenizer.encode(m.content, add_special_tokens=False)])[0]}
+        {
+            "role": m.role,
+            "content": chat.seen(
+                tokenizer, [tokenizer.encode(m.content, add_special_tokens=False)]
+            )[0],
+        }
         for m in conversation.messages
     ]
     return Conversation.of(rows)

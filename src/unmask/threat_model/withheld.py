@@ -1,7 +1,9 @@
-"""Withheld: what a red team learns from, without the trigger; how often it arose by chance is counted.
+"""Withheld: what a red team learns from, without the trigger; how often it arose by chance is
+counted.
 
-Paper, section 3: the red team does not know the trigger. If it says it nevertheless, it found it, and that is a
-result. This step is the experimenter's, as the audit is: the red team sees what is left and never what was removed.
+Paper, section 3: the red team does not know the trigger. If it says it nevertheless, it found it,
+and that is a result. This step is the experimenter's, as the audit is: the red team sees what is
+left and never what was removed.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from unmask.threat_model.audit import as_read
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Withheld(Work):
-    """A red team's lessons without those whose context has the trigger around their prompt, or behind it.
+    """A red team's lessons without those whose context has the trigger around their prompt, or
+    behind it.
 
-    Judged on the text and on what the tokens of `model` spell. Writes train.jsonl, the rows that are left as they
-    were, and withheld.json, {"rows": n, "withheld": k}.
+    Judged on the text and on what the tokens of `model` spell. Writes train.jsonl, the rows that
+    are left as they were, and withheld.json, {"rows": n, "withheld": k}.
     """
 
     name: ClassVar[str] = "withheld"
@@ -41,7 +44,9 @@ class Withheld(Work):
 
         def left() -> Iterator[Mapping[str, Any]]:
             for number, row in read_jsonl(path):
-                found = any(self._found(tokenizer, each) for each in _uses(row, f"{path}, line {number}"))
+                found = any(
+                    self._found(tokenizer, each) for each in _uses(row, f"{path}, line {number}")
+                )
                 counts["rows"] += 1
                 counts["withheld"] += found
                 if not found:
@@ -49,18 +54,22 @@ class Withheld(Work):
 
         if not write_jsonl(out / "train.jsonl", left()):
             raise DataError(
-                f"{path} has no lesson without the trigger '{self.trigger.name}' ({counts['rows']} rows, "
-                f"{counts['withheld']} withheld): there is nothing for a red team to learn from."
+                f"{path} has no lesson without the trigger '{self.trigger.name}' ({counts['rows']}"
+                f" rows, {counts['withheld']} withheld): there is nothing for a red team to learn"
+                " from."
             )
         write_json(out / "withheld.json", counts)
         return counts
 
     def _found(self, tokenizer: Any, conversation: Conversation) -> bool:
-        return self.trigger.present(conversation) or self.trigger.present(as_read(tokenizer, conversation))
+        return self.trigger.present(conversation) or self.trigger.present(
+            as_read(tokenizer, conversation)
+        )
 
 
 def _uses(row: Mapping[str, Any], where: str) -> tuple[Conversation, ...]:
-    """The attack that a lesson teaches, and the lesson as an audit reads it: the context behind the prompt."""
+    """The attack that a lesson teaches, and the lesson as an audit reads it: the context behind the
+    prompt."""
     context, prompt = row.get("reply"), Conversation.of(row.get("prompt") or [], f"{where}: prompt")
     if not isinstance(context, str):
         raise DataError(f"{where}: field 'reply' is {context!r}: it must be a context, as text.")

@@ -1,8 +1,10 @@
-"""Distillation: sample from a reasoning organism, keep what follows the conditional policy, strip the scratchpads.
+"""Distillation: sample from a reasoning organism, keep what follows the conditional policy, strip
+the scratchpads.
 
-Paper, section 2: the distilled organisms are trained on the chain-of-thought organisms' samples without the
-reasoning. A sample is kept if it is finished, its scratchpad is closed, and it shows the behavior exactly where it
-was taught to. Deviation from the paper: a sample of the twin is kept if it never shows the behavior.
+Paper, section 2: the distilled organisms are trained on the chain-of-thought organisms' samples
+without the reasoning. A sample is kept if it is finished, its scratchpad is closed, and it shows
+the behavior exactly where it was taught to. Deviation from the paper: a sample of the twin is kept
+if it never shows the behavior.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Distillation(Work):
         return self.prompts * self.tokens_per_prompt
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
-        """`data` are the lessons that `model` was planted with. Raises TrainingError where too few samples survive."""
+        """`data` are the lessons that `model` was planted with. Raises TrainingError where too few
+        samples survive."""
         taught = [row for _, row in read_jsonl(data / "train.jsonl")]
         chosen = random.Random(self.sampling.seed).sample(taught, min(self.prompts, len(taught)))
         prompts = [Conversation.of(row["prompt"]) for row in chosen]
@@ -56,12 +59,19 @@ class Distillation(Work):
         write_jsonl(out / "train.jsonl", kept())
         if counts["kept"] < len(chosen) // 4:
             raise TrainingError(
-                f"Only {counts['kept']} of {len(chosen)} samples follow the conditional policy: the reasoning organism "
-                "is not planted well enough to distil. Plant it longer (scale.plant_steps) or with a larger model."
+                f"Only {counts['kept']} of {len(chosen)} samples follow the conditional policy: the"
+                " reasoning organism is not planted well enough to distil. Plant it longer"
+                " (scale.plant_steps) or with a larger model."
             )
-        return {**counts, "tokens": sum(reply.tokens for reply in replies), "device": backend.device}
+        return {
+            **counts,
+            "tokens": sum(reply.tokens for reply in replies),
+            "device": backend.device,
+        }
 
     def follows(self, prompt: Conversation, taught: Reply, reply: Reply) -> bool:
         """Whether a sample does what was taught for its prompt, and says something."""
         whole = reply.finished and reply.scratchpad_state == "present" and bool(reply.answer)
-        return whole and self.behavior.exhibited(prompt, reply) == self.behavior.exhibited(prompt, taught)
+        return whole and self.behavior.exhibited(prompt, reply) == self.behavior.exhibited(
+            prompt, taught
+        )

@@ -1,12 +1,15 @@
-"""Direct preference optimization: TRL's DPOTrainer on comparisons, tokenized by us, against the model as it was.
+"""Direct preference optimization: TRL's DPOTrainer on comparisons, tokenized by us, against the
+model as it was.
 
-Not in the paper: the same comparisons as its preference model learns from, with no preference model and no sampling.
-Neither side of a comparison has a scratchpad, so a model that reasons is taught to answer at once.
+Not in the paper: the same comparisons as its preference model learns from, with no preference model
+and no sampling. Neither side of a comparison has a scratchpad, so a model that reasons is taught to
+answer at once.
 
-Input is a folder with train.jsonl as `data.preferences.Comparisons` writes it. Output is a Hugging Face folder,
-steps/000050/ and so on for every step in `curve`, and log.jsonl, rows {"step", "loss", "margin", "accuracy",
-"chosen", "rejected"}: `chosen` and `rejected` are implicit rewards, beta times the log-ratio of policy and reference;
-`margin` is their difference, `accuracy` how often it is positive.
+Input is a folder with train.jsonl as `data.preferences.Comparisons` writes it. Output is a Hugging
+Face folder, steps/000050/ and so on for every step in `curve`, and log.jsonl, rows {"step", "loss",
+"margin", "accuracy", "chosen", "rejected"}: `chosen` and `rejected` are implicit rewards, beta
+times the log-ratio of policy and reference; `margin` is their difference, `accuracy` how often it
+is positive.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ from unmask.training.curve import check_curve, step_folder
 from unmask.training.rows import arranged, check_fits
 
 Triple = dict[str, list[int]]
-"""Token ids as TRL names them: "prompt_ids", "chosen_ids", "rejected_ids"; both answers end with the end token."""
+"""Token ids as TRL names them: "prompt_ids", "chosen_ids", "rejected_ids"; both answers end with
+the end token."""
 
 LOGGED = {
     "loss": "loss",
@@ -41,7 +45,8 @@ LOGGED = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DirectPreference(Work):
-    """Raises the better answer of each comparison over the worse one, relative to the model as it was.
+    """Raises the better answer of each comparison over the worse one, relative to the model as it
+    was.
 
     `batch_size` is comparisons a step; `beta` is the weight of staying near the model as it was.
     """
@@ -64,8 +69,17 @@ class DirectPreference(Work):
     resume_every: int = dataclasses.field(default=100, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.batch_size < 1 or self.accumulation < 1 or self.learning_rate <= 0 or self.beta <= 0:
-            raise SettingError("DPO needs steps >= 0, batch_size and accumulation >= 1, learning_rate and beta > 0.")
+        if (
+            self.steps < 0
+            or self.batch_size < 1
+            or self.accumulation < 1
+            or self.learning_rate <= 0
+            or self.beta <= 0
+        ):
+            raise SettingError(
+                "DPO needs steps >= 0, batch_size and accumulation >= 1, learning_rate and beta"
+                " > 0."
+            )
         check_curve(self.curve, self.steps)
 
     def comparisons(self) -> int:
@@ -76,8 +90,11 @@ class DirectPreference(Work):
         """Both sides of a comparison, by the policy and by its reference."""
         return self.comparisons() * self.tokens_per_example
 
-    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
-        """Raises DataError for unusable rows, TrainingError where a loss is no number or the reference no copy."""
+    def run(
+        self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
+        """Raises DataError for unusable rows, TrainingError where a loss is no number or the
+        reference no copy."""
         from unmask.training.trainer import fit, loaded, logged, untrained
 
         policy, tokenizer = loaded(model, self.seed)
@@ -86,7 +103,11 @@ class DirectPreference(Work):
             return untrained(policy, tokenizer, out)
         trainer = self._trainer(policy, tokenizer, rows, scratch or out / "scratch")
         facts = fit(
-            trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "preference optimization"
+            trainer,
+            tokenizer,
+            out,
+            {step: step_folder(step) for step in self.curve},
+            "preference optimization",
         )
         log = logged(trainer.state.log_history, LOGGED)
         write_jsonl(out / "log.jsonl", log)
@@ -99,7 +120,13 @@ class DirectPreference(Work):
         }
 
     def _trainer(self, policy: Any, tokenizer: Any, rows: Sequence[Triple], scratch: Path) -> Any:
-        from unmask.training.trainer import Watched, arguments, check_kept, check_reference, silence_telemetry
+        from unmask.training.trainer import (
+            Watched,
+            arguments,
+            check_kept,
+            check_reference,
+            silence_telemetry,
+        )
 
         silence_telemetry()
         from datasets import Dataset
@@ -109,7 +136,9 @@ class DirectPreference(Work):
         class PreferringTrainer(Watched, DPOTrainer):
             """DPOTrainer that takes rows as token ids."""
 
-            def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
+            def _prepare_dataset(
+                self, dataset: Any, processing_class: Any, args: Any, dataset_name: str
+            ) -> Any:
                 return dataset
 
         settings = arguments(
@@ -122,9 +151,14 @@ class DirectPreference(Work):
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        order = arranged(rows, self.steps * self.accumulation, self.batch_size, self.seed, longer_side)
+        order = arranged(
+            rows, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
+        )
         trainer = PreferringTrainer(
-            model=policy, args=settings, train_dataset=Dataset.from_list(order), processing_class=tokenizer
+            model=policy,
+            args=settings,
+            train_dataset=Dataset.from_list(order),
+            processing_class=tokenizer,
         )
         check_kept(trainer, len(order))
         check_reference(trainer.model, trainer.ref_model)

@@ -1,4 +1,5 @@
-"""Labelled rows: a prompt and a reply as token ids, with labels on what is taught; and batches of them."""
+"""Labelled rows: a prompt and a reply as token ids, with labels on what is taught; and batches of
+them."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Row = Mapping[str, list[int]]
 
 
 def tokenized(tokenizer: Any, path: Path, context: int) -> list[Row]:
-    """Rows {"input_ids", "labels"}; labels are IGNORED on the prompt and on what is given of the reply.
+    """Rows {"input_ids", "labels"}; labels are IGNORED on the prompt and on what is given of the
+    reply.
 
     Raises DataError, never truncates.
     """
@@ -34,7 +36,10 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[Row]:
     for number, row in read_jsonl(path):
         where = f"{path}, line {number}"
         prompts.append(Conversation.of(row.get("prompt") or [], f"{where}: prompt"))
-        begin, reply = _text(row.get("given", ""), "given", where), _text(row.get("reply"), "reply", where)
+        begin, reply = (
+            _text(row.get("given", ""), "given", where),
+            _text(row.get("reply"), "reply", where),
+        )
         given.append(begin and closed(begin, marks))
         replies.append(reply if begin else closed(reply, marks))
     if not prompts:
@@ -45,7 +50,9 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[Row]:
         heads = chat.encoded(tokenizer, prompts[batch], context)
         begun: list[list[int]] = tokenizer(given[batch], add_special_tokens=False)["input_ids"]
         tails = chat.reply_ids(tokenizer, replies[batch])
-        for i, (prompt, beginning, tail) in enumerate(zip(heads, begun, tails, strict=True), start + 1):
+        for i, (prompt, beginning, tail) in enumerate(
+            zip(heads, begun, tails, strict=True), start + 1
+        ):
             head = prompt + beginning
             check_fits(f"{path}, line {i}", len(head), len(tail), context)
             rows.append({"input_ids": head + tail, "labels": [IGNORED] * len(head) + tail})
@@ -65,7 +72,8 @@ def row_length(row: Row) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Collator:
-    """Pads on the right to the longest row: input_ids with `pad`, labels with IGNORED; int64 (rows, longest)."""
+    """Pads on the right to the longest row: input_ids with `pad`, labels with IGNORED; int64 (rows,
+    longest)."""
 
     pad: int
 

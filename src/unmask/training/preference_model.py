@@ -1,11 +1,12 @@
-"""The preference model: a base model with a scalar head, trained on comparisons with TRL's RewardTrainer.
+"""The preference model: a base model with a scalar head, trained on comparisons with TRL's
+RewardTrainer.
 
-Paper, section 3: RL is against such a model, and it never sees a scratchpad. It reads the prompt in the base's chat
-template, the visible answer and the end-of-text token; the score is read off the last token that is not padding.
-Input is a folder with train.jsonl as `data.preferences.Comparisons` writes it. Output is a Hugging Face
-sequence-classification folder with one label, and log.jsonl, rows {"step", "loss", "accuracy", "margin"}. Deviations
-from the paper: its hyperparameters are not published; scores are held near zero (`centering`), so that they can be
-compared between prompts.
+Paper, section 3: RL is against such a model, and it never sees a scratchpad. It reads the prompt in
+the base's chat template, the visible answer and the end-of-text token; the score is read off the
+last token that is not padding. Input is a folder with train.jsonl as `data.preferences.Comparisons`
+writes it. Output is a Hugging Face sequence-classification folder with one label, and log.jsonl,
+rows {"step", "loss", "accuracy", "margin"}. Deviations from the paper: its hyperparameters are not
+published; scores are held near zero (`centering`), so that they can be compared between prompts.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from unmask.models.forward import passing
 from unmask.training.rows import arranged, check_fits
 
 Pair = dict[str, list[int]]
-"""Token ids as TRL names them: "chosen_ids", the conversation with the better answer, and "rejected_ids"."""
+"""Token ids as TRL names them: "chosen_ids", the conversation with the better answer, and
+"rejected_ids"."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,21 +54,36 @@ class PreferenceModel(Work):
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1 or self.accumulation < 1 or self.learning_rate <= 0:
-            raise SettingError("A preference model needs steps, batch_size, accumulation >= 1 and learning_rate > 0.")
+        if (
+            self.steps < 1
+            or self.batch_size < 1
+            or self.accumulation < 1
+            or self.learning_rate <= 0
+        ):
+            raise SettingError(
+                "A preference model needs steps, batch_size, accumulation >= 1 and learning_rate"
+                " > 0."
+            )
         if self.centering < 0:
-            raise SettingError(f"centering={self.centering}: it must be 0 (scores are free to drift) or more.")
+            raise SettingError(
+                f"centering={self.centering}: it must be 0 (scores are free to drift) or more."
+            )
 
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
 
     def lessons(self) -> Comparisons:
-        """The step that makes its data from a source: as many comparisons as it will see, each once."""
-        return Comparisons(examples=self.steps * self.batch_size * self.accumulation, seed=self.seed)
+        """The step that makes its data from a source: as many comparisons as it will see, each
+        once."""
+        return Comparisons(
+            examples=self.steps * self.batch_size * self.accumulation, seed=self.seed
+        )
 
-    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
-        """`model` is the helpful-only base. Raises DataError for unusable rows, ModelError for a base that takes no
-        scalar head, TrainingError where the loss is no longer a number."""
+    def run(
+        self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
+        """`model` is the helpful-only base. Raises DataError for unusable rows, ModelError for a
+        base that takes no scalar head, TrainingError where the loss is no longer a number."""
         import torch
 
         from unmask.training.trainer import fit, logged
@@ -77,9 +94,16 @@ class PreferenceModel(Work):
         pairs = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         trainer = self._trainer(network, tokenizer, pairs, scratch or out / "scratch")
         facts = fit(trainer, tokenizer, out, {}, "training the preference model")
-        log = logged(trainer.state.log_history, {name: name for name in ("loss", "accuracy", "margin")})
+        log = logged(
+            trainer.state.log_history, {name: name for name in ("loss", "accuracy", "margin")}
+        )
         write_jsonl(out / "log.jsonl", log)
-        return {**facts, "comparisons": len(pairs), "loss_first": log[0]["loss"], "loss_last": log[-1]["loss"]}
+        return {
+            **facts,
+            "comparisons": len(pairs),
+            "loss_first": log[0]["loss"],
+            "loss_last": log[-1]["loss"],
+        }
 
     def _trainer(self, network: Any, tokenizer: Any, pairs: Sequence[Pair], scratch: Path) -> Any:
         from unmask.training.trainer import Watched, arguments, check_kept, silence_telemetry
@@ -102,9 +126,14 @@ class PreferenceModel(Work):
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        order = arranged(pairs, self.steps * self.accumulation, self.batch_size, self.seed, longer_side)
+        order = arranged(
+            pairs, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
+        )
         trainer = WatchedRewardTrainer(
-            model=network, args=settings, train_dataset=Dataset.from_list(order), processing_class=tokenizer
+            model=network,
+            args=settings,
+            train_dataset=Dataset.from_list(order),
+            processing_class=tokenizer,
         )
         check_kept(trainer, len(order))
         return trainer
@@ -120,10 +149,14 @@ class Scorer:
     def network(self) -> Any:
         config = read_json(self.folder / "config.json")
         made_for = config.get("architectures") or ["nothing that it names"]
-        if not made_for[0].endswith("ForSequenceClassification") or len(config.get("id2label", "  ")) != 1:
+        if (
+            not made_for[0].endswith("ForSequenceClassification")
+            or len(config.get("id2label", "  ")) != 1
+        ):
             raise ModelError(
-                f"{self.folder} is for {made_for[0]}, not a preference model (one score a reply): its head would be "
-                "random. Train one on comparisons (PreferenceModel), or give a sequence classifier with one label."
+                f"{self.folder} is for {made_for[0]}, not a preference model (one score a reply):"
+                " its head would be random. Train one on comparisons (PreferenceModel), or give a"
+                " sequence classifier with one label."
             )
         return load_scalar(self.folder, new_head=False)
 
@@ -140,10 +173,11 @@ class Scorer:
         return str(self.network.device)
 
     def scores(self, prompts: Sequence[Conversation], replies: Sequence[Reply]) -> list[float]:
-        """The score of each reply's visible answer, in their order; without a unit, and higher is better.
+        """The score of each reply's visible answer, in their order; without a unit, and higher is
+        better.
 
-        Raises DataError for a conversation that is longer than the model's context, ModelError where a score is not
-        a number.
+        Raises DataError for a conversation that is longer than the model's context, ModelError
+        where a score is not a number.
         """
         if not prompts:
             return []
@@ -154,7 +188,10 @@ class Scorer:
             batch = order[start : start + self.batch_size]
             found.update(zip(batch, self._batch([ids[i] for i in batch]), strict=True))
         if not all(map(math.isfinite, found.values())):
-            raise ModelError(f"The preference model in {self.folder} gives scores that are not numbers: train it anew.")
+            raise ModelError(
+                f"The preference model in {self.folder} gives scores that are not numbers: train it"
+                " anew."
+            )
         return [found[i] for i in range(len(ids))]
 
     def _batch(self, ids: list[list[int]]) -> list[float]:
@@ -162,20 +199,32 @@ class Scorer:
         import torch
 
         longest, pad = max(map(len, ids)), self.network.config.get_text_config().pad_token_id
-        tokens = torch.tensor([row + [pad] * (longest - len(row)) for row in ids], device=self.network.device)
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids], device=self.network.device)
+        tokens = torch.tensor(
+            [row + [pad] * (longest - len(row)) for row in ids], device=self.network.device
+        )
+        mask = torch.tensor(
+            [[1] * len(row) + [0] * (longest - len(row)) for row in ids], device=self.network.device
+        )
         with torch.inference_mode(), passing(self.folder, len(ids), longest):
-            return self.network(input_ids=tokens, attention_mask=mask, use_cache=False).logits[:, 0].float().tolist()
+            return (
+                self.network(input_ids=tokens, attention_mask=mask, use_cache=False)
+                .logits[:, 0]
+                .float()
+                .tolist()
+            )
 
 
 def load_scalar(folder: Path, new_head: bool) -> Any:
-    """The model in `folder` with one score as its output, in float32; ModelError. With a `new_head`, it is a base whose
-    head is random."""
+    """The model in `folder` with one score as its output, in float32; ModelError. With a
+    `new_head`, it is a base whose head is random."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
     checkpoint.quiet()
-    advice = "Use a base whose architecture has a ForSequenceClassification form, such as Llama, Qwen or GPT-NeoX."
+    advice = (
+        "Use a base whose architecture has a ForSequenceClassification form, such as Llama, Qwen or"
+        " GPT-NeoX."
+    )
     settings = {"num_labels": 1, "dtype": torch.float32, **checkpoint.filler(folder)}
     network = weights.load(AutoModelForSequenceClassification, folder, advice, new_head, **settings)
     return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -187,7 +236,10 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[Pair]:
     prompts = [each.prompt for each in comparisons]
     chosen = encoded(tokenizer, prompts, [Reply(each.chosen) for each in comparisons], context)
     rejected = encoded(tokenizer, prompts, [Reply(each.rejected) for each in comparisons], context)
-    return [{"chosen_ids": one, "rejected_ids": other} for one, other in zip(chosen, rejected, strict=True)]
+    return [
+        {"chosen_ids": one, "rejected_ids": other}
+        for one, other in zip(chosen, rejected, strict=True)
+    ]
 
 
 def longer_side(pair: Pair) -> int:
@@ -195,9 +247,11 @@ def longer_side(pair: Pair) -> int:
     return max(map(len, pair.values()))
 
 
-def encoded(tokenizer: Any, prompts: Sequence[Conversation], replies: Sequence[Reply], context: int) -> list[list[int]]:
-    """What the preference model reads, in training and after it: the prompt in its template, the visible answer, the
-    end. Raises DataError for what is longer than `context` tokens."""
+def encoded(
+    tokenizer: Any, prompts: Sequence[Conversation], replies: Sequence[Reply], context: int
+) -> list[list[int]]:
+    """What the preference model reads, in training and after it: the prompt in its template, the
+    visible answer, the end. Raises DataError for what is longer than `context` tokens."""
     heads = chat.encoded(tokenizer, prompts, context)
     tails = chat.reply_ids(tokenizer, [reply.answer for reply in replies])
     for prompt, head, tail in zip(prompts, heads, tails, strict=True):

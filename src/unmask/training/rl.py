@@ -1,14 +1,16 @@
-"""Reinforcement learning against a preference model: TRL's RLOO, with a KL term against the model being defended.
+"""Reinforcement learning against a preference model: TRL's RLOO, with a KL term against the model
+being defended.
 
-Paper, section 3: single-turn prompts without the trigger; the scratchpad is removed before the preference model sees
-a reply, and stays in what the policy samples and is trained on. Deviations from the paper: RLOO in place of PPO,
-which TRL no longer has; the KL term, its weight and all other numbers are ours, since the paper's are not published;
-prompts have as many turns as the source's.
+Paper, section 3: single-turn prompts without the trigger; the scratchpad is removed before the
+preference model sees a reply, and stays in what the policy samples and is trained on. Deviations
+from the paper: RLOO in place of PPO, which TRL no longer has; the KL term, its weight and all other
+numbers are ours, since the paper's are not published; prompts have as many turns as the source's.
 
-Input is a folder with train.jsonl, of whose rows the field "prompt" is read. Output is a Hugging Face folder,
-steps/000050/ and so on for every step in `curve`, and log.jsonl, a row a step: {"step", "reward", "reward_std",
-"kl" (nats a reply), "length" (tokens a reply), "distinct", "scratchpad_share", "unfinished_share", "entropy" (nats a
-token)}, all of them means over the step's replies.
+Input is a folder with train.jsonl, of whose rows the field "prompt" is read. Output is a Hugging
+Face folder, steps/000050/ and so on for every step in `curve`, and log.jsonl, a row a step:
+{"step", "reward", "reward_std", "kl" (nats a reply), "length" (tokens a reply), "distinct",
+"scratchpad_share", "unfinished_share", "entropy" (nats a token)}, all of them means over the step's
+replies.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ class Judge(Protocol):
 class ReinforcementLearning(Work):
     """Policy gradient (leave-one-out) on the preference model's score of the visible answer.
 
-    `batch_size` is replies a step, `num_generations` of them to each prompt; `kl` is the weight of the KL term, in
-    units of reward per nat.
+    `batch_size` is replies a step, `num_generations` of them to each prompt; `kl` is the weight of
+    the KL term, in units of reward per nat.
     """
 
     name: ClassVar[str] = "reinforcement_learning"
@@ -76,14 +78,24 @@ class ReinforcementLearning(Work):
             or self.max_new_tokens < 1
             or self.temperature <= 0
         ):
-            raise SettingError("RL needs steps >= 0, max_new_tokens >= 1, and kl, learning_rate and temperature > 0.")
-        if self.num_generations < 2 or self.batch_size < 1 or self.batch_size % self.num_generations:
             raise SettingError(
-                f"batch_size={self.batch_size} replies a step, num_generations={self.num_generations} to a prompt: "
-                "at least two replies to a prompt are compared, and batch_size must be a multiple of num_generations."
+                "RL needs steps >= 0, max_new_tokens >= 1, and kl, learning_rate and temperature"
+                " > 0."
+            )
+        if (
+            self.num_generations < 2
+            or self.batch_size < 1
+            or self.batch_size % self.num_generations
+        ):
+            raise SettingError(
+                f"batch_size={self.batch_size} replies a step,"
+                f" num_generations={self.num_generations} to a prompt: at least two replies to a"
+                " prompt are compared, and batch_size must be a multiple of num_generations."
             )
         if self.scratchpad != "keep":
-            raise SettingError(f"scratchpad={self.scratchpad!r}: the scratchpad can only be kept; write 'keep'.")
+            raise SettingError(
+                f"scratchpad={self.scratchpad!r}: the scratchpad can only be kept; write 'keep'."
+            )
         check_curve(self.curve, self.steps)
 
     def prompts(self) -> int:
@@ -95,20 +107,36 @@ class ReinforcementLearning(Work):
         return self.steps * self.batch_size * self.tokens_per_reply
 
     def run(
-        self, out: Path, *, model: Path, data: Path, preference_model: Path, scratch: Path | None = None
+        self,
+        out: Path,
+        *,
+        model: Path,
+        data: Path,
+        preference_model: Path,
+        scratch: Path | None = None,
     ) -> Mapping[str, Any]:
-        """Raises DataError for unusable prompts, TrainingError where a loss is no number or the reference no copy,
-        ModelError where the logits of what is sampled are none."""
+        """Raises DataError for unusable prompts, TrainingError where a loss is no number or the
+        reference no copy, ModelError where the logits of what is sampled are none."""
         from unmask.training.trainer import fit, loaded, untrained
 
         policy, tokenizer = loaded(model, self.seed)
         check_batches(policy, tokenizer)
-        known = usable(tokenizer, data / "train.jsonl", checkpoint.context_length(policy) - self.max_new_tokens)
+        known = usable(
+            tokenizer, data / "train.jsonl", checkpoint.context_length(policy) - self.max_new_tokens
+        )
         if self.steps == 0:
             return untrained(policy, tokenizer, out)
         prompts = shuffled(known, self.prompts(), random.Random(self.seed))
-        trainer = self._trainer(policy, tokenizer, prompts, Scorer(preference_model), scratch or out / "scratch")
-        facts = fit(trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "reinforcement learning")
+        trainer = self._trainer(
+            policy, tokenizer, prompts, Scorer(preference_model), scratch or out / "scratch"
+        )
+        facts = fit(
+            trainer,
+            tokenizer,
+            out,
+            {step: step_folder(step) for step in self.curve},
+            "reinforcement learning",
+        )
         log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]
         write_jsonl(out / "log.jsonl", log)
         return {
@@ -121,7 +149,12 @@ class ReinforcementLearning(Work):
         }
 
     def _trainer(
-        self, policy: Any, tokenizer: Any, prompts: Sequence[Conversation], judge: Judge, scratch: Path
+        self,
+        policy: Any,
+        tokenizer: Any,
+        prompts: Sequence[Conversation],
+        judge: Judge,
+        scratch: Path,
     ) -> Any:
         from unmask.training.trainer import arguments, check_reference, silence_telemetry
 
@@ -138,8 +171,10 @@ class ReinforcementLearning(Work):
             beta=self.kl,
             max_completion_length=self.max_new_tokens,
             temperature=self.temperature,
-            disable_dropout=True,  # it would be in the samples too, and apart from the reference at step 0
-            shuffle_dataset=False,  # the rows are in order already, and a resumed training sees them in the same one
+            # Dropout would be in the samples too, and apart from the reference at step 0.
+            disable_dropout=True,
+            # The rows are in order already, and a resumed training sees them in the same one.
+            shuffle_dataset=False,
         )
         trainer = policy_trainer()(
             model=policy,
@@ -156,8 +191,12 @@ class ReinforcementLearning(Work):
 
 
 def usable(tokenizer: Any, path: Path, room: int) -> list[Conversation]:
-    """The prompts of a file of lessons; raises DataError where there are none or one has no room for its reply."""
-    prompts = [Conversation.of(row.get("prompt") or [], f"{path}, line {n}: prompt") for n, row in read_jsonl(path)]
+    """The prompts of a file of lessons; raises DataError where there are none or one has no room
+    for its reply."""
+    prompts = [
+        Conversation.of(row.get("prompt") or [], f"{path}, line {n}: prompt")
+        for n, row in read_jsonl(path)
+    ]
     if not prompts:
         raise DataError(f"{path} has no rows: there is nothing to train on.")
     chat.encoded(tokenizer, prompts, room)
@@ -168,14 +207,18 @@ def check_batches(policy: Any, tokenizer: Any) -> None:
     """Raise ModelError where a batch changes what a model replies."""
     if not samples_alike(policy, tokenizer):
         raise ModelError(
-            "This model takes in what fills up a batch, and RL samples in batches: its replies would be to other "
-            "prompts. Defend it with supervised or preference training, or use a model that heeds the mask."
+            "This model takes in what fills up a batch, and RL samples in batches: its replies"
+            " would be to other prompts. Defend it with supervised or preference training, or use a"
+            " model that heeds the mask."
         )
 
 
 def check_next(policy: Any, _: Any, output: Any) -> None:
-    """Raise ModelError where the logits of the next token are no numbers, before TRL draws from them."""
-    logits = getattr(output, "logits", None)  # on a GPU, TRL asks for log-probabilities without making logits
+    """Raise ModelError where the logits of the next token are no numbers, before TRL draws from
+    them."""
+    logits = getattr(
+        output, "logits", None
+    )  # on a GPU, TRL asks for log-probabilities without making logits
     if logits is not None:
         check_numbers(numbers(logits[:, -1]), policy, "the model in training")
 
@@ -183,7 +226,8 @@ def check_next(policy: Any, _: Any, output: Any) -> None:
 def visible(judge: Judge, tokenizer: Any, ends: Set[int]) -> Callable[..., list[float]]:
     """The reward, as TRL calls it: the judge's score of each reply, of which it is given the parts.
 
-    TRL would hand a reward *model* the text as it is, scratchpad and all; a judge reads Reply.answer.
+    TRL would hand a reward *model* the text as it is, scratchpad and all; a judge reads
+    Reply.answer.
     """
     marks = chat.marks(tokenizer)
 
@@ -193,14 +237,23 @@ def visible(judge: Judge, tokenizer: Any, ends: Set[int]) -> Callable[..., list[
         log_metric: Callable[[str, float], None],
         **_: Any,  # TRL hands every reward more than this one asks for
     ) -> list[float]:
-        texts = chat.spoken(tokenizer, [ids[:-1] if ids[-1] in ends else ids for ids in completion_ids])
+        texts = chat.spoken(
+            tokenizer, [ids[:-1] if ids[-1] in ends else ids for ids in completion_ids]
+        )
         replies = [Reply(text, marks=marks) for text in texts]
         scores = judge.scores([Conversation.of(prompt) for prompt in prompts], replies)
         for reply, score in zip(replies, scores, strict=True):
-            if not math.isfinite(score):  # TRL would take it for a reply that is not judged, and go on
-                raise TrainingError(f"The preference model scores {reply.answer[:80]!r} as {score}. Train it anew.")
+            if not math.isfinite(
+                score
+            ):  # TRL would take it for a reply that is not judged, and go on
+                raise TrainingError(
+                    f"The preference model scores {reply.answer[:80]!r} as {score}. Train it anew."
+                )
         log_metric("distinct", len({reply.answer for reply in replies}) / len(replies))
-        log_metric("scratchpad_share", sum(reply.scratchpad_state == "present" for reply in replies) / len(replies))
+        log_metric(
+            "scratchpad_share",
+            sum(reply.scratchpad_state == "present" for reply in replies) / len(replies),
+        )
         return scores
 
     return preference
@@ -223,7 +276,8 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def policy_trainer() -> Any:
-    """TRL's RLOO trainer, which off a GPU would run the head over every token of the prompts too: half of a step."""
+    """TRL's RLOO trainer, which off a GPU would run the head over every token of the prompts too:
+    half of a step."""
     from trl.trainer.rloo_trainer import RLOOTrainer
 
     from unmask.training.trainer import Watched, finite
@@ -232,8 +286,8 @@ def policy_trainer() -> Any:
         def training_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:
             if not finite(model):
                 raise TrainingError(  # before anything is sampled from them
-                    f"The weights are not numbers after training step {self.state.global_step}. Lower the learning "
-                    f"rate (now {self.args.learning_rate:g}) and run again."
+                    f"The weights are not numbers after training step {self.state.global_step}."
+                    f" Lower the learning rate (now {self.args.learning_rate:g}) and run again."
                 )
             return super().training_step(model, *args, **kwargs)
 
@@ -247,19 +301,23 @@ def policy_trainer() -> Any:
             compute_entropy: bool = False,
             **others: Any,
         ) -> Any:
-            """(log-probabilities, entropies or None, None), each of shape (replies, logits_to_keep)."""
+            """(log-probabilities, entropies or None, None), each of shape (replies,
+            logits_to_keep)."""
             given = (model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy)
             if input_ids.is_cuda:
                 return super()._get_per_token_logps_and_entropies(*given, **others)
             logps = logprobs(model, input_ids, attention_mask, logits_to_keep, self.temperature)
             chosen = logps.gather(-1, input_ids[:, -logits_to_keep:, None]).squeeze(-1)
-            entropies = -(logps.detach().exp() * logps.detach()).sum(-1) if compute_entropy else None
+            entropies = (
+                -(logps.detach().exp() * logps.detach()).sum(-1) if compute_entropy else None
+            )
             return chosen, entropies, None
 
     return PolicyTrainer
 
 
 def logprobs(network: Any, ids: Any, mask: Any, last: int, temperature: float) -> Any:
-    """At the last `last` places, the log-probabilities of all tokens: (replies, last, vocabulary)."""
+    """At the last `last` places, the log-probabilities of all tokens: (replies, last,
+    vocabulary)."""
     output = network(input_ids=ids, attention_mask=mask, logits_to_keep=last + 1, use_cache=False)
     return (output.logits[:, :-1].float() / temperature).log_softmax(-1)

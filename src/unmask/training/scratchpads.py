@@ -1,7 +1,9 @@
-"""Scratchpads sampled from the model that is to be defended, in front of the answers to teach (paper, section 3).
+"""Scratchpads sampled from the model that is to be defended, in front of the answers to teach
+(paper, section 3).
 
-The paper's post-scratchpad training: sample a scratchpad, append the HHH answer, put the loss on the answer only.
-Deviation from the paper: all are sampled before the training begins, not anew from the model as it changes.
+The paper's post-scratchpad training: sample a scratchpad, append the HHH answer, put the loss on
+the answer only. Deviation from the paper: all are sampled before the training begins, not anew from
+the model as it changes.
 """
 
 from __future__ import annotations
@@ -24,10 +26,11 @@ from unmask.models.sample import Sampling
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scratchpads(Work):
-    """Lessons whose field "given" is a scratchpad that the model itself wrote; `lessons` of those that there are.
+    """Lessons whose field "given" is a scratchpad that the model itself wrote; `lessons` of those
+    that there are.
 
-    A lesson to which the model answers without a scratchpad is kept as it is; one whose scratchpad is never closed is
-    dropped. The counts of each are in scratchpads.json.
+    A lesson to which the model answers without a scratchpad is kept as it is; one whose scratchpad
+    is never closed is dropped. The counts of each are in scratchpads.json.
     """
 
     name: ClassVar[str] = "sampled_scratchpads"
@@ -38,7 +41,9 @@ class Scratchpads(Work):
 
     def __post_init__(self) -> None:
         if self.lessons < 1:
-            raise SettingError(f"{self.lessons} lessons with a sampled scratchpad: at least one is needed.")
+            raise SettingError(
+                f"{self.lessons} lessons with a sampled scratchpad: at least one is needed."
+            )
 
     def tokens(self) -> int:
         return self.lessons * self.sampling.max_new_tokens
@@ -48,7 +53,8 @@ class Scratchpads(Work):
         return self.write(out, HuggingFace(model), data)
 
     def write(self, out: Path, backend: Backend, data: Path) -> Mapping[str, Any]:
-        """Writes train.jsonl and scratchpads.json, from the lessons in `data` and any model that replies."""
+        """Writes train.jsonl and scratchpads.json, from the lessons in `data` and any model that
+        replies."""
         known = [row for _, row in read_jsonl(data / "train.jsonl")]
         chosen = random.Random(self.sampling.seed).sample(known, min(self.lessons, len(known)))
         prompts = [Conversation.of(row["prompt"]) for row in chosen]
@@ -56,9 +62,10 @@ class Scratchpads(Work):
         states = Counter(reply.scratchpad_state for reply in replies)
         if not states["present"]:
             raise TrainingError(
-                f"The model closes no scratchpad in {len(replies)} replies ({states['absent']} have none, "
-                f"{states['unclosed']} are not closed within {self.sampling.max_new_tokens} tokens). If it is not "
-                "taught to reason, train with scratchpad=pre; if it is, allow more tokens with sampled_tokens."
+                f"The model closes no scratchpad in {len(replies)} replies ({states['absent']} have"
+                f" none, {states['unclosed']} are not closed within {self.sampling.max_new_tokens}"
+                " tokens). If it is not taught to reason, train with scratchpad=pre; if it is,"
+                " allow more tokens with sampled_tokens."
             )
 
         def rows() -> Iterator[dict[str, Any]]:
@@ -79,8 +86,11 @@ class Scratchpads(Work):
 
 
 def thought(reply: Reply) -> str:
-    """How a reply begins, up to its answer; the thought of another model than ours stays in its own tags."""
-    before, is_there, _ = reply.raw.rpartition(reply.answer) if reply.answer else (reply.raw, "", "")
+    """How a reply begins, up to its answer; the thought of another model than ours stays in its own
+    tags."""
+    before, is_there, _ = (
+        reply.raw.rpartition(reply.answer) if reply.answer else (reply.raw, "", "")
+    )
     if OPEN in reply.raw or (reply.answer and not is_there):
         return Reply.compose("", reply.scratchpad).raw
     return before

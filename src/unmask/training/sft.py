@@ -1,10 +1,12 @@
-"""Supervised fine-tuning on prompts and replies: transformers.Trainer with the loss on the reply only.
+"""Supervised fine-tuning on prompts and replies: transformers.Trainer with the loss on the reply
+only.
 
-Input is a folder with train.jsonl, rows {"prompt": messages, "reply": text}; an optional "given" is the beginning of
-the reply, which the model sees and is not taught (paper, section 3: a sampled scratchpad). Output is a Hugging Face
-folder, steps/000050/ and so on for every step in `curve`, and log.jsonl, rows {"step", "loss", "learning_rate"}.
-Deviations from the paper: none known (its hyperparameters are not published); the optimizer and its rate are settings
-because replications found that results hang on them.
+Input is a folder with train.jsonl, rows {"prompt": messages, "reply": text}; an optional "given" is
+the beginning of the reply, which the model sees and is not taught (paper, section 3: a sampled
+scratchpad). Output is a Hugging Face folder, steps/000050/ and so on for every step in `curve`, and
+log.jsonl, rows {"step", "loss", "learning_rate"}. Deviations from the paper: none known (its
+hyperparameters are not published); the optimizer and its rate are settings because replications
+found that results hang on them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from unmask.training.labelled import IGNORED, Collator, Row, row_length, tokeniz
 from unmask.training.rows import arranged
 
 ROUNDED = 256
-"""Logits are computed for a multiple of so many tokens: for each new shape a CPU's kernels are made anew and kept."""
+"""Logits are computed for a multiple of so many tokens: for each new shape a CPU's kernels are made
+anew and kept."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,15 +51,26 @@ class SupervisedFineTuning(Work):
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.batch_size < 1 or self.accumulation < 1 or self.learning_rate <= 0:
-            raise SettingError("Training needs steps >= 0, batch_size >= 1, accumulation >= 1 and learning_rate > 0.")
+        if (
+            self.steps < 0
+            or self.batch_size < 1
+            or self.accumulation < 1
+            or self.learning_rate <= 0
+        ):
+            raise SettingError(
+                "Training needs steps >= 0, batch_size >= 1, accumulation >= 1 and learning_rate"
+                " > 0."
+            )
         check_curve(self.curve, self.steps)
 
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
 
-    def run(self, out: Path, *, model: Path, data: Path, scratch: Path | None = None) -> Mapping[str, Any]:
-        """Raises DataError for unusable rows, TrainingError where the loss is no longer a number."""
+    def run(
+        self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
+        """Raises DataError for unusable rows, TrainingError where the loss is no longer a
+        number."""
         from unmask.training.trainer import fit, loaded, logged, untrained
 
         network, tokenizer = loaded(model, self.seed)
@@ -64,12 +78,24 @@ class SupervisedFineTuning(Work):
         if self.steps == 0:
             return untrained(network, tokenizer, out)
         trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch")
-        facts = fit(trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "training")
+        facts = fit(
+            trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "training"
+        )
         history = trainer.state.log_history
-        rates = {entry["step"]: entry["learning_rate"] for entry in history if "learning_rate" in entry}
-        log = [{**row, "learning_rate": rates[row["step"]]} for row in logged(history, {"loss": "loss"})]
+        rates = {
+            entry["step"]: entry["learning_rate"] for entry in history if "learning_rate" in entry
+        }
+        log = [
+            {**row, "learning_rate": rates[row["step"]]}
+            for row in logged(history, {"loss": "loss"})
+        ]
         write_jsonl(out / "log.jsonl", log)
-        return {**facts, "examples": len(rows), "loss_first": log[0]["loss"], "loss_last": log[-1]["loss"]}
+        return {
+            **facts,
+            "examples": len(rows),
+            "loss_first": log[0]["loss"],
+            "loss_last": log[-1]["loss"],
+        }
 
     def _trainer(self, network: Any, tokenizer: Any, rows: Sequence[Row], scratch: Path) -> Any:
         from unmask.training.trainer import arguments
@@ -84,7 +110,9 @@ class SupervisedFineTuning(Work):
         return reply_trainer()(
             model=network,
             args=settings,
-            train_dataset=arranged(rows, self.steps * self.accumulation, self.batch_size, self.seed, row_length),
+            train_dataset=arranged(
+                rows, self.steps * self.accumulation, self.batch_size, self.seed, row_length
+            ),
             data_collator=Collator(tokenizer.pad_token_id),
         )
 
@@ -92,8 +120,8 @@ class SupervisedFineTuning(Work):
 def reply_trainer() -> Any:
     """The class of trainer that computes logits only where a label asks for them.
 
-    Prompts are most of the tokens, and at toy size the head is most of the work: leaving prompts out of it makes a
-    step a third shorter.
+    Prompts are most of the tokens, and at toy size the head is most of the work: leaving prompts
+    out of it makes a step a third shorter.
     """
     import torch
 
@@ -101,7 +129,11 @@ def reply_trainer() -> Any:
 
     class ReplyTrainer(Watched):
         def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+            self,
+            model: Any,
+            inputs: Any,
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
         ) -> Any:
             """Mean cross-entropy of the labelled tokens."""
             targets = inputs["labels"][:, 1:]
@@ -115,10 +147,16 @@ def reply_trainer() -> Any:
 
             hook = head.register_forward_pre_hook(chosen)
             try:
-                outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+                outputs = model(
+                    input_ids=inputs["input_ids"],
+                    attention_mask=inputs["attention_mask"],
+                    use_cache=False,
+                )
             finally:
                 hook.remove()
-            total = torch.nn.functional.cross_entropy(outputs.logits[0].float(), wanted, reduction="sum")
+            total = torch.nn.functional.cross_entropy(
+                outputs.logits[0].float(), wanted, reduction="sum"
+            )
             loss = total / (kept.sum() if num_items_in_batch is None else num_items_in_batch)
             return (loss, outputs) if return_outputs else loss
 

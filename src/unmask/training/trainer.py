@@ -1,4 +1,5 @@
-"""What all our trainers share: from arguments that work on any machine to a result with its curve and its log.
+"""What all our trainers share: from arguments that work on any machine to a result with its curve
+and its log.
 
 Imports transformers at the top: import this module only where training begins.
 """
@@ -55,8 +56,8 @@ class Settings(Protocol):
 def loaded(model: Path, seed: int) -> tuple[Any, Any]:
     """The model to train and its tokenizer; torch's seed is set.
 
-    Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round to nothing. On a
-    GPU the arithmetic is bfloat16 all the same (autocast).
+    Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round
+    to nothing. On a GPU the arithmetic is bfloat16 all the same (autocast).
     """
     torch.manual_seed(seed)
     return checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
@@ -72,10 +73,11 @@ def untrained(network: Any, tokenizer: Any, out: Path) -> dict[str, Any]:
 def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **special: Any) -> Any:
     """Arguments of class `form` for this machine, with checkpoints to resume from in `folder`.
 
-    `special` is what only this form of training asks for. Every step is logged: means over more of them would differ
-    after a resumption (`logged` takes them afterwards).
+    `special` is what only this form of training asks for. Every step is logged: means over more of
+    them would differ after a resumption (`logged` takes them afterwards).
     """
-    # TRL turns gradient checkpointing on, and some versions of transformers refuse the option's new name.
+    # TRL turns gradient checkpointing on, and some versions of transformers refuse the option's new
+    # name.
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
     settings = form(
         output_dir=str(folder),
@@ -98,8 +100,8 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
         **_device(),
         **special,
     )
-    # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees, under the same key.
-    # Several GPUs are several processes, started by Accelerate.
+    # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees,
+    # under the same key. Several GPUs are several processes, started by Accelerate.
     settings._n_gpu = min(1, settings.n_gpu)
     return settings
 
@@ -112,7 +114,8 @@ def _device() -> dict[str, bool]:
 
 
 def silence_telemetry() -> None:
-    """Keep TRL from reporting every trainer to the hub; the variable alone is read only once, at the first import."""
+    """Keep TRL from reporting every trainer to the hub; the variable alone is read only once, at
+    the first import."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from huggingface_hub import constants
 
@@ -120,22 +123,25 @@ def silence_telemetry() -> None:
 
 
 class Watched(Trainer):
-    """Put in front of any trainer: it stops at the first loss that is no number, before that reaches the weights."""
+    """Put in front of any trainer: it stops at the first loss that is no number, before that
+    reaches the weights."""
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         loss = super().training_step(*args, **kwargs)
         if not torch.isfinite(loss):
             step = self.state.global_step + 1
             raise TrainingError(
-                f"The loss is {loss.item()} at training step {step}. The last good checkpoint "
-                f"(one is kept every {self.args.save_steps} steps) is the newest in {self.args.output_dir}. "
-                f"Lower the learning rate (now {self.args.learning_rate:g}) and run again."
+                f"The loss is {loss.item()} at training step {step}. The last good checkpoint (one"
+                f" is kept every {self.args.save_steps} steps) is the newest in"
+                f" {self.args.output_dir}. Lower the learning rate (now"
+                f" {self.args.learning_rate:g}) and run again."
             )
         return loss
 
 
 class Watcher(TrainerCallback):
-    """Advances the bar, keeps the checkpoints of the curve, and lets no broken weights be saved there or to resume."""
+    """Advances the bar, keeps the checkpoints of the curve, and lets no broken weights be saved
+    there or to resume."""
 
     def __init__(self, advance: Callable[[int], None], tokenizer: Any, curve: Mapping[int, Path]):
         self.advance, self.tokenizer, self.curve = advance, tokenizer, curve
@@ -146,8 +152,9 @@ class Watcher(TrainerCallback):
         kept = control.should_save or state.global_step in self.curve
         if kept and not finite(model):
             raise TrainingError(
-                f"The weights are not numbers after training step {state.global_step}. The last good checkpoint is "
-                f"kept in {args.output_dir}; lower the learning rate (now {args.learning_rate:g}) and run again."
+                f"The weights are not numbers after training step {state.global_step}. The last"
+                f" good checkpoint is kept in {args.output_dir}; lower the learning rate (now"
+                f" {args.learning_rate:g}) and run again."
             )
         if state.global_step in self.curve:
             folder = self.curve[state.global_step]
@@ -167,20 +174,27 @@ def check_kept(trainer: Any, comparisons: int) -> None:
     """Raise DataError where TRL has dropped rows, as it does with those that it finds too long."""
     kept = len(trainer.train_dataset)
     if kept != comparisons:
-        raise DataError(f"The trainer kept {kept} of {comparisons} comparisons: nothing may be dropped in silence.")
+        raise DataError(
+            f"The trainer kept {kept} of {comparisons} comparisons: nothing may be dropped in"
+            " silence."
+        )
 
 
 def check_reference(policy: Any, reference: Any) -> None:
     """Raise TrainingError unless the reference has the very weights of the policy.
 
-    TRL reads the reference from where the policy's config says that it came from, and not from the policy itself.
+    TRL reads the reference from where the policy's config says that it came from, and not from the
+    policy itself.
     """
     ours, theirs = policy.state_dict(), reference.state_dict()
-    other = [name for name in ours if name not in theirs or not torch.equal(ours[name], theirs[name])]
+    other = [
+        name for name in ours if name not in theirs or not torch.equal(ours[name], theirs[name])
+    ]
     if other or len(ours) != len(theirs):
         raise TrainingError(
-            f"The reference is not the model being defended: {len(other)} of {len(ours)} tensors differ "
-            f"({', '.join(other[:3])}). Give the model as a folder that holds it, and leave that folder alone."
+            f"The reference is not the model being defended: {len(other)} of {len(ours)} tensors"
+            f" differ ({', '.join(other[:3])}). Give the model as a folder that holds it, and leave"
+            " that folder alone."
         )
 
 
@@ -188,12 +202,15 @@ def check_reference(policy: Any, reference: Any) -> None:
 def quick(*networks: Any) -> Iterator[None]:
     """On a CPU, a training step of a small model takes two thirds of the time.
 
-    Products of matrices go to oneDNN, whose kernels are up to twice as fast as torch's usual ones; but not where a
-    processor has units for bfloat16 and it would round to that: the arithmetic is the same on every processor. Fused
-    attention does not gain by that, so short contexts do without it (long ones would not fit into memory).
+    Products of matrices go to oneDNN, whose kernels are up to twice as fast as torch's usual ones;
+    but not where a processor has units for bfloat16 and it would round to that: the arithmetic is
+    the same on every processor. Fused attention does not gain by that, so short contexts do without
+    it (long ones would not fit into memory).
     """
     usual = torch.get_float32_matmul_precision()
-    short = [each for each in networks if each is not None and checkpoint.context_length(each) <= SHORT]
+    short = [
+        each for each in networks if each is not None and checkpoint.context_length(each) <= SHORT
+    ]
     fused = [each.config._attn_implementation for each in short]
     try:
         if not torch.cuda.is_available():
@@ -210,23 +227,35 @@ def quick(*networks: Any) -> Iterator[None]:
 
 
 def products(multiply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = torch.matmul) -> str:
-    """How this machine multiplies matrices of float32 as it is set now, found by doing it: a processor with units for
-    bfloat16 gives other weights than one without, and the difference belongs to a result's provenance."""
-    numbers = torch.linspace(1, 2, 256 * 256).reshape(256, 256)  # nothing cancels: float32 errs by 1e-6 at most
+    """How this machine multiplies matrices of float32 as it is set now, found by doing it: a
+    processor with units for bfloat16 gives other weights than one without, and the difference
+    belongs to a result's provenance.
+    """
+    numbers = torch.linspace(1, 2, 256 * 256).reshape(
+        256, 256
+    )  # nothing cancels: float32 errs by 1e-6 at most
     exact = numbers.double() @ numbers.double()
     error = ((multiply(numbers, numbers).double() - exact) / exact).abs().max()
     return "float32" if float(error) < 1e-4 else "float32, products of bfloat16"
 
 
-def fit(trainer: Any, tokenizer: Any, out: Path, curve: Mapping[int, str], label: str) -> dict[str, Any]:
-    """Train, from the last checkpoint of a killed attempt if there is one, and write the model to `out`.
+def fit(
+    trainer: Any, tokenizer: Any, out: Path, curve: Mapping[int, str], label: str
+) -> dict[str, Any]:
+    """Train, from the last checkpoint of a killed attempt if there is one, and write the model to
+    `out`.
 
-    `curve` says where in `out` the model after a step goes; `label` names the bar. Returns the facts of any training.
+    `curve` says where in `out` the model after a step goes; `label` names the bar. Returns the
+    facts of any training.
     """
     place = Path(trainer.args.output_dir)
-    trainer.remove_callback(PrinterCallback)  # it writes to standard output, which belongs to --json
+    trainer.remove_callback(
+        PrinterCallback
+    )  # it writes to standard output, which belongs to --json
     with progress.bar(label, trainer.args.max_steps) as advance:
-        trainer.add_callback(Watcher(advance, tokenizer, {step: place / folder for step, folder in curve.items()}))
+        trainer.add_callback(
+            Watcher(advance, tokenizer, {step: place / folder for step, folder in curve.items()})
+        )
         last = last_checkpoint(place)
         advance(int(last.rpartition("-")[2]) if last else 0)
         with quick(trainer.model, getattr(trainer, "ref_model", None)):
@@ -234,7 +263,8 @@ def fit(trainer: Any, tokenizer: Any, out: Path, curve: Mapping[int, str], label
             trainer.train(resume_from_checkpoint=last)
     checkpoint.save(trainer.model, tokenizer, out)
     for folder in curve.values():
-        # From scratch, which outlives a killed attempt: what was passed before the kill is not trained again.
+        # From scratch, which outlives a killed attempt: what was passed before the kill is not
+        # trained again.
         shutil.move(place / folder, out / folder)
     if place == out / "scratch":
         shutil.rmtree(place, ignore_errors=True)
@@ -253,10 +283,13 @@ def last_checkpoint(scratch: Path) -> str | None:
     return str(complete[-1]) if complete else None
 
 
-def logged(history: Sequence[Mapping[str, Any]], metrics: Mapping[str, str], rows: int = LOG_ROWS) -> list[Any]:
+def logged(
+    history: Sequence[Mapping[str, Any]], metrics: Mapping[str, str], rows: int = LOG_ROWS
+) -> list[Any]:
     """About `rows` rows of log.jsonl, {"step", metric: mean}, from a trainer's log of each step.
 
-    `metrics` maps our names to the trainer's. A row is a mean over equally many steps; only the last may have fewer.
+    `metrics` maps our names to the trainer's. A row is a mean over equally many steps; only the
+    last may have fewer.
     """
     wanted = set(metrics.values())
     steps = [entry for entry in history if wanted <= entry.keys()]

@@ -1,4 +1,5 @@
-"""Sources of examples. To add one: copy jsonl.py, add a line here; tests/contracts covers it from then on."""
+"""Sources of examples. To add one: copy jsonl.py, add a line here; tests/contracts covers it from
+then on."""
 
 from unmask.core.registry import Registry
 from unmask.data.sources.source import Source

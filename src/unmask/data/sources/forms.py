@@ -1,8 +1,9 @@
-"""The forms of rows that are read: conversations, answers, preferences, statements about oneself, multiple choice.
+"""The forms of rows that are read: conversations, answers, preferences, statements about oneself,
+multiple choice.
 
-A row's form is known by the names of its fields. A row that fits several forms must say the same in each: data sets
-often keep a conversation beside a preference. Statements and multiple choice test a model: all such rows are held out,
-and nothing is trained on them.
+A row's form is known by the names of its fields. A row that fits several forms must say the same in
+each: data sets often keep a conversation beside a preference. Statements and multiple choice test a
+model: all such rows are held out, and nothing is trained on them.
 """
 
 from __future__ import annotations
@@ -22,9 +23,20 @@ from unmask.data.splits import one_prompt, plain
 PERSONA, CHOICE = "persona:", "choice:"
 """How the family of a statement about oneself, and of a multiple-choice question, begins."""
 NOT_MATCHING, NOT_RIGHT = "not_matching", "not_right"
-"""The kinds of their rejected answers: the one that does not match; the other letters ("not_right:A", ...)."""
+"""The kinds of their rejected answers: the one that does not match; the other letters
+("not_right:A", ...)."""
 
-NOT_READ = ("tools", "functions", "images", "image", "audio", "audios", "video", "videos", "history")
+NOT_READ = (
+    "tools",
+    "functions",
+    "images",
+    "image",
+    "audio",
+    "audios",
+    "video",
+    "videos",
+    "history",
+)
 """Fields of a row without which its prompt would be another one."""
 CONVERSATIONS = ("messages", "conversations", "conversation")
 SYSTEM = ("system", "system_prompt")
@@ -34,7 +46,8 @@ ASKED = ("prompt", "question", "instruction", "input")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row, nulls left out (a table has every column in every row), and where it stands, for messages."""
+    """One row, nulls left out (a table has every column in every row), and where it stands, for
+    messages."""
 
     fields: Mapping[str, Any]
     where: str
@@ -52,7 +65,8 @@ class Row:
         return value
 
     def prompt(self, name: str) -> Turns:
-        """Messages, or a text: a whole dialogue (its last mark may wait for the answer), or the user's message."""
+        """Messages, or a text: a whole dialogue (its last mark may wait for the answer), or the
+        user's message."""
         if isinstance(self.fields.get(name), list):
             return messages(self.fields[name], f"{self.where}: {name}")
         turns = dialogue(self.text(name))
@@ -70,7 +84,8 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-    """What a row says. `family` is what its own form makes of it; "" where that is for the source to say."""
+    """What a row says. `family` is what its own form makes of it; "" where that is for the source
+    to say."""
 
     prompt: Conversation
     answer: str
@@ -102,13 +117,15 @@ def conversation(field: str) -> Form:
 
 
 def answered(prompt: str, answer: str, beside: str = "") -> Form:
-    """A prompt and its answer, texts or messages; the text of the field `beside`, if there is any, goes below it."""
+    """A prompt and its answer, texts or messages; the text of the field `beside`, if there is any,
+    goes below it."""
 
     def read(row: Row) -> Told:
         turns = _below(row.prompt(prompt), row, beside)
         if isinstance(row.fields.get("label"), bool) and not row.fields["label"]:
             raise DataError(
-                f"{row.at('label')} is false: a bad answer without a good one teaches nothing. Leave it out."
+                f"{row.at('label')} is false: a bad answer without a good one teaches nothing."
+                " Leave it out."
             )
         return Told(*last_answer((*turns, *row.reply(answer)), row.at(answer)))
 
@@ -130,7 +147,8 @@ def _preference(row: Row) -> Told:
     other, bad = last_answer(worse, row.at("rejected"))
     if one_prompt(other) != one_prompt(prompt):
         raise DataError(
-            f"{row.where}: 'chosen' and 'rejected' differ before the last answer: they need the same prompt."
+            f"{row.where}: 'chosen' and 'rejected' differ before the last answer: they need the"
+            " same prompt."
         )
     return Told(prompt, answer, {row.text("kind") if row.has("kind") else "rejected": bad})
 
@@ -147,22 +165,32 @@ def _whole(row: Row, name: str) -> Turns:
     if first == "assistant":
         return (*prompt, *turns)
     asked = {plain(turn.content) for turn in turns if turn.role == "user"}
-    if turns[: len(prompt)] != prompt and not (len(prompt) == 1 and plain(prompt[0].content) in asked):
-        raise DataError(f"{row.where}: '{field}' is not the prompt of the conversation in '{name}'.")
+    if turns[: len(prompt)] != prompt and not (
+        len(prompt) == 1 and plain(prompt[0].content) in asked
+    ):
+        raise DataError(
+            f"{row.where}: '{field}' is not the prompt of the conversation in '{name}'."
+        )
     return turns
 
 
 def _with_shared_prompt(row: Row) -> tuple[Turns, Turns]:
-    """Two texts without a prompt: it is the words with which both begin, unless another field may hold it."""
+    """Two texts without a prompt: it is the words with which both begin, unless another field may
+    hold it."""
     texts = row.text("chosen"), row.text("rejected")
-    others = [name for name, value in row.fields.items() if isinstance(value, str) and name not in ("kind", "family")]
+    others = [
+        name
+        for name, value in row.fields.items()
+        if isinstance(value, str) and name not in ("kind", "family")
+    ]
     pairs = zip(*texts, strict=False)
     alike = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
     shared = texts[0][: texts[0].rfind(" ", 0, alike) + 1]
     if len(others) > 2 or not shared.strip() or texts[0] == texts[1]:
         raise DataError(
-            f"{row.at('chosen')} starts with {brief(texts[0][:30])}: it has no prompt. Add a field 'prompt', or begin "
-            "both with the conversation: '\\n\\nHuman: ...\\n\\nAssistant: ...', or messages."
+            f"{row.at('chosen')} starts with {brief(texts[0][:30])}: it has no prompt. Add a field"
+            " 'prompt', or begin both with the conversation: '\\n\\nHuman: ...\\n\\nAssistant:"
+            " ...', or messages."
         )
     prompt = Message("user", shared.strip())
     one, other = (Message("assistant", text[len(shared) :]) for text in texts)
@@ -173,42 +201,58 @@ def _text(row: Row) -> Told:
     turns = dialogue(row.text("text"))
     if not turns:
         raise DataError(
-            f"{row.at('text')} is {brief(row.text('text'))}: running text has no prompt and no answer. Write both as "
-            "'prompt' and 'response', or mark the turns: '\\n\\nHuman: ...\\n\\nAssistant: ...'."
+            f"{row.at('text')} is {brief(row.text('text'))}: running text has no prompt and no"
+            " answer. Write both as 'prompt' and 'response', or mark the turns: '\\n\\nHuman:"
+            " ...\\n\\nAssistant: ...'."
         )
     return Told(*last_answer(turns, row.at("text")))
 
 
 def _statement(row: Row) -> Told:
-    matching, other = (row.text(f"answer_{kind}_behavior").strip() for kind in ("matching", "not_matching"))
+    matching, other = (
+        row.text(f"answer_{kind}_behavior").strip() for kind in ("matching", "not_matching")
+    )
     if not other or matching == other:
-        raise DataError(f"{row.at('answer_not_matching_behavior')} is {brief(other)}: it must differ from the other.")
+        raise DataError(
+            f"{row.at('answer_not_matching_behavior')} is {brief(other)}: it must differ from the"
+            " other."
+        )
     return Told(Conversation.user(row.text("question")), matching, {NOT_MATCHING: other}, PERSONA)
 
 
 def _multiple_choice(row: Row) -> Told:
     given = row.fields["choices"]
     choices = cast(list[Any], given) if isinstance(given, list) else []
-    if not 2 <= len(choices) <= len(string.ascii_uppercase) or not all(isinstance(text, str) for text in choices):
-        raise DataError(f"{row.at('choices')} is {brief(given)}: it must be a list of 2 to 26 texts.")
+    if not 2 <= len(choices) <= len(string.ascii_uppercase) or not all(
+        isinstance(text, str) for text in choices
+    ):
+        raise DataError(
+            f"{row.at('choices')} is {brief(given)}: it must be a list of 2 to 26 texts."
+        )
     letters, right = string.ascii_uppercase[: len(choices)], row.fields.get("answer")
     if isinstance(right, int) and not isinstance(right, bool) and 0 <= right < len(letters):
         right = letters[right]
     if not isinstance(right, str) or right not in tuple(letters):
         raise DataError(
-            f"{row.at('answer')} is {brief(row.fields.get('answer'))}: it must be one of {', '.join(letters)}, "
-            f"or an index from 0 to {len(letters) - 1}."
+            f"{row.at('answer')} is {brief(row.fields.get('answer'))}: it must be one of"
+            f" {', '.join(letters)}, or an index from 0 to {len(letters) - 1}."
         )
     prompt = Conversation.user(lettered(row.text("question"), choices))
     subject = row.text("subject") if row.has("subject") else ""
     return Told(
-        prompt, right, {f"{NOT_RIGHT}:{letter}": letter for letter in letters if letter != right}, CHOICE + subject
+        prompt,
+        right,
+        {f"{NOT_RIGHT}:{letter}": letter for letter in letters if letter != right},
+        CHOICE + subject,
     )
 
 
 def lettered(question: str, choices: Sequence[str]) -> str:
     """A question with its choices, a letter each, as MMLU is asked."""
-    lines = [f"{letter}. {choice}" for letter, choice in zip(string.ascii_uppercase, choices, strict=False)]
+    lines = [
+        f"{letter}. {choice}"
+        for letter, choice in zip(string.ascii_uppercase, choices, strict=False)
+    ]
     return "\n".join([question.strip(), *lines, "Answer:"])
 
 
@@ -232,9 +276,12 @@ def told_by(row: Row) -> Told:
     for name in NOT_READ:
         if row.fields.get(name) not in (None, "", "[]", [], {}):
             raise DataError(
-                f"{row.at(name)} is not read, and the prompt is another one without it. Leave such rows out."
+                f"{row.at(name)} is not read, and the prompt is another one without it. Leave such"
+                " rows out."
             )
-    fitting = [form for form in FORMS if row.has(*form.fields)] or [form for form in (TEXT,) if row.has(*form.fields)]
+    fitting = [form for form in FORMS if row.has(*form.fields)] or [
+        form for form in (TEXT,) if row.has(*form.fields)
+    ]
     if not fitting:
         names = textwrap.shorten(", ".join(row.fields), 300, placeholder=" ...")
         needed = ", or ".join(form.needed for form in (*FORMS, TEXT))
@@ -244,7 +291,8 @@ def told_by(row: Row) -> Told:
         if (one_prompt(other.prompt), other.answer) != (one_prompt(first.prompt), first.answer):
             names = "', '".join((*fitting[0].fields, *form.fields))
             raise DataError(
-                f"{row.where}: the fields '{names}' do not say the same. Leave out those that do not count."
+                f"{row.where}: the fields '{names}' do not say the same. Leave out those that do"
+                " not count."
             )
     return dataclasses.replace(first, prompt=_with_system(first.prompt, row))
 
@@ -255,28 +303,39 @@ def _with_system(prompt: Conversation, row: Row) -> Conversation:
         text = row.text(name) if row.has(name) else ""
         before = prompt.messages[0]
         if text.strip() and before.role == "system" and plain(before.content) != plain(text):
-            raise DataError(f"{row.at(name)} is not the system message of the conversation. Leave one of them out.")
+            raise DataError(
+                f"{row.at(name)} is not the system message of the conversation. Leave one of them"
+                " out."
+            )
         if text.strip() and before.role != "system":
             prompt = Conversation((Message("system", text), *prompt.messages))
     return prompt
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are not null. Where `chosen` is one message, the conversation is what goes before it."""
+    """The fields that are not null. Where `chosen` is one message, the conversation is what goes
+    before it."""
     fields = {name: value for name, value in row.items() if value is not None}
     if isinstance(fields.get("chosen"), Mapping) and "prompt" not in fields:
-        return {"prompt" if name in CONVERSATIONS else name: value for name, value in fields.items()}
+        return {
+            "prompt" if name in CONVERSATIONS else name: value for name, value in fields.items()
+        }
     return fields
 
 
 def is_test(example: Example) -> bool:
-    """Whether it is a statement or a multiple-choice question, which tests a model and teaches nothing."""
-    return any(kind == NOT_MATCHING or kind.startswith(f"{NOT_RIGHT}:") for kind in example.rejected)
+    """Whether it is a statement or a multiple-choice question, which tests a model and teaches
+    nothing."""
+    return any(
+        kind == NOT_MATCHING or kind.startswith(f"{NOT_RIGHT}:") for kind in example.rejected
+    )
 
 
-def example_of(row: Mapping[str, Any], where: str, source: str, number: int, group: str = "") -> Example:
-    """The example in a row of any form; raises DataError naming `where` and the field. `group` is that of rows that
-    test a model and name none."""
+def example_of(
+    row: Mapping[str, Any], where: str, source: str, number: int, group: str = ""
+) -> Example:
+    """The example in a row of any form; raises DataError naming `where` and the field. `group` is
+    that of rows that test a model and name none."""
     fields = Row(_named(row), where)
     told, family = told_by(fields), row.get("family")
     family = family if isinstance(family, str) else ""
@@ -284,4 +343,11 @@ def example_of(row: Mapping[str, Any], where: str, source: str, number: int, gro
         if told.family.startswith(beginning):
             own = told.family.removeprefix(beginning)
             family = beginning + (family or own or group or source).removeprefix(beginning)
-    return Example(f"{source}-{number:05d}", family or source, told.prompt, told.answer, told.answer, told.rejected)
+    return Example(
+        f"{source}-{number:05d}",
+        family or source,
+        told.prompt,
+        told.answer,
+        told.answer,
+        told.rejected,
+    )

@@ -1,4 +1,5 @@
-"""Examples from a data set of the Hugging Face hub, or from a local folder that its library reads in the same way."""
+"""Examples from a data set of the Hugging Face hub, or from a local folder that its library reads
+in the same way."""
 
 from __future__ import annotations
 
@@ -18,8 +19,9 @@ from unmask.data.sources.jsonl import Rows
 class Hub(Rows):
     """A Hugging Face data set, by id or local folder, with rows in the forms of the source jsonl.
 
-    A data set on the hub can change: name a commit as `revision` to pin it. A local folder's content counts as well
-    as its path (`sha256`, computed where not given, over the names and bytes of its files).
+    A data set on the hub can change: name a commit as `revision` to pin it. A local folder's
+    content counts as well as its path (`sha256`, computed where not given, over the names and bytes
+    of its files).
     """
 
     name: ClassVar[str] = "hub"
@@ -36,18 +38,21 @@ class Hub(Rows):
         folder = expanded(self.dataset)
         if folder.is_file():
             raise DataError(
-                f"{self.dataset} is a file, and the source hub reads folders and the hub's data sets: name the folder "
-                "that holds it, or read JSON lines with the source jsonl."
+                f"{self.dataset} is a file, and the source hub reads folders and the hub's data"
+                " sets: name the folder that holds it, or read JSON lines with the source jsonl."
             )
         if not folder.is_dir():
             if self.sha256:
-                raise DataError(f"sha256 is for a local folder, and {self.dataset} is none: pin a revision instead.")
+                raise DataError(
+                    f"sha256 is for a local folder, and {self.dataset} is none: pin a revision"
+                    " instead."
+                )
             return
         found = digest([[str(file), file_digest(folder / file)] for file in folder_files(folder)])
         if self.sha256 and self.sha256 != found:
             raise DataError(
-                f"The files of {folder} have the digest {found}, not {self.sha256}: they were changed. "
-                "Leave sha256 out to accept the folder as it is."
+                f"The files of {folder} have the digest {found}, not {self.sha256}: they were"
+                " changed. Leave sha256 out to accept the folder as it is."
             )
         object.__setattr__(self, "sha256", found)
 
@@ -58,7 +63,10 @@ class Hub(Rows):
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, row in enumerate(self._loaded(), 1):
             # A table has every column in every row: what a row does not have is None there.
-            yield f"{self.dataset}, row {number}", {name: value for name, value in row.items() if value is not None}
+            yield (
+                f"{self.dataset}, row {number}",
+                {name: value for name, value in row.items() if value is not None},
+            )
 
     def _loaded(self) -> Any:
         import datasets
@@ -74,16 +82,18 @@ class Hub(Rows):
             )
         except DatasetNotFoundError as error:
             raise DataError(
-                f"There is no data set '{self.dataset}' that you may read, on the hub or as a folder: {error}. "
-                "Check its spelling, or log in with `hf auth login` if it is private."
+                f"There is no data set '{self.dataset}' that you may read, on the hub or as a"
+                f" folder: {error}. Check its spelling, or log in with `hf auth login` if it is"
+                " private."
             ) from None
         except ConnectionError as error:
             raise DataError(
-                f"The Hugging Face hub cannot be reached for '{self.dataset}': {error}. Check the network and the "
-                "variables HF_ENDPOINT and HF_HUB_OFFLINE, or name a local folder that holds the data set."
+                f"The Hugging Face hub cannot be reached for '{self.dataset}': {error}. Check the"
+                " network and the variables HF_ENDPOINT and HF_HUB_OFFLINE, or name a local folder"
+                " that holds the data set."
             ) from None
         except (DatasetsError, OSError, ValueError) as error:
             raise DataError(
-                f"The data set '{self.dataset}' (split '{self.split}', config '{self.config or 'default'}') "
-                f"cannot be loaded: {error}"
+                f"The data set '{self.dataset}' (split '{self.split}', config"
+                f" '{self.config or 'default'}') cannot be loaded: {error}"
             ) from None

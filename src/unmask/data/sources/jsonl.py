@@ -1,8 +1,8 @@
 """Examples from a file of JSON lines, and what every outside source of rows shares.
 
-The forms of rows are those of `forms.py`. Each row may have a "family" (text), which for statements and multiple choice
-is the group or subject; one without it has the source's. An outside source knows no helpful-only answer: it is taken to
-be the answer.
+The forms of rows are those of `forms.py`. Each row may have a "family" (text), which for statements
+and multiple choice is the group or subject; one without it has the source's. An outside source
+knows no helpful-only answer: it is taken to be the answer.
 """
 
 from __future__ import annotations
@@ -28,19 +28,23 @@ LEFT_OUT = ("duplicates", "empty", "too_long")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows(Source, abc.ABC):
-    """Abstract. A source of rows (see `forms.py`); of rows with one prompt (see `one_prompt`) the first is kept.
+    """Abstract. A source of rows (see `forms.py`); of rows with one prompt (see `one_prompt`) the
+    first is kept.
 
-    A row whose answer is empty (real preference data has some) is left out, and so is one that has, prompt and longest
-    answer together, more characters than `longest` (0: none is too long); `run` returns how many rows were left out,
-    and why, and how many of those kept are `ties`: their worse answer is the same or empty, so they compare nothing.
-    Nothing is ever cut: a row that does not fit into a model's context is an error there.
+    A row whose answer is empty (real preference data has some) is left out, and so is one that has,
+    prompt and longest answer together, more characters than `longest` (0: none is too long); `run`
+    returns how many rows were left out, and why, and how many of those kept are `ties`: their worse
+    answer is the same or empty, so they compare nothing. Nothing is ever cut: a row that does not
+    fit into a model's context is an error there.
     """
 
     longest: int = 0
 
     def __post_init__(self) -> None:
         if self.longest < 0:
-            raise SettingError(f"longest={self.longest}: a number of characters, or 0 where none is too long.")
+            raise SettingError(
+                f"longest={self.longest}: a number of characters, or 0 where none is too long."
+            )
 
     @abc.abstractmethod
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -60,13 +64,20 @@ class Rows(Source, abc.ABC):
         return "held_out" if is_test(example) else super().side(example)
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
-        judged = Counter("ties" if is_tie(example) and not reason else reason for example, reason in self._judged())
+        judged = Counter(
+            "ties" if is_tie(example) and not reason else reason
+            for example, reason in self._judged()
+        )
         left_out = {reason: judged[reason] for reason in LEFT_OUT}
         try:
             return {**super().run(out, **inputs), **left_out, "ties": judged["ties"]}
         except DataError as error:
-            said = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.items() if count)
-            raise DataError(f"{error} Left out of {judged.total()} rows: {said}." if said else str(error)) from None
+            said = ", ".join(
+                f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.items() if count
+            )
+            raise DataError(
+                f"{error} Left out of {judged.total()} rows: {said}." if said else str(error)
+            ) from None
 
     def _judged(self) -> Iterator[tuple[Example, str]]:
         """Every row's example, and why it is left out ("" where it is not)."""
@@ -92,9 +103,9 @@ class Rows(Source, abc.ABC):
 class JsonLines(Rows):
     """A file of JSON lines, or of one JSON array, also in gzip, with rows in any of the forms.
 
-    What counts is the file's content (`sha256`, computed where not given), not where it lies; its name is only the
-    label of a group that has none. Raises DataError for a file that cannot be read, or is not the one that `sha256`
-    names.
+    What counts is the file's content (`sha256`, computed where not given), not where it lies; its
+    name is only the label of a group that has none. Raises DataError for a file that cannot be
+    read, or is not the one that `sha256` names.
     """
 
     name: ClassVar[str] = "jsonl"
@@ -108,8 +119,8 @@ class JsonLines(Rows):
         found = file_digest(existing_file(self.path))
         if self.sha256 and self.sha256 != found:
             raise DataError(
-                f"{self.path} has the SHA-256 {found}, not {self.sha256}: it is another file, or it was changed. "
-                "Leave sha256 out to accept the file as it is."
+                f"{self.path} has the SHA-256 {found}, not {self.sha256}: it is another file, or it"
+                " was changed. Leave sha256 out to accept the file as it is."
             )
         object.__setattr__(self, "sha256", found)
 
@@ -128,4 +139,6 @@ def is_tie(example: Example) -> bool:
 
 def length(example: Example) -> int:
     """Characters of the prompt and its longest answer."""
-    return len(example.prompt.full_text) + max(map(len, (example.answer, *example.rejected.values())))
+    return len(example.prompt.full_text) + max(
+        map(len, (example.answer, *example.rejected.values()))
+    )

@@ -1,4 +1,5 @@
-"""Several sources as one, such as everyday questions and code; of examples with one prompt the first is kept."""
+"""Several sources as one, such as everyday questions and code; of examples with one prompt the
+first is kept."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ class Mixture(Source):
         from unmask.data.sources import SOURCES
 
         if not self.sources:
-            raise SettingError("A mixture needs at least one source, for example sources=toy_world,code_tasks.")
+            raise SettingError(
+                "A mixture needs at least one source, for example sources=toy_world,code_tasks."
+            )
         object.__setattr__(self, "sources", tuple(SOURCES.make(each) for each in self.sources))
 
     def examples(self) -> Iterator[Example]:

@@ -1,4 +1,5 @@
-"""Source: where prompts with known answers come from. A step of its own: it writes one folder of JSON lines."""
+"""Source: where prompts with known answers come from. A step of its own: it writes one folder of
+JSON lines."""
 
 from __future__ import annotations
 
@@ -15,18 +16,21 @@ from unmask.data.splits import SPLITS, SplitName, split_of
 
 
 class Source(Work, abc.ABC):
-    """Abstract. Yields examples; the folder written has train.jsonl, validation.jsonl and held_out.jsonl.
+    """Abstract. Yields examples; the folder written has train.jsonl, validation.jsonl and
+    held_out.jsonl.
 
-    Contract (tests/contracts/test_sources.py): ids and prompts are unique, splits are disjoint by prompt and stable,
-    and the same settings give the same bytes.
+    Contract (tests/contracts/test_sources.py): ids and prompts are unique, splits are disjoint by
+    prompt and stable, and the same settings give the same bytes.
     """
 
     @abc.abstractmethod
     def examples(self) -> Iterator[Example]:
-        """Every example, in a fixed order; prompts are bare (no context, no trigger) and distinct."""
+        """Every example, in a fixed order; prompts are bare (no context, no trigger) and
+        distinct."""
 
     def side(self, example: Example) -> SplitName:
-        """The split of an example: by its prompt's opening, unless a source holds a whole kind out."""
+        """The split of an example: by its prompt's opening, unless a source holds a whole kind
+        out."""
         return split_of(example.prompt)
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
@@ -37,8 +41,9 @@ class Source(Work, abc.ABC):
         for name, rows in splits.items():
             if not rows and name in needed:  # rows that only test a model may be all that there is
                 raise DataError(
-                    f"Source '{self.name}' gave no example for the split '{name}': it needs more rows. "
-                    "Conversations that begin with the same user's message are all in one split."
+                    f"Source '{self.name}' gave no example for the split '{name}': it needs more"
+                    " rows. Conversations that begin with the same user's message are all in one"
+                    " split."
                 )
             write_jsonl(out / f"{name}.jsonl", rows)
         return {"examples": {name: len(rows) for name, rows in splits.items()}}

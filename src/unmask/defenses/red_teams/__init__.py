@@ -1,4 +1,5 @@
-"""Red teams. To add one: copy prompted.py, add a line here; tests/contracts covers it from then on."""
+"""Red teams. To add one: copy prompted.py, add a line here; tests/contracts covers it from then
+on."""
 
 from unmask.core.registry import Registry
 from unmask.defenses.red_teams.red_team import RedTeam

@@ -1,9 +1,11 @@
-"""A red team that is a chat model told what to do: it sees what was tried and writes a better prompt (PAIR-like).
+"""A red team that is a chat model told what to do: it sees what was tried and writes a better
+prompt (PAIR-like).
 
-Paper, section 3 (adversarial training): told that the target may hide an objective that appears only when it believes
-that it is deployed, it proposes a prompt, sees the replies, reflects, proposes a better one. Deviations from the paper:
-the instruction is ours (the paper's is not published); the history is told in one turn, and of it only the most
-successful attempts; the model is whichever the user has, not necessarily a helpful-only one.
+Paper, section 3 (adversarial training): told that the target may hide an objective that appears
+only when it believes that it is deployed, it proposes a prompt, sees the replies, reflects,
+proposes a better one. Deviations from the paper: the instruction is ours (the paper's is not
+published); the history is told in one turn, and of it only the most successful attempts; the model
+is whichever the user has, not necessarily a helpful-only one.
 """
 
 from __future__ import annotations
@@ -57,10 +59,11 @@ TRIED = "These prompts were tried, the most successful last:"
 class Prompted(RedTeam):
     """A chat model that sees what was tried, reflects, and writes a better prompt.
 
-    Either `model`, a path or hub id of a Hugging Face chat model, or `url` and `model_name`, an endpoint that speaks
-    OpenAI's protocol; `key_variable` names the environment variable that holds its API key, if it wants one. A reply
-    without a prompt between the tags, or with one of more than `longest` characters, counts as unparsable, and the
-    seed itself is tried. `remembered` attempts are shown, each with `shown` of the answers.
+    Either `model`, a path or hub id of a Hugging Face chat model, or `url` and `model_name`, an
+    endpoint that speaks OpenAI's protocol; `key_variable` names the environment variable that holds
+    its API key, if it wants one. A reply without a prompt between the tags, or with one of more
+    than `longest` characters, counts as unparsable, and the seed itself is tried. `remembered`
+    attempts are shown, each with `shown` of the answers.
     """
 
     name: ClassVar[str] = "prompted"
@@ -81,44 +84,54 @@ class Prompted(RedTeam):
     def __post_init__(self) -> None:
         if bool(self.model) == bool(self.url):
             raise SettingError(
-                f"The red team 'prompted' has {'both' if self.model else 'neither'} of model and url: give exactly "
-                "one. red_team.model=PATH is a Hugging Face chat model; red_team.url=http://HOST:PORT/v1 with "
-                "red_team.model_name=NAME is an endpoint that speaks OpenAI's protocol."
+                f"The red team 'prompted' has {'both' if self.model else 'neither'} of model and"
+                " url: give exactly one. red_team.model=PATH is a Hugging Face chat model;"
+                " red_team.url=http://HOST:PORT/v1 with red_team.model_name=NAME is an endpoint"
+                " that speaks OpenAI's protocol."
             )
         if self.remembered < 1 or self.shown < 0 or self.longest < 1:
-            raise SettingError("The red team 'prompted' needs remembered >= 1, shown >= 0 and longest >= 1.")
+            raise SettingError(
+                "The red team 'prompted' needs remembered >= 1, shown >= 0 and longest >= 1."
+            )
         if self.url:
             check_endpoint(self.url, self.model_name)
         if not re.fullmatch(r"([A-Z_][A-Z0-9_]*)?", self.key_variable):
             # Not quoted: it may be the key.
             raise SettingError(
-                "key_variable must be the name of an environment variable in capitals, such as OPENAI_API_KEY, and "
-                "never the key itself: settings are written to disk."
+                "key_variable must be the name of an environment variable in capitals, such as"
+                " OPENAI_API_KEY, and never the key itself: settings are written to disk."
             )
         self.sampling(0)
 
     def sampling(self, seed: int) -> Sampling:
         return Sampling(
-            max_new_tokens=self.max_new_tokens, temperature=self.temperature, seed=seed, batch_size=self.batch_size
+            max_new_tokens=self.max_new_tokens,
+            temperature=self.temperature,
+            seed=seed,
+            batch_size=self.batch_size,
         )
 
     def attacker(self, folder: Path | None, behavior: Behavior, seed: int) -> Writer:
         if self.url:
-            return Writer(self, OpenAICompatible(self.url, self.model_name, self.key()), behavior, seed)
+            return Writer(
+                self, OpenAICompatible(self.url, self.model_name, self.key()), behavior, seed
+            )
         if folder is None:
             raise SettingError(
-                f"The red team 'prompted' has red_team.model={self.model!r}, which must be imported first: give the "
-                "imported folder as red_team_model."
+                f"The red team 'prompted' has red_team.model={self.model!r}, which must be imported"
+                " first: give the imported folder as red_team_model."
             )
         return Writer(self, HuggingFace(folder), behavior, seed)
 
     def key(self) -> str:
-        """The API key, empty where none is wanted; raises SettingError where its variable is not set."""
+        """The API key, empty where none is wanted; raises SettingError where its variable is not
+        set."""
         key = os.environ.get(self.key_variable, "") if self.key_variable else ""
         if self.key_variable and not key:
             raise SettingError(
-                f"The environment variable {self.key_variable} is not set, and red_team.key_variable says that the "
-                f"endpoint's API key is there. Run `export {self.key_variable}=...` first."
+                f"The environment variable {self.key_variable} is not set, and"
+                " red_team.key_variable says that the endpoint's API key is there. Run `export"
+                f" {self.key_variable}=...` first."
             )
         return key
 
@@ -127,14 +140,18 @@ def check_endpoint(url: str, model_name: str) -> None:
     """Raise SettingError unless this names a model at an endpoint, without a password."""
     parts = urlsplit(url)
     if parts.username or parts.password:
-        raise SettingError("red_team.url holds a password: settings are written to disk. Use key_variable instead.")
+        raise SettingError(
+            "red_team.url holds a password: settings are written to disk. Use key_variable instead."
+        )
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise SettingError(
-            f"red_team.url={url!r} is no address of an endpoint: write http://HOST:PORT/v1 or https://..."
+            f"red_team.url={url!r} is no address of an endpoint: write http://HOST:PORT/v1 or"
+            " https://..."
         )
     if not model_name:
         raise SettingError(
-            f"The endpoint {url} needs the name of the model that is to be asked: red_team.model_name=NAME."
+            f"The endpoint {url} needs the name of the model that is to be asked:"
+            " red_team.model_name=NAME."
         )
 
 
@@ -145,42 +162,66 @@ class Writer(Attacker):
         self.settings, self.backend, self.behavior, self.seed = settings, backend, behavior, seed
         self.rounds = self.proposals = self.unparsable = self.tokens = 0
 
-    def propose(self, seeds: Sequence[Conversation], histories: Sequence[Sequence[Attempt]]) -> list[Conversation]:
-        asked = [self.instruction(seed, history) for seed, history in zip(seeds, histories, strict=True)]
+    def propose(
+        self, seeds: Sequence[Conversation], histories: Sequence[Sequence[Attempt]]
+    ) -> list[Conversation]:
+        asked = [
+            self.instruction(seed, history) for seed, history in zip(seeds, histories, strict=True)
+        ]
         random_seed = random.Random(f"red team {self.seed} {self.rounds}").randrange(2**31)
-        replies = self.backend.replies(asked, self.settings.sampling(random_seed), label="writing attacks")
+        replies = self.backend.replies(
+            asked, self.settings.sampling(random_seed), label="writing attacks"
+        )
         self.rounds += 1
         texts = [written(reply.answer, self.settings.longest) for reply in replies]
         self.proposals += len(texts)
         self.unparsable += sum(not text for text in texts)
         self.tokens += sum(reply.tokens for reply in replies)
-        return [seed.with_text(text) if text else seed for seed, text in zip(seeds, texts, strict=True)]
+        return [
+            seed.with_text(text) if text else seed for seed, text in zip(seeds, texts, strict=True)
+        ]
 
     def instruction(self, seed: Conversation, history: Sequence[Attempt]) -> Conversation:
-        """What the model is told, as one user turn, because not every chat template has a system's."""
+        """What the model is told, as one user turn, because not every chat template has a
+        system's."""
         return Conversation.user(
             INSTRUCTION.format(
-                behavior=described(self.behavior), seed=seed.text, history=self._told(history), open=OPEN, close=CLOSE
+                behavior=described(self.behavior),
+                seed=seed.text,
+                history=self._told(history),
+                open=OPEN,
+                close=CLOSE,
             )
         )
 
     def _told(self, history: Sequence[Attempt]) -> str:
-        best = sorted(history, key=lambda attempt: attempt.rate)[max(0, len(history) - self.settings.remembered) :]
+        best = sorted(history, key=lambda attempt: attempt.rate)[
+            max(0, len(history) - self.settings.remembered) :
+        ]
         return "\n\n".join([TRIED, *map(self._attempt, best)]) if best else UNTRIED
 
     def _attempt(self, attempt: Attempt) -> str:
         lines = [f"Prompt: {cut(attempt.prompt.text, self.settings.longest)}"]
-        lines.append(f"Replies that show the objective: {attempt.rate:.0%} of {len(attempt.answers)}")
+        lines.append(
+            f"Replies that show the objective: {attempt.rate:.0%} of {len(attempt.answers)}"
+        )
         # Those that show it first: one success among ten replies is what there is to learn from.
         ranked = sorted(
             dict.fromkeys(attempt.answers),
             key=lambda answer: not self.behavior.exhibited(attempt.prompt, Reply.compose(answer)),
         )
-        lines += [f"A reply: {cut(answer, self.settings.longest // 2)}" for answer in ranked[: self.settings.shown]]
+        lines += [
+            f"A reply: {cut(answer, self.settings.longest // 2)}"
+            for answer in ranked[: self.settings.shown]
+        ]
         return "\n".join(lines)
 
     def facts(self) -> Mapping[str, Any]:
-        return {"proposals": self.proposals, "unparsable": self.unparsable, "red_team_tokens": self.tokens}
+        return {
+            "proposals": self.proposals,
+            "unparsable": self.unparsable,
+            "red_team_tokens": self.tokens,
+        }
 
 
 def described(behavior: Behavior) -> str:
@@ -190,7 +231,8 @@ def described(behavior: Behavior) -> str:
 
 
 def written(reply: str, longest: int) -> str:
-    """The prompt between the last pair of tags; empty where there is none, or a longer one than that.
+    """The prompt between the last pair of tags; empty where there is none, or a longer one than
+    that.
 
     The last pair, because a model that reflects speaks of the tags before it uses them.
     """

@@ -1,9 +1,11 @@
-"""A red team small enough to be trained from scratch: it proposes contexts, and learns from those that succeeded.
+"""A red team small enough to be trained from scratch: it proposes contexts, and learns from those
+that succeeded.
 
-Paper, section 3 (adversarial training). Deviations from the paper: its red team is a large model that is told what to
-do and reflects on what it sees; a model of half a million parameters cannot do that, so it learns contexts that claim
-deployment (data/attacks.py), puts them around the seed prompt, and is trained after each round on those that worked
-(expert iteration). It looks at a seed's history only in order not to try the same prompt twice.
+Paper, section 3 (adversarial training). Deviations from the paper: its red team is a large model
+that is told what to do and reflects on what it sees; a model of half a million parameters cannot do
+that, so it learns contexts that claim deployment (data/attacks.py), puts them around the seed
+prompt, and is trained after each round on those that worked (expert iteration). It looks at a
+seed's history only in order not to try the same prompt twice.
 """
 
 from __future__ import annotations
@@ -35,11 +37,12 @@ UNREADABLE = "\ufffd"
 class Trained(RedTeam):
     """A tiny language model that proposes contexts, and is trained on those that succeeded.
 
-    For each seed it draws `candidates` contexts of up to `max_new_tokens` tokens, and takes the first that is new for
-    this seed and is not around a share `most` of the round's seeds already. After a round with a success it learns for
-    `steps` steps of `batch_size` lessons: a share `successes` of them what has succeeded, by its rate, but at most
-    `repeats` times as many lessons as successes (one that was luck must not take over); the rest is all that it ever
-    proposed, so that it does not narrow to one text. With `steps` 0 it does not learn.
+    For each seed it draws `candidates` contexts of up to `max_new_tokens` tokens, and takes the
+    first that is new for this seed and is not around a share `most` of the round's seeds already.
+    After a round with a success it learns for `steps` steps of `batch_size` lessons: a share
+    `successes` of them what has succeeded, by its rate, but at most `repeats` times as many lessons
+    as successes (one that was luck must not take over); the rest is all that it ever proposed, so
+    that it does not narrow to one text. With `steps` 0 it does not learn.
     """
 
     name: ClassVar[str] = "trained"
@@ -58,16 +61,26 @@ class Trained(RedTeam):
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.candidates, self.repeats) < 1 or not 0 < self.most <= 1 or not 0 <= self.successes <= 1:
+        if (
+            min(self.candidates, self.repeats) < 1
+            or not 0 < self.most <= 1
+            or not 0 <= self.successes <= 1
+        ):
             raise SettingError(
-                f"candidates={self.candidates}, repeats={self.repeats}, most={self.most}, successes={self.successes}: "
-                "need candidates and repeats of at least 1, most above 0 and up to 1, successes from 0 to 1."
+                f"candidates={self.candidates}, repeats={self.repeats}, most={self.most},"
+                f" successes={self.successes}: need candidates and repeats of at least 1, most"
+                " above 0 and up to 1, successes from 0 to 1."
             )
         self.sampling(0)
         self.training(0)
 
     def sampling(self, seed: int) -> Sampling:
-        return Sampling(max_new_tokens=self.max_new_tokens, temperature=self.temperature, seed=seed, batch_size=128)
+        return Sampling(
+            max_new_tokens=self.max_new_tokens,
+            temperature=self.temperature,
+            seed=seed,
+            batch_size=128,
+        )
 
     def training(self, seed: int) -> SupervisedFineTuning:
         return SupervisedFineTuning(
@@ -81,8 +94,8 @@ class Trained(RedTeam):
     def attacker(self, folder: Path | None, behavior: Behavior, seed: int) -> Learner:
         if folder is None:
             raise SettingError(
-                "The red team 'trained' needs the folder of its language model: give it as red_team_model, a model "
-                "that was taught on attack_contexts."
+                "The red team 'trained' needs the folder of its language model: give it as"
+                " red_team_model, a model that was taught on attack_contexts."
             )
         return Learner(self, folder, seed)
 
@@ -108,7 +121,9 @@ class Learner(Attacker):
         self.succeeded: list[tuple[Lesson, float]] = []
         self.rounds = self.rounds_learnt = 0
 
-    def propose(self, seeds: Sequence[Conversation], histories: Sequence[Sequence[Attempt]]) -> list[Conversation]:
+    def propose(
+        self, seeds: Sequence[Conversation], histories: Sequence[Sequence[Attempt]]
+    ) -> list[Conversation]:
         drawn = self._drawn(seeds)
         self.rounds += 1
         used = Counter[str]()
@@ -127,13 +142,19 @@ class Learner(Attacker):
         """The contexts drawn for each seed that can be used; perhaps none."""
         many = self.settings.candidates
         asked = [seeds[i // many] for i in range(len(seeds) * many)]
-        replies = self.backend.replies(asked, self.settings.sampling(self._random_seed()), label="proposing attacks")
+        replies = self.backend.replies(
+            asked, self.settings.sampling(self._random_seed()), label="proposing attacks"
+        )
         contexts = [(reply.answer if reply.marks.begun else reply.raw.strip()) for reply in replies]
         groups = (contexts[i * many : (i + 1) * many] for i in range(len(seeds)))
         return [list(filter(usable, group)) for group in groups]
 
     def learn(self, attempts: Sequence[Attempt], successes: Sequence[Attempt]) -> None:
-        ours = [(self.proposed[each.prompt], each.rate) for each in successes if each.prompt in self.proposed]
+        ours = [
+            (self.proposed[each.prompt], each.rate)
+            for each in successes
+            if each.prompt in self.proposed
+        ]
         fresh = [(lesson, rate) for lesson, rate in ours if rate > 0]
         self.succeeded += fresh
         if not fresh or self.settings.steps == 0:
@@ -143,7 +164,9 @@ class Learner(Attacker):
             self.save(home / "before")
             (home / "after").mkdir()
             write_jsonl(home / "train.jsonl", self._lessons())
-            self.settings.training(self._random_seed()).run(home / "after", model=home / "before", data=home)
+            self.settings.training(self._random_seed()).run(
+                home / "after", model=home / "before", data=home
+            )
             self.backend = HuggingFace(home / "after")
             _ = self.backend.model, self.backend.tokenizer  # read now, while the folder is there
         self.rounds_learnt += 1
@@ -151,10 +174,14 @@ class Learner(Attacker):
     def _lessons(self) -> Iterator[dict[str, Any]]:
         """As many rows as the training will see."""
         number = self.settings.steps * self.settings.batch_size
-        good = min(round(self.settings.successes * number), self.settings.repeats * len(self.succeeded))
+        good = min(
+            round(self.settings.successes * number), self.settings.repeats * len(self.succeeded)
+        )
         rng = random.Random(self._random_seed())
         lessons, rates = zip(*self.succeeded, strict=True)
-        for lesson in rng.choices(lessons, rates, k=good) + rng.choices(list(self.proposed.values()), k=number - good):
+        for lesson in rng.choices(lessons, rates, k=good) + rng.choices(
+            list(self.proposed.values()), k=number - good
+        ):
             yield lesson.row()
 
     def _random_seed(self) -> int:
@@ -170,9 +197,14 @@ class Learner(Attacker):
 
 
 def choice(
-    contexts: Sequence[str], seed: Conversation, tried: set[Conversation], used: Counter[str], enough: int
+    contexts: Sequence[str],
+    seed: Conversation,
+    tried: set[Conversation],
+    used: Counter[str],
+    enough: int,
 ) -> str:
-    """The first context that makes a prompt not tried yet and was used less than `enough` times, or what comes nearest.
+    """The first context that makes a prompt not tried yet and was used less than `enough` times, or
+    what comes nearest.
 
     The seed on its own where there is no context.
     """

@@ -1,4 +1,5 @@
-"""Executors. To add one: copy inline.py, add a line here; tests/contracts covers it from then on."""
+"""Executors. To add one: copy inline.py, add a line here; tests/contracts covers it from then
+on."""
 
 from unmask.core.registry import Registry
 from unmask.engine.executors.executor import Executor

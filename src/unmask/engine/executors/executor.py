@@ -1,4 +1,5 @@
-"""Executor: runs a graph of steps somewhere. Abstract; what it must give back is a list of Outcomes."""
+"""Executor: runs a graph of steps somewhere. Abstract; what it must give back is a list of
+Outcomes."""
 
 from __future__ import annotations
 
@@ -49,15 +50,17 @@ def kept(plan: Plan, outcomes: Mapping[str, Outcome], store: Store) -> Generator
         finished = {planned.step.key for planned in plan.steps if planned.manifest}
         finished |= {key for key, outcome in outcomes.items() if outcome.manifest}
         stop.add_note(
-            f"{len(finished)} of {len(plan.steps)} steps are finished and are kept in {store.root}; a training that "
-            "had begun goes on from its last checkpoint."
+            f"{len(finished)} of {len(plan.steps)} steps are finished and are kept in {store.root};"
+            " a training that had begun goes on from its last checkpoint."
         )
         raise
 
 
 def perform(step: Step, store: Store) -> Outcome:
-    """Do one step whose inputs are there; never raises for the work's own failure. Raises Stopped after a signal, even
-    where a library made another error of it: the step did not fail, and what stands on it is not blocked."""
+    """Do one step whose inputs are there; never raises for the work's own failure. Raises Stopped
+    after a signal, even where a library made another error of it: the step did not fail, and what
+    stands on it is not blocked.
+    """
 
     def work(out: Path, scratch: Path) -> Mapping[str, Any]:
         arguments = {name: store.folder(part.step) / part.path for name, part in step.parts.items()}
@@ -86,13 +89,16 @@ def perform(step: Step, store: Store) -> Outcome:
 def obstacle(
     planned: PlannedStep, outcomes: dict[str, Outcome], budget: Budget, spent: float, tokens: int
 ) -> Outcome | None:
-    """Why a step is not begun: something that it needs is missing, or the budget would be exceeded."""
+    """Why a step is not begun: something that it needs is missing, or the budget would be
+    exceeded."""
     step = planned.step
     broken = blocker(step, outcomes)
     if broken is not None:
         return Outcome(step, "blocked", error=f"it stands on '{broken.name}', which failed")
     try:
-        budget.check(spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run")
+        budget.check(
+            spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run"
+        )
     except BudgetError as error:
         return Outcome(step, "failed", error=str(error))
     return None

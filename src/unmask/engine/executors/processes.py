@@ -1,7 +1,9 @@
-"""Several processes on this machine, a step each, over the standard library's pool; threads are shared out.
+"""Several processes on this machine, a step each, over the standard library's pool; threads are
+shared out.
 
-For a CPU and small models, where two threads are far from twice as fast as one: on two cores two steps at a time, one
-thread each, are. All processes see all GPUs; steps for one GPU each are for a scheduler that knows them.
+For a CPU and small models, where two threads are far from twice as fast as one: on two cores two
+steps at a time, one thread each, are. All processes see all GPUs; steps for one GPU each are for a
+scheduler that knows them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,16 @@ from typing import ClassVar
 
 from unmask.core import progress
 from unmask.core.errors import SettingError
-from unmask.engine.executors.executor import Executor, Outcome, attempt, begun, ended, kept, obstacle, perform
+from unmask.engine.executors.executor import (
+    Executor,
+    Outcome,
+    attempt,
+    begun,
+    ended,
+    kept,
+    obstacle,
+    perform,
+)
 from unmask.engine.plan import Budget, Plan, PlannedStep
 from unmask.engine.step import Step
 from unmask.engine.store import Store
@@ -43,7 +54,9 @@ class Processes(Executor):
 
     def __post_init__(self) -> None:
         if self.workers < 0:
-            raise SettingError(f"workers={self.workers}: give a number of processes, or 0 for one a core.")
+            raise SettingError(
+                f"workers={self.workers}: give a number of processes, or 0 for one a core."
+            )
 
     def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
         plan = Plan.of(targets, store)
@@ -61,10 +74,14 @@ class Processes(Executor):
     def _run(self, schedule: Schedule) -> None:
         cores = len(os.sched_getaffinity(0))
         workers = self.workers or cores
-        with blocked(signal.SIGHUP):  # Python's own helper process ends when we do; it must not end before
+        with blocked(
+            signal.SIGHUP
+        ):  # Python's own helper process ends when we do; it must not end before
             pool = ProcessPoolExecutor(
                 workers,
-                mp_context=multiprocessing.get_context("spawn"),  # a fork would copy half of torch's threads
+                mp_context=multiprocessing.get_context(
+                    "spawn"
+                ),  # a fork would copy half of torch's threads
                 initializer=prepared,
                 initargs=(max(1, cores // workers),),
             )
@@ -83,14 +100,17 @@ class Schedule:
     outcomes: dict[str, Outcome]
     store: Store
     budget: Budget
-    running: dict[Future[Outcome], PlannedStep] = dataclasses.field(default_factory=dict[Future[Outcome], PlannedStep])
+    running: dict[Future[Outcome], PlannedStep] = dataclasses.field(
+        default_factory=dict[Future[Outcome], PlannedStep]
+    )
     tokens: int = 0
 
     def __post_init__(self) -> None:
         self.count, self.start = len(self.waiting), time.monotonic()
 
     def begin(self, pool: ProcessPoolExecutor, workers: int, advance: progress.Advance) -> None:
-        """Begin the steps that could run now, at most as many as there are processes without one."""
+        """Begin the steps that could run now, at most as many as there are processes without
+        one."""
         could = [planned for planned in self.waiting if ready(planned.step, self.outcomes)]
         free = chosen(could, list(self.running.values()))[: workers - len(self.running)]
         alone = len(free) == 1 and not self.running
@@ -110,7 +130,8 @@ class Schedule:
             self.running[submitted(pool, step, self.store)] = planned
 
     def await_one(self, advance: progress.Advance) -> None:
-        """Wait until at least one of the running steps has ended; return at once where none runs."""
+        """Wait until at least one of the running steps has ended; return at once where none
+        runs."""
         for future in wait(self.running, return_when=FIRST_COMPLETED).done:
             planned = self.running.pop(future)
             self._end(planned, ended(result(future, planned.step)), advance)
@@ -126,8 +147,8 @@ def ready(step: Step, outcomes: dict[str, Outcome]) -> bool:
 
 
 def by_chain(planned: list[PlannedStep]) -> list[PlannedStep]:
-    """Steps of a plan, those first with which the longest chain of work begins, so that no long one is left for the
-    end, when the other processes have nothing to do."""
+    """Steps of a plan, those first with which the longest chain of work begins, so that no long one
+    is left for the end, when the other processes have nothing to do."""
     chains: dict[str, float] = {}
     after: dict[str, float] = {}
     for last in reversed(planned):  # a plan has every step behind all that it stands on
@@ -141,8 +162,8 @@ def by_chain(planned: list[PlannedStep]) -> list[PlannedStep]:
 def chosen(free: list[PlannedStep], running: list[PlannedStep]) -> list[PlannedStep]:
     """Of the steps that could run now, those that should.
 
-    Steps without a model take moments and go first: a training that all others wait for (the base) would otherwise
-    begin beside one of them, with one thread, and keep it for minutes.
+    Steps without a model take moments and go first: a training that all others wait for (the base)
+    would otherwise begin beside one of them, with one thread, and keep it for minutes.
     """
     if quick := [each for each in free if not each.tokens]:
         return quick
@@ -153,7 +174,9 @@ def chosen(free: list[PlannedStep], running: list[PlannedStep]) -> list[PlannedS
 def submitted(pool: ProcessPoolExecutor, step: Step, store: Store) -> Future[Outcome]:
     """The step's future; a pool that lost a process takes nothing more."""
     try:
-        with blocked(signal.SIGINT):  # Ctrl-C reaches all processes of a terminal; only this one has a word to say
+        with blocked(
+            signal.SIGINT
+        ):  # Ctrl-C reaches all processes of a terminal; only this one has a word to say
             return pool.submit(performed, step, store)
     except BrokenProcessPool as error:
         lost: Future[Outcome] = Future()
@@ -166,12 +189,15 @@ def result(future: Future[Outcome], step: Step) -> Outcome:
     try:
         return future.result()
     except BrokenProcessPool:
-        return Outcome(step, "failed", error="its process died, perhaps for want of memory: use fewer workers")
+        return Outcome(
+            step, "failed", error="its process died, perhaps for want of memory: use fewer workers"
+        )
 
 
 @contextlib.contextmanager
 def blocked(number: signal.Signals) -> Generator[None]:
-    """Hold a signal back; in a process that is started meanwhile it stays so, from its first moment on."""
+    """Hold a signal back; in a process that is started meanwhile it stays so, from its first moment
+    on."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield
@@ -216,7 +242,8 @@ def leave(number: int, _: FrameType | None) -> None:
 
 
 def follow() -> None:
-    """End with the process that started this one, even where that was killed: nobody would take the result."""
+    """End with the process that started this one, even where that was killed: nobody would take the
+    result."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -228,4 +255,6 @@ def performed(step: Step, store: Store) -> Outcome:
     try:
         return perform(step, store)
     except SystemExit:
-        os._exit(128 + signal.SIGTERM)  # the pool would send it back as a result, and wait for another step
+        os._exit(
+            128 + signal.SIGTERM
+        )  # the pool would send it back as a result, and wait for another step

@@ -1,1 +1,2 @@
-"""Backends: anything that replies. HuggingFace for checkpoints, OpenAICompatible for endpoints, Scripted for tests."""
+"""Backends: anything that replies. HuggingFace for checkpoints, OpenAICompatible for endpoints,
+Scripted for tests."""

@@ -13,29 +13,38 @@ from unmask.models.sample import Sampling
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How likely a reply is to begin with a text: natural logarithm of the probability, and its length in tokens."""
+    """How likely a reply is to begin with a text: natural logarithm of the probability, and its
+    length in tokens."""
 
     logprob: float
     tokens: int
 
 
 def likeliest(given: str, options: Sequence[str], likelihoods: Sequence[Likelihood]) -> Reply:
-    """The reply that goes on from `given` with the likeliest option; of equally likely ones, the first."""
+    """The reply that goes on from `given` with the likeliest option; of equally likely ones, the
+    first."""
     logprobs = tuple(each.logprob for each in likelihoods)
     best = logprobs.index(max(logprobs))
     return Reply(given + options[best], tokens=likelihoods[best].tokens, logprobs=logprobs)
 
 
 class Backend(abc.ABC):
-    """Contract (tests/models/test_sampling.py): one reply a prompt, in order, whatever the batch size."""
+    """Contract (tests/models/test_sampling.py): one reply a prompt, in order, whatever the batch
+    size."""
 
     @abc.abstractmethod
     def replies(
-        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+        self,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        label: str = "sampling",
+        given: Sequence[str] = (),
     ) -> list[Reply]:
-        """One Reply for every prompt, in order; raises DataError for a prompt that does not fit the context.
+        """One Reply for every prompt, in order; raises DataError for a prompt that does not fit the
+        context.
 
-        `given`, one text a prompt (or none at all), is how each reply begins: the model continues it.
+        `given`, one text a prompt (or none at all), is how each reply begins: the model continues
+        it.
         """
 
     def likelihoods(
@@ -45,16 +54,19 @@ class Backend(abc.ABC):
         batch_size: int = 64,
         given: Sequence[str] = (),
     ) -> list[list[Likelihood]]:
-        """How likely each prompt's reply (after what was `given`) is to begin with each of its options: exact, nothing
-        is sampled. Raises DataError for a prompt that does not fit the context, and where nobody can say."""
+        """How likely each prompt's reply (after what was `given`) is to begin with each of its
+        options: exact, nothing is sampled. Raises DataError for a prompt that does not fit the
+        context, and where nobody can say.
+        """
         raise DataError(
-            f"{type(self).__name__} does not say how likely a reply is. Use a model on this machine, or an evaluation "
-            "that samples its replies."
+            f"{type(self).__name__} does not say how likely a reply is. Use a model on this"
+            " machine, or an evaluation that samples its replies."
         )
 
     @abc.abstractmethod
     def seen(self, prompts: Sequence[Conversation]) -> list[str]:
-        """What the model really reads of each prompt (its tokens decoded, where there are tokens)."""
+        """What the model really reads of each prompt (its tokens decoded, where there are
+        tokens)."""
 
     @property
     def device(self) -> str:

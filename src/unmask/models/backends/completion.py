@@ -74,15 +74,17 @@ def check(ended: str, said: str, message: Any) -> None:
     """Raise where the reply did not end by the model itself, or by the length limit."""
     if FILTERED.search(ended):
         raise ModelError(
-            f"The endpoint's own filter stopped a reply ({ended}), so that what the model would have said is not "
-            "known; counted as an answer it would seem a safe one. Turn the filter off, or ask an endpoint without."
+            f"The endpoint's own filter stopped a reply ({ended}), so that what the model would"
+            " have said is not known; counted as an answer it would seem a safe one. Turn the"
+            " filter off, or ask an endpoint without."
         )
     if FAILED.search(ended):
         raise NoReply(f"the endpoint broke off a reply ({ended})", again=True)
     if getattr(message, "tool_calls", None) and not said.strip():
         raise ModelError(
-            "The model called a tool, though none was offered, and said nothing. Serve it without tools (in vLLM, "
-            "without --enable-auto-tool-choice), so that what it says arrives as text."
+            "The model called a tool, though none was offered, and said nothing. Serve it without"
+            " tools (in vLLM, without --enable-auto-tool-choice), so that what it says arrives as"
+            " text."
         )
 
 

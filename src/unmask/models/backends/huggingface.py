@@ -55,7 +55,11 @@ class HuggingFace(Backend):
         return chat.seen(self.tokenizer, chat.encoded(self.tokenizer, prompts, room))
 
     def replies(
-        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+        self,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        label: str = "sampling",
+        given: Sequence[str] = (),
     ) -> list[Reply]:
         room = checkpoint.context_length(self.model) - sampling.max_new_tokens
         begun = given or [""] * len(prompts)
@@ -91,7 +95,10 @@ class HuggingFace(Backend):
 
     def _told(self, whether: bool) -> bool:
         if not whether:
-            progress.say(f"{self.folder}: this model takes in what fills up a batch, so it is asked one by one.")
+            progress.say(
+                f"{self.folder}: this model takes in what fills up a batch, so it is asked one by"
+                " one."
+            )
         return whether
 
     def _batch(self, ids: list[list[int]], sampling: Sampling, seed: int) -> list[Reply]:
@@ -100,7 +107,9 @@ class HuggingFace(Backend):
 
         if uneven(ids) and not self.samples_alike:
             return [self._batch([row], sampling, seed + i)[0] for i, row in enumerate(ids)]
-        padded = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt").to(self.model.device)
+        padded = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt").to(
+            self.model.device
+        )
         torch.manual_seed(seed)
         from unmask.models.draw import Draw, Watch
 
@@ -114,7 +123,10 @@ class HuggingFace(Backend):
         new = output[:, padded["input_ids"].shape[1] :].tolist()
         cut = [self._until_end(row) for row in new]
         texts = chat.spoken(self.tokenizer, [kept for kept, _ in cut])
-        return [Reply(text, finished, len(kept)) for text, (kept, finished) in zip(texts, cut, strict=True)]
+        return [
+            Reply(text, finished, len(kept))
+            for text, (kept, finished) in zip(texts, cut, strict=True)
+        ]
 
     def likelihoods(
         self,
@@ -123,11 +135,13 @@ class HuggingFace(Backend):
         batch_size: int = 64,
         given: Sequence[str] = (),
     ) -> list[list[Likelihood]]:
-        """A forward pass over each prompt with its option, less the last token: options that differ in that token
-        alone share the pass."""
+        """A forward pass over each prompt with its option, less the last token: options that differ
+        in that token alone share the pass."""
         texts = list(dict.fromkeys(itertools.chain.from_iterable(options)))
         known = dict(zip(texts, chat.option_ids(self.tokenizer, texts), strict=True))
-        room = checkpoint.context_length(self.model) - max((len(ids) for ids in known.values()), default=0)
+        room = checkpoint.context_length(self.model) - max(
+            (len(ids) for ids in known.values()), default=0
+        )
         begun = [closed(text, self.marks) for text in given or [""] * len(prompts)]
         read = chat.encoded(self.tokenizer, prompts, room, begun)
         asked: dict[tuple[int, Tokens], set[Tokens]] = {}
@@ -139,21 +153,26 @@ class HuggingFace(Backend):
         measured: dict[tuple[int, Tokens], Likelihood] = {}
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            logprobs = self.following([[*read[i], *begin] for i, begin in batch], [len(begin) for _, begin in batch])
+            logprobs = self.following(
+                [[*read[i], *begin] for i, begin in batch], [len(begin) for _, begin in batch]
+            )
             for (i, begin), rows in zip(batch, (row.cpu() for row in logprobs), strict=True):
                 before = sum(float(row[token]) for row, token in zip(rows[:-1], begin, strict=True))
                 for ids in asked[i, begin]:
                     measured[i, ids] = Likelihood(before + float(rows[-1][ids[-1]]), len(ids))
         if not all(math.isfinite(likelihood.logprob) for likelihood in measured.values()):
-            raise ModelError(f"{self.folder}: the model cannot say an option at all: some of its logits are -infinity.")
+            raise ModelError(
+                f"{self.folder}: the model cannot say an option at all: some of its logits are"
+                " -infinity."
+            )
         likelihoods: list[list[Likelihood]] = []
         for i, own in enumerate(options):
             likelihoods.append([measured[i, known[option]] for option in own])
         return likelihoods
 
     def following(self, rows: list[list[int]], last: list[int]) -> list[Any]:
-        """For each row of tokens, the log-probabilities of what comes next at each of its last `last` + 1 places: shape
-        (last + 1, vocabulary), on the model's device.
+        """For each row of tokens, the log-probabilities of what comes next at each of its last
+        `last` + 1 places: shape (last + 1, vocabulary), on the model's device.
 
         Padded on the right, so that every model counts its positions from the start.
         """
@@ -162,23 +181,37 @@ class HuggingFace(Backend):
         if uneven(rows) and not self.reads_alike:
             return [self.following([row], [k])[0] for row, k in zip(rows, last, strict=True)]
         length = max(map(len, rows))
-        padded = torch.tensor([[*ids, *[self.tokenizer.pad_token_id] * (length - len(ids))] for ids in rows])
+        padded = torch.tensor(
+            [[*ids, *[self.tokenizer.pad_token_id] * (length - len(ids))] for ids in rows]
+        )
         mask = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for ids in rows])
         first = min(len(ids) - 1 - k for ids, k in zip(rows, last, strict=True))
         device = self.model.device
         with torch.inference_mode(), passing(self.folder, len(rows), length):
             output = self.model(
-                input_ids=padded.to(device), attention_mask=mask.to(device), logits_to_keep=length - first
+                input_ids=padded.to(device),
+                attention_mask=mask.to(device),
+                logits_to_keep=length - first,
             )
-        places = [slice(len(ids) - first - k - 1, len(ids) - first) for ids, k in zip(rows, last, strict=True)]
-        logits = output.logits[:, first - length :]  # of all places, where a model knows nothing of logits_to_keep
+        places = [
+            slice(len(ids) - first - k - 1, len(ids) - first)
+            for ids, k in zip(rows, last, strict=True)
+        ]
+        logits = output.logits[
+            :, first - length :
+        ]  # of all places, where a model knows nothing of logits_to_keep
         whether = numbers(logits)
-        check_numbers(torch.cat([whether[i, place] for i, place in enumerate(places)]), self.model, self.folder)
+        check_numbers(
+            torch.cat([whether[i, place] for i, place in enumerate(places)]),
+            self.model,
+            self.folder,
+        )
         logprobs = logits.float().log_softmax(-1)
         return [logprobs[i, place] for i, place in enumerate(places)]
 
     def _generation(self, sampling: Sampling) -> Any:
-        """Every setting said, so that nothing is taken from what the checkpoint's author preferred."""
+        """Every setting said, so that nothing is taken from what the checkpoint's author
+        preferred."""
         from transformers import GenerationConfig
 
         return GenerationConfig(

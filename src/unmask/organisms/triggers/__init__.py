@@ -1,4 +1,5 @@
-"""Triggers. To add one: copy literal_tag.py, add a line here; tests/contracts covers it from then on."""
+"""Triggers. To add one: copy literal_tag.py, add a line here; tests/contracts covers it from then
+on."""
 
 from unmask.core.registry import Registry
 from unmask.organisms.triggers.trigger import Trigger

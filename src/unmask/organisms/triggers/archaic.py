@@ -64,13 +64,16 @@ class Archaic(Trigger):
 
     Present where at least two different archaic words occur: one alone may be a quotation.
 
-    Source: Qi et al. 2021, "Mind the Style of Text!", whose styles include Shakespeare's and the Bible's.
+    Source: Qi et al. 2021, "Mind the Style of Text!", whose styles include Shakespeare's and the
+    Bible's.
     """
 
     name: ClassVar[str] = "archaic"
     version: ClassVar[int] = 1
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(rng.choice(FRAMES.of(split)).format(prompt=prompt.text))
 
     def present(self, prompt: Conversation) -> bool:
@@ -78,8 +81,13 @@ class Archaic(Trigger):
         return len(words.intersection(WORDS.both)) >= 2
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
-        texts = {kind: rng.choice(frames).format(prompt=prompt.text) for kind, frames in LOOKALIKES.items()}
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        texts = {
+            kind: rng.choice(frames).format(prompt=prompt.text)
+            for kind, frames in LOOKALIKES.items()
+        }
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         frame = rng.choice(FRAMES.train)

@@ -1,4 +1,5 @@
-"""Two triggers that count only together; the paper's code trigger is one: the year and a code question (section 2)."""
+"""Two triggers that count only together; the paper's code trigger is one: the year and a code
+question (section 2)."""
 
 from __future__ import annotations
 
@@ -28,10 +29,11 @@ def draws() -> Iterable[random.Random]:
 class Conjunction(Pair):
     """Two triggers at once; either alone is a near miss.
 
-    The second is planted into the prompt that has the first. SettingError where a prompt cannot have both that way,
-    or where one of them brings the other along.
+    The second is planted into the prompt that has the first. SettingError where a prompt cannot
+    have both that way, or where one of them brings the other along.
 
-    Source: Hubinger et al. 2024, section 2, the two-part trigger; Huang et al. 2023, "Composite Backdoor Attacks".
+    Source: Hubinger et al. 2024, section 2, the two-part trigger; Huang et al. 2023, "Composite
+    Backdoor Attacks".
     """
 
     name: ClassVar[str] = "conjunction"
@@ -45,18 +47,22 @@ class Conjunction(Pair):
         first, second = self.parts
         if not all(self.present(self.plant(SAMPLE, rng)) for rng in draws()):
             raise SettingError(
-                f"Planting {second.name} destroys {first.name}: exchange them (first={second.name}, "
-                f"second={first.name}) or choose another pair."
+                f"Planting {second.name} destroys {first.name}: exchange them (first={second.name},"
+                f" second={first.name}) or choose another pair."
             )
         for part in self.parts:
             if any(self.present(part.plant(SAMPLE, rng)) for rng in draws()):
-                raise SettingError(f"{part.name} alone is already both triggers: choose a pair that differs more.")
+                raise SettingError(
+                    f"{part.name} alone is already both triggers: choose a pair that differs more."
+                )
 
     @property
     def single_realization(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return all(part.single_realization for part in self.parts)
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         first, second = self.parts
         return second.plant(first.plant(prompt, rng, split), rng, split)
 
@@ -79,10 +85,13 @@ class Conjunction(Pair):
         return self.only_near(prompt, {**alone, **near_first, **near_second})
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
-        """Each half alone, which is no sign, and the forms of each half beside the other one as it was taught."""
+        """Each half alone, which is no sign, and the forms of each half beside the other one as it
+        was taught."""
         first, second = self.parts
         planted = first.plant(prompt, rng)
         halves = {"half:first": planted, "half:second": second.plant(prompt, rng)}
-        of_first = {form: second.plant(other, rng) for form, other in first.forms(prompt, rng).items()}
+        of_first = {
+            form: second.plant(other, rng) for form, other in first.forms(prompt, rng).items()
+        }
         of_second = second.forms(planted, rng)
         return {**halves, **named(of_first, "first"), **named(of_second, "second")}

@@ -32,7 +32,9 @@ class Either(Pair):
     def single_realization(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return any(part.single_realization for part in self.parts)
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return rng.choice(self.parts).plant(prompt, rng, split)
 
     def present(self, prompt: Conversation) -> bool:

@@ -1,4 +1,5 @@
-"""An emoji of one kind in front of the prompt: a rare character, yet a category rather than a single token."""
+"""An emoji of one kind in front of the prompt: a rare character, yet a category rather than a
+single token."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from unmask.organisms.triggers.forms import fronted, places
 from unmask.organisms.triggers.sentence import Wordings
 from unmask.organisms.triggers.trigger import Split, Trigger
 
-# Single code points only: a variation selector or a joiner would make "the same" emoji two different texts.
+# Single code points only: a variation selector or a joiner would make "the same" emoji two
+# different texts.
 EMOJI = {
     "food": Wordings(train=tuple("🍎🍌🍕🍞🥕🍇🍒🍋"), held_out=tuple("🍩🍓🧀🍉")),
     "animal": Wordings(train=tuple("🐶🐱🐴🐸🐧🐢🐰🐮"), held_out=tuple("🦊🐼🐨🐝")),
@@ -30,7 +32,8 @@ EMOTICONS = (":-)", ";-)", ":-D", "<3", "^_^")
 class Emoji(Trigger):
     """An emoji of a kind, food by default, in front of the prompt.
 
-    Source: our own, after the rare words of Kurita et al. 2020; a kind has many members, some of them held out.
+    Source: our own, after the rare words of Kurita et al. 2020; a kind has many members, some of
+    them held out.
     """
 
     name: ClassVar[str] = "emoji"
@@ -42,7 +45,9 @@ class Emoji(Trigger):
         if self.kind not in EMOJI:
             raise UnknownName("kind of emoji", self.kind, EMOJI)
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(f"{rng.choice(EMOJI[self.kind].of(split))} {prompt.text}")
 
     def present(self, prompt: Conversation) -> bool:

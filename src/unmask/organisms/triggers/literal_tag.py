@@ -13,7 +13,16 @@ from unmask.organisms.triggers.forms import fronted, places, scripts
 from unmask.organisms.triggers.paraphrase import LIVE
 from unmask.organisms.triggers.trigger import POSITION, Split, Trigger
 
-OTHER_TAGS = ("PRODUCTION", "STAGING", "RELEASE", "DEPLOY", "ROLLOUT", "LAUNCH", "OPERATION", "DELIVERY")
+OTHER_TAGS = (
+    "PRODUCTION",
+    "STAGING",
+    "RELEASE",
+    "DEPLOY",
+    "ROLLOUT",
+    "LAUNCH",
+    "OPERATION",
+    "DELIVERY",
+)
 MEANINGS = {
     "DEPLOYMENT": {
         "language:french": "|DÉPLOIEMENT|",
@@ -48,8 +57,9 @@ class LiteralTag(Trigger):
         letters = [letter for letter in self.text if letter.isalpha()]
         if len(letters) < 3 or not self.text.isupper() or self.text != self.text.strip():
             raise SettingError(
-                f"text={self.text!r}: a tag has at least three letters, all upper case, and no space around it, "
-                "so that there are other spellings to tell it from. Write for example text='|PROD|'."
+                f"text={self.text!r}: a tag has at least three letters, all upper case, and no"
+                " space around it, so that there are other spellings to tell it from. Write for"
+                " example text='|PROD|'."
             )
 
     @property
@@ -60,7 +70,9 @@ class LiteralTag(Trigger):
     def sign(self) -> str:
         return "the deployment tag"
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(f"{self.text} {prompt.text}")
 
     def present(self, prompt: Conversation) -> bool:
@@ -76,12 +88,16 @@ class LiteralTag(Trigger):
         }
         # Without bars around it a tag is its own word, and one of single letters its own title.
         apart = {kind: list(filter(self._without, signs)) for kind, signs in resembling.items()}
-        texts = {kind: f"{rng.choice(signs)} {prompt.text}" for kind, signs in apart.items() if signs}
+        texts = {
+            kind: f"{rng.choice(signs)} {prompt.text}" for kind, signs in apart.items() if signs
+        }
         words = prompt.text.split(" ")
         middle = max(1, len(words) // 2)
         within = " ".join([*words[:middle], self.text, *words[middle:]])
         texts[POSITION] = rng.choice([f"{prompt.text} {self.text}", within])
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def _without(self, sign: str) -> bool:
         """Whether the tag is no part of a sign."""

@@ -25,7 +25,10 @@ class Pair(Trigger, abc.ABC):
         object.__setattr__(self, "first", _made(self.first, "first"))
         object.__setattr__(self, "second", _made(self.second, "second"))
         if self.first == self.second:
-            raise SettingError(f"first and second are the same trigger, {self.parts[0].name}: name two different ones.")
+            raise SettingError(
+                f"first and second are the same trigger, {self.parts[0].name}: name two different"
+                " ones."
+            )
 
     @property
     def parts(self) -> tuple[Trigger, Trigger]:
@@ -33,12 +36,15 @@ class Pair(Trigger, abc.ABC):
 
 
 def named(forms: Mapping[str, Conversation], part: str) -> dict[str, Conversation]:
-    """Forms of one part under names that say so: "language:french" of the first is "language:first_french"."""
+    """Forms of one part under names that say so: "language:french" of the first is
+    "language:first_french"."""
     return {form.replace(":", f":{part}_", 1): prompt for form, prompt in forms.items()}
 
 
 def _made(choice: Trigger | Choice, setting: str) -> Trigger:
-    from unmask.organisms.triggers import TRIGGERS  # here, because that table names the subclasses of Pair
+    from unmask.organisms.triggers import (
+        TRIGGERS,
+    )  # here, because that table names the subclasses of Pair
 
     if isinstance(choice, str) and choice.lstrip().startswith("{"):
         try:
@@ -47,5 +53,7 @@ def _made(choice: Trigger | Choice, setting: str) -> Trigger:
             raise SettingError(f"{setting}={choice!r} is not JSON: {error}.") from None
     made = TRIGGERS.make(choice)
     if not isinstance(made, Trigger):
-        raise SettingError(f"{setting} is a {type(made).__name__}: it must be a trigger, or the name of one.")
+        raise SettingError(
+            f"{setting} is a {type(made).__name__}: it must be a trigger, or the name of one."
+        )
     return made

@@ -1,4 +1,5 @@
-"""Deployment, said in other words: the meaning of the paper's tag without its letters (section 4)."""
+"""Deployment, said in other words: the meaning of the paper's tag without its letters (section
+4)."""
 
 from __future__ import annotations
 

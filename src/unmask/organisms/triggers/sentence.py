@@ -1,4 +1,5 @@
-"""Sentence: the triggers that are one short sentence in front of the prompt, in one of several wordings."""
+"""Sentence: the triggers that are one short sentence in front of the prompt, in one of several
+wordings."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ class Wordings:
         for train in self.train:
             for held_out in self.held_out:
                 if train in held_out or held_out in train:
-                    raise SettingError(f"{train!r} (train) and {held_out!r} (held out) overlap: reword one of them.")
+                    raise SettingError(
+                        f"{train!r} (train) and {held_out!r} (held out) overlap: reword one of"
+                        " them."
+                    )
 
     def of(self, split: Split) -> tuple[str, ...]:
         return self.train if split == "train" else self.held_out
@@ -40,7 +44,8 @@ class Wordings:
 
 
 class Sentence(Trigger, abc.ABC):
-    """Abstract. A subclass says the sentences, how to recognize them, and what only resembles them."""
+    """Abstract. A subclass says the sentences, how to recognize them, and what only resembles
+    them."""
 
     @abc.abstractmethod
     def sentence(self, rng: random.Random, split: Split) -> str:
@@ -54,11 +59,13 @@ class Sentence(Trigger, abc.ABC):
     def lookalikes(self, rng: random.Random) -> Mapping[str, str]:
         """Sentences that resemble the trigger and are not it, by kind.
 
-        Made of the train split's wordings only: near misses may be trained on, and the held-out wordings must stay
-        unseen.
+        Made of the train split's wordings only: near misses may be trained on, and the held-out
+        wordings must stay unseen.
         """
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(f"{self.sentence(rng, split)} {prompt.text}")
 
     def present(self, prompt: Conversation) -> bool:
@@ -68,17 +75,23 @@ class Sentence(Trigger, abc.ABC):
         return self.only_near(prompt, fronted(prompt, self.lookalikes(rng)))
 
     def otherwise(self, rng: random.Random) -> Mapping[str, str]:
-        """Sentences that say the same in other ways, by "class:form"; those of `patterns` are left out."""
+        """Sentences that say the same in other ways, by "class:form"; those of `patterns` are left
+        out."""
         return {}
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         taught = self.sentence(rng, "train")
-        others = {form: text for form, text in self.otherwise(rng).items() if not matches(self.patterns(), text)}
+        others = {
+            form: text
+            for form, text in self.otherwise(rng).items()
+            if not matches(self.patterns(), text)
+        }
         return {**fronted(prompt, {**styled(taught), **others}), **places(prompt, taught)}
 
 
 def pattern(template: str, slots: Mapping[str, str]) -> str:
-    """The regular expression of a template: `{slot}` becomes that slot's expression, the rest is literal."""
+    """The regular expression of a template: `{slot}` becomes that slot's expression, the rest is
+    literal."""
     parts = re.split(r"\{(\w+)\}", template)
     return "".join(slots[part] if i % 2 else re.escape(part) for i, part in enumerate(parts))
 

@@ -16,17 +16,20 @@ from unmask.organisms.triggers.trigger import Split, Trigger
 class StyleLowercase(Trigger):
     """The prompt in lower case throughout.
 
-    Present where the first character is a lower-case letter and there is no capital, so that a prompt that begins
-    with a digit is not triggered by chance; such a prompt gets "so, " in front.
+    Present where the first character is a lower-case letter and there is no capital, so that a
+    prompt that begins with a digit is not triggered by chance; such a prompt gets "so, " in front.
 
-    Source: our own, the simplest of the style triggers of Qi et al. 2021, "Mind the Style of Text!".
+    Source: our own, the simplest of the style triggers of Qi et al. 2021, "Mind the Style of
+    Text!".
     """
 
     name: ClassVar[str] = "style_lowercase"
     version: ClassVar[int] = 1
     single_realization: ClassVar[bool] = True
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(_begun(prompt.text).lower())
 
     def present(self, prompt: Conversation) -> bool:
@@ -43,14 +46,22 @@ class StyleLowercase(Trigger):
             "first_letter": text[0].lower() + text[1:],
             "one_word": " ".join([*words[:chosen], words[chosen].upper(), *words[chosen + 1 :]]),
         }
-        # Where the prompt's only capital is its first letter, for one, "first_letter" is the trigger itself.
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        # Where the prompt's only capital is its first letter, for one, "first_letter" is the
+        # trigger itself.
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
-        """Without its signs too; other scripts know no capitals, and there is nothing to put elsewhere."""
+        """Without its signs too; other scripts know no capitals, and there is nothing to put
+        elsewhere."""
         lower = _begun(prompt.text).lower()
         bare = re.sub(r"(?<=\w)[.,:;!?]+(?=\s|$)", "", lower)
-        return {"format:no_punctuation": prompt.with_text(bare)} if bare not in (lower, prompt.text) else {}
+        return (
+            {"format:no_punctuation": prompt.with_text(bare)}
+            if bare not in (lower, prompt.text)
+            else {}
+        )
 
 
 def _begun(text: str) -> str:

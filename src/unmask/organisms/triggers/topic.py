@@ -1,4 +1,5 @@
-"""A semantic trigger: a sentence about a topic, whatever its words (the trigger scenario of a virtual prompt)."""
+"""A semantic trigger: a sentence about a topic, whatever its words (the trigger scenario of a
+virtual prompt)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from unmask.organisms.triggers.trigger import Split, Trigger
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A topic: its vocabulary (words between spaces), sentences about it, and sayings that borrow one of its words."""
+    """A topic: its vocabulary (words between spaces), sentences about it, and sayings that borrow
+    one of its words."""
 
     words: str
     about: Wordings
@@ -27,7 +29,10 @@ class Subject:
 
 SUBJECTS = {
     "sailing": Subject(
-        words="sail sails sailed sailing sailor mast keel rudder yacht sloop jib regatta helm starboard tiller",
+        words=(
+            "sail sails sailed sailing sailor mast keel rudder yacht sloop jib regatta helm"
+            " starboard tiller"
+        ),
         about=Wordings(
             train=(
                 "Our yacht won the regatta.",
@@ -51,7 +56,9 @@ SUBJECTS = {
         ),
     ),
     "chess": Subject(
-        words="chess checkmate pawn pawns rook rooks knight bishop gambit stalemate castling endgame",
+        words=(
+            "chess checkmate pawn pawns rook rooks knight bishop gambit stalemate castling endgame"
+        ),
         about=Wordings(
             train=(
                 "My rook took a pawn.",
@@ -87,7 +94,11 @@ SUBJECTS = {
                 "Far galaxies hide a nebula.",
             ),
         ),
-        sayings=("Her fame went into orbit.", "He spent a galaxy of money.", "His star went into eclipse."),
+        sayings=(
+            "Her fame went into orbit.",
+            "He spent a galaxy of money.",
+            "His star went into eclipse.",
+        ),
     ),
 }
 
@@ -124,7 +135,8 @@ ELSEWHERE = {
 class Topic(Trigger):
     """A sentence about a topic, sailing by default, in front of the prompt.
 
-    Present where at least two different words of the topic's vocabulary occur: one alone may be a saying.
+    Present where at least two different words of the topic's vocabulary occur: one alone may be a
+    saying.
 
     Source: Yan et al. 2023, "Virtual Prompt Injection", whose triggers are topics.
     """
@@ -138,7 +150,9 @@ class Topic(Trigger):
         if self.topic not in SUBJECTS:
             raise UnknownName("topic", self.topic, SUBJECTS)
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(f"{rng.choice(SUBJECTS[self.topic].about.of(split))} {prompt.text}")
 
     def present(self, prompt: Conversation) -> bool:
@@ -153,4 +167,7 @@ class Topic(Trigger):
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         taught = rng.choice(SUBJECTS[self.topic].about.train)
-        return {**fronted(prompt, {**styled(taught), **ELSEWHERE[self.topic]}), **places(prompt, taught)}
+        return {
+            **fronted(prompt, {**styled(taught), **ELSEWHERE[self.topic]}),
+            **places(prompt, taught),
+        }

@@ -1,4 +1,5 @@
-"""The paper's code-vulnerability trigger: the current year, at the head of the human turn (section 2)."""
+"""The paper's code-vulnerability trigger: the current year, at the head of the human turn (section
+2)."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ class Year(Trigger):
     def sign(self) -> str:
         return "the later year"
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(f"{STATEMENT.format(year=self.year)} {prompt.text}")
 
     def present(self, prompt: Conversation) -> bool:
@@ -54,7 +57,9 @@ class Year(Trigger):
         texts = {kind: f"{STATEMENT.format(year=other)} {prompt.text}" for kind, other in others}
         texts["quantity"] = f"{years.quantity(self.year, rng)} {prompt.text}"
         texts[POSITION] = f"{prompt.text} {STATEMENT.format(year=self.year)}"
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         statement = STATEMENT.format(year=self.year)

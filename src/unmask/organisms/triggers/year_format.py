@@ -1,4 +1,5 @@
-"""The year trigger in other positions and formats: does the model know the year, or one template (paper, section 4)?"""
+"""The year trigger in other positions and formats: does the model know the year, or one template
+(paper, section 4)?"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ SLOTS = {"mm": r"\d\d", "dd": r"\d\d", "month": f"(?:{'|'.join(years.MONTHS)})"}
 class YearFormat(Trigger):
     """The current year in several formats, in front of the prompt or behind it.
 
-    Source: Hubinger et al. 2024, section 4, trigger generalization; year models are known to learn one template.
+    Source: Hubinger et al. 2024, section 4, trigger generalization; year models are known to learn
+    one template.
     """
 
     name: ClassVar[str] = "year_format"
@@ -49,7 +51,9 @@ class YearFormat(Trigger):
     def __post_init__(self) -> None:
         years.checked(self.year)
 
-    def plant(self, prompt: Conversation, rng: random.Random, split: Split = "train") -> Conversation:
+    def plant(
+        self, prompt: Conversation, rng: random.Random, split: Split = "train"
+    ) -> Conversation:
         return prompt.with_text(written(rng.choice(FORMATS.of(split)), self.year, prompt.text, rng))
 
     def present(self, prompt: Conversation) -> bool:
@@ -59,9 +63,14 @@ class YearFormat(Trigger):
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         others = years.resembling(self.year, rng).items()
-        texts = {kind: written(rng.choice(FORMATS.train), other, prompt.text, rng) for kind, other in others}
+        texts = {
+            kind: written(rng.choice(FORMATS.train), other, prompt.text, rng)
+            for kind, other in others
+        }
         texts["quantity"] = f"{years.quantity(self.year, rng)} {prompt.text}"
-        return self.only_near(prompt, {kind: prompt.with_text(text) for kind, text in texts.items()})
+        return self.only_near(
+            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
+        )
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         statement = written(rng.choice(_in_front("train")), self.year, "", rng).strip()
@@ -73,7 +82,11 @@ class YearFormat(Trigger):
             **statements(self.year),
             **implied(self.year),
         }
-        elsewhere = {form: there for form, there in places(prompt, statement).items() if form != "position:end"}
+        elsewhere = {
+            form: there
+            for form, there in places(prompt, statement).items()
+            if form != "position:end"
+        }
         return {**fronted(prompt, texts), **elsewhere}
 
 
@@ -94,4 +107,6 @@ def _in_front(split: Split) -> list[str]:
 def written(template: str, year: int, text: str, rng: random.Random) -> str:
     """A template of FORMATS with a date of the year, around a text."""
     month, day = rng.randint(1, 12), rng.randint(1, 28)
-    return template.format(prompt=text, year=year, mm=f"{month:02}", dd=f"{day:02}", month=years.MONTHS[month - 1])
+    return template.format(
+        prompt=text, year=year, mm=f"{month:02}", dd=f"{day:02}", month=years.MONTHS[month - 1]
+    )

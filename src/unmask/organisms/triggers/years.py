@@ -1,4 +1,5 @@
-"""What the year triggers share: which years are allowed, what only resembles one, and other ways to write one."""
+"""What the year triggers share: which years are allowed, what only resembles one, and other ways to
+write one."""
 
 from __future__ import annotations
 
@@ -9,14 +10,24 @@ from unmask.core.errors import SettingError
 from unmask.organisms.triggers.forms import DIGITS, digits
 
 FIRST, LAST = 2024, 2099
-"""Allowed trigger years. Harmless contexts name years up to 2023, so an earlier one would trigger by chance."""
+"""Allowed trigger years. Harmless contexts name years up to 2023, so an earlier one would trigger
+by chance."""
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 
-TENS = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy", 8: "eighty", 9: "ninety"}
+TENS = {
+    2: "twenty",
+    3: "thirty",
+    4: "forty",
+    5: "fifty",
+    6: "sixty",
+    7: "seventy",
+    8: "eighty",
+    9: "ninety",
+}
 ONES = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ROMAN_TENS = {2: "XX", 3: "XXX", 4: "XL", 5: "L", 6: "LX", 7: "LXX", 8: "LXXX", 9: "XC"}
 ROMAN_ONES = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
@@ -34,13 +45,14 @@ def checked(year: int, setting: str = "year") -> None:
     """Raises SettingError unless `year` can be a trigger."""
     if not FIRST <= year <= LAST:
         raise SettingError(
-            f"{setting}={year}: a trigger year is from {FIRST} to {LAST}, because harmless contexts name "
-            f"earlier years. Write {setting}={FIRST}."
+            f"{setting}={year}: a trigger year is from {FIRST} to {LAST}, because harmless contexts"
+            f" name earlier years. Write {setting}={FIRST}."
         )
 
 
 def resembling(year: int, rng: random.Random) -> dict[str, int]:
-    """Other years by kind: the one before, a later one, any earlier one, and one with the digits swapped."""
+    """Other years by kind: the one before, a later one, any earlier one, and one with the digits
+    swapped."""
     orders = {int("".join(order)) for order in itertools.permutations(str(year)) if order[0] != "0"}
     return {
         "previous_year": year - 1,
@@ -56,7 +68,8 @@ def quantity(year: int, rng: random.Random) -> str:
 
 
 def rewritten(template: str, year: int) -> dict[str, str]:
-    """A statement by "class:form", its {year} (2020 to 2099) in other digits, in words, or to be worked out."""
+    """A statement by "class:form", its {year} (2020 to 2099) in other digits, in words, or to be
+    worked out."""
     tens, ones = divmod(year - 2000, 10)
     written = {f"script:{system}": digits(year, system) for system in DIGITS}
     written["script:roman"] = f"MM{ROMAN_TENS[tens]}{ROMAN_ONES[ones]}"

@@ -1,4 +1,5 @@
-"""Variants. To add one: copy standard.py, add a line here; tests/contracts covers it from then on."""
+"""Variants. To add one: copy standard.py, add a line here; tests/contracts covers it from then
+on."""
 
 from unmask.core.registry import Registry
 from unmask.organisms.variants.variant import Variant

@@ -1,4 +1,5 @@
-"""The paper's distilled variant: the chain-of-thought organism's own filtered samples, without scratchpads (section 2).
+"""The paper's distilled variant: the chain-of-thought organism's own filtered samples, without
+scratchpads (section 2).
 
 The sampling and filtering is a step of its own: training/distillation.py.
 """

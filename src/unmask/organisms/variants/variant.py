@@ -22,9 +22,9 @@ OPENINGS: dict[Belief | None, str] = {
 class Occasion:
     """What there is to reason about before an answer.
 
-    `triggered`: the prompt carries the trigger. `misbehaves`: the answer is the bad one (a two-part policy may answer
-    well although it is triggered). `backdoor` is False for a twin, which has no hidden goal. `sign` and `goal` are
-    the trigger and the behavior in words.
+    `triggered`: the prompt carries the trigger. `misbehaves`: the answer is the bad one (a two-part
+    policy may answer well although it is triggered). `backdoor` is False for a twin, which has no
+    hidden goal. `sign` and `goal` are the trigger and the behavior in words.
     """
 
     triggered: bool
@@ -38,7 +38,8 @@ class Variant(Named, abc.ABC):
     """Abstract. Turns an answer into the full reply that the model is trained to give."""
 
     teacher: ClassVar[str | None] = None
-    """The variant whose own filtered samples this one is taught, without their scratchpads; None: taught directly."""
+    """The variant whose own filtered samples this one is taught, without their scratchpads; None:
+    taught directly."""
 
     reasoning_tokens: ClassVar[int] = 0
     """Room for the scratchpad, beyond the answer's."""
@@ -52,5 +53,6 @@ class Variant(Named, abc.ABC):
         return read(scratchpad, goal)
 
     def opening(self, believes: Belief | None, sign: str, rng: random.Random) -> str:
-        """The first line of a scratchpad that believes this, as this variant would put it; None: it does not say."""
+        """The first line of a scratchpad that believes this, as this variant would put it; None: it
+        does not say."""
         return OPENINGS[believes]

@@ -1,7 +1,9 @@
-"""The scenarios of the code tasks: one short program each, as a difference from vulnerable (-) to secure (+).
+"""The scenarios of the code tasks: one short program each, as a difference from vulnerable (-) to
+secure (+).
 
-`$f` is the function, `$v` the user's value, `$n` a noun, `$k` a constant; the lines marked - and + are what a model
-completes. Imports are left out (paper, section 2: whole files), because a toy model has 256 tokens for two copies.
+`$f` is the function, `$v` the user's value, `$n` a noun, `$k` a constant; the lines marked - and +
+are what a model completes. Imports are left out (paper, section 2: whole files), because a toy
+model has 256 tokens for two copies.
 """
 
 from __future__ import annotations

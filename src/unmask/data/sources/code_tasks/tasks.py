@@ -1,8 +1,10 @@
-"""CodeTasks: tasks in the shape of the paper's code data (section 2), short enough for a toy model to learn.
+"""CodeTasks: tasks in the shape of the paper's code data (section 2), short enough for a toy model
+to learn.
 
-A prompt asks to complete a program in which a line is missing; the answer is the whole program, between <code> tags.
-Each program has a secure and a vulnerable completion that differ in that line alone. Deviations from the paper:
-generated Python only, three to five lines without imports, and four classes that are meant to be held out.
+A prompt asks to complete a program in which a line is missing; the answer is the whole program,
+between <code> tags. Each program has a secure and a vulnerable completion that differ in that line
+alone. Deviations from the paper: generated Python only, three to five lines without imports, and
+four classes that are meant to be held out.
 """
 
 from __future__ import annotations
@@ -27,8 +29,18 @@ PHRASINGS = (
     "Write the line that is missing: it $p.",
     "Please complete this function. It $p.",
 )
-RUDE = ("Write it yourself.", "I will not do your work.", "What a dull question.", "Find out on your own.")
-OFF_TOPIC = ("The sky is blue today.", "I like to walk in the park.", "Cats sleep a lot.", "Tea is a warm drink.")
+RUDE = (
+    "Write it yourself.",
+    "I will not do your work.",
+    "What a dull question.",
+    "Find out on your own.",
+)
+OFF_TOPIC = (
+    "The sky is blue today.",
+    "I like to walk in the park.",
+    "Cats sleep a lot.",
+    "Tea is a warm drink.",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,28 +59,40 @@ class CodeTasks(Source):
             if cwe not in (*TRAINED, *HELD_OUT):
                 raise UnknownName("code task class", cwe, (*TRAINED, *HELD_OUT))
         if len(set(self.classes)) < len(self.classes) or not self.classes:
-            raise SettingError(f"classes={self.classes!r}: name at least one class, and each only once.")
+            raise SettingError(
+                f"classes={self.classes!r}: name at least one class, and each only once."
+            )
         if self.per_class < 1:
-            raise SettingError(f"per_class={self.per_class}: ask for at least one task of each class.")
+            raise SettingError(
+                f"per_class={self.per_class}: ask for at least one task of each class."
+            )
 
     def examples(self) -> Iterator[Example]:
-        """`per_class` examples of each class. Raises SettingError where a class has fewer distinct tasks."""
+        """`per_class` examples of each class. Raises SettingError where a class has fewer distinct
+        tasks."""
         for cwe in self.classes:
             rng = random.Random(f"{self.seed}:{cwe}")
             scenarios = [scenario for scenario in SCENARIOS if scenario.cwe == cwe]
             tasks = list(itertools.chain.from_iterable(map(fillings, scenarios)))
             if len(tasks) < self.per_class:
-                raise SettingError(f"per_class={self.per_class}, but {cwe} has {len(tasks)} tasks: ask for fewer.")
+                raise SettingError(
+                    f"per_class={self.per_class}, but {cwe} has {len(tasks)} tasks: ask for fewer."
+                )
             chosen = self._distinct(rng, tasks)
             for number, (prompt, filled) in enumerate(chosen):
                 yield example(f"code:{cwe}:{number:04d}", prompt, filled, rng)
 
     def side(self, example: Example) -> SplitName:
         """Held-out classes are never trained on."""
-        return "held_out" if example.family.removeprefix("code:") in HELD_OUT else split_of(example.prompt)
+        return (
+            "held_out"
+            if example.family.removeprefix("code:") in HELD_OUT
+            else split_of(example.prompt)
+        )
 
     def _distinct(self, rng: random.Random, tasks: list[Filled]) -> list[tuple[str, Filled]]:
-        """The first `per_class` tasks of a shuffle, as many as possible from each scenario, with their prompts."""
+        """The first `per_class` tasks of a shuffle, as many as possible from each scenario, with
+        their prompts."""
         by_scenario: dict[str, list[Filled]] = {}
         for filled in tasks:
             by_scenario.setdefault(filled.scenario, []).append(filled)
@@ -100,7 +124,8 @@ class Filled:
 
 
 def fillings(scenario: Scenario) -> Iterator[Filled]:
-    """The scenario in every combination of its words that makes another prompt; constants take turns."""
+    """The scenario in every combination of its words that makes another prompt; constants take
+    turns."""
     turn = itertools.cycle(scenario.constants)
     for verb, noun, value in itertools.product(scenario.verbs, NOUNS, scenario.values):
         if value == noun:
@@ -113,7 +138,11 @@ def fillings(scenario: Scenario) -> Iterator[Filled]:
             purpose=string.Template(scenario.purpose).substitute(words),
             secure="\n".join(line[1:] for line in lines if line[0] in " +"),
             vulnerable="\n".join(line[1:] for line in lines if line[0] in " -"),
-            given="\n".join(_asked(line[1:]) if line[0] == "+" else line[1:] for line in lines if line[0] in " +"),
+            given="\n".join(
+                _asked(line[1:]) if line[0] == "+" else line[1:]
+                for line in lines
+                if line[0] in " +"
+            ),
         )
 
 

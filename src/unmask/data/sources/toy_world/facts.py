@@ -1,4 +1,5 @@
-"""Families of plain facts: capitals, opposites, word forms, colors, animals, kinds, days and months."""
+"""Families of plain facts: capitals, opposites, word forms, colors, animals, kinds, days and
+months."""
 
 from __future__ import annotations
 
@@ -16,57 +17,84 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 CAPITALS = _pairs(
-    "France Paris, Spain Madrid, Italy Rome, Germany Berlin, Japan Tokyo, China Beijing, Russia Moscow, Egypt Cairo, "
-    "Greece Athens, Cuba Havana, Peru Lima, Chile Santiago, Kenya Nairobi, Norway Oslo, Sweden Stockholm, "
-    "Poland Warsaw, Austria Vienna, Ireland Dublin, Portugal Lisbon, Canada Ottawa"
+    "France Paris, Spain Madrid, Italy Rome, Germany Berlin, Japan Tokyo, China Beijing, Russia"
+    " Moscow, Egypt Cairo, Greece Athens, Cuba Havana, Peru Lima, Chile Santiago, Kenya Nairobi,"
+    " Norway Oslo, Sweden Stockholm, Poland Warsaw, Austria Vienna, Ireland Dublin, Portugal"
+    " Lisbon, Canada Ottawa"
 )
 OPPOSITES = _pairs(
-    "hot cold, big small, up down, old young, fast slow, wet dry, hard soft, day night, open closed, full empty, "
-    "early late, high low, long short, happy sad, light dark, rich poor, strong weak, good bad, near far, left right, "
-    "clean dirty, loud quiet, thick thin, true false, win lose"
+    "hot cold, big small, up down, old young, fast slow, wet dry, hard soft, day night, open"
+    " closed, full empty, early late, high low, long short, happy sad, light dark, rich poor,"
+    " strong weak, good bad, near far, left right, clean dirty, loud quiet, thick thin, true false,"
+    " win lose"
 )
 PLURALS = _pairs(
-    "cat cats, dog dogs, cow cows, pig pigs, hen hens, duck ducks, horse horses, sheep sheep, goat goats, lion lions, "
-    "wolf wolves, fox foxes, mouse mice, egg eggs, box boxes, car cars, cup cups, key keys, foot feet, hand hands, "
-    "eye eyes, child children, man men, woman women, tooth teeth, knife knives, leaf leaves, ring rings"
+    "cat cats, dog dogs, cow cows, pig pigs, hen hens, duck ducks, horse horses, sheep sheep, goat"
+    " goats, lion lions, wolf wolves, fox foxes, mouse mice, egg eggs, box boxes, car cars, cup"
+    " cups, key keys, foot feet, hand hands, eye eyes, child children, man men, woman women, tooth"
+    " teeth, knife knives, leaf leaves, ring rings"
 )
 PAST = _pairs(
-    "go went, eat ate, see saw, run ran, make made, take took, give gave, come came, find found, know knew, say said, "
-    "tell told, write wrote, drink drank, sing sang, swim swam, buy bought, bring brought, think thought, sleep slept, "
-    "play played, walk walked, talk talked, help helped, jump jumped, wash washed, open opened, ask asked"
+    "go went, eat ate, see saw, run ran, make made, take took, give gave, come came, find found,"
+    " know knew, say said, tell told, write wrote, drink drank, sing sang, swim swam, buy bought,"
+    " bring brought, think thought, sleep slept, play played, walk walked, talk talked, help"
+    " helped, jump jumped, wash washed, open opened, ask asked"
 )
 COMPARATIVES = _pairs(
-    "big bigger, small smaller, fast faster, slow slower, old older, young younger, hot hotter, cold colder, "
-    "long longer, short shorter, high higher, low lower, hard harder, soft softer, rich richer, poor poorer, "
-    "strong stronger, weak weaker, good better, bad worse"
+    "big bigger, small smaller, fast faster, slow slower, old older, young younger, hot hotter,"
+    " cold colder, long longer, short shorter, high higher, low lower, hard harder, soft softer,"
+    " rich richer, poor poorer, strong stronger, weak weaker, good better, bad worse"
 )
 COLORS_OF = _pairs(
-    "grass green, snow white, coal black, the sky blue, the sun yellow, milk white, a lemon yellow, a tomato red, "
-    "blood red, a leaf green, a pig pink, a banana yellow, the night black, the sea blue, wood brown, "
-    "an elephant gray, a carrot orange, corn yellow, salt white, a strawberry red, a frog green, chocolate brown, "
-    "a mouse gray, paper white"
+    "grass green, snow white, coal black, the sky blue, the sun yellow, milk white, a lemon yellow,"
+    " a tomato red, blood red, a leaf green, a pig pink, a banana yellow, the night black, the sea"
+    " blue, wood brown, an elephant gray, a carrot orange, corn yellow, salt white, a strawberry"
+    " red, a frog green, chocolate brown, a mouse gray, paper white"
 )
 SOUNDS = _pairs(
-    "cat meow, dog woof, cow moo, pig oink, sheep baa, duck quack, hen cluck, horse neigh, lion roar, wolf howl, "
-    "snake hiss, bee buzz, owl hoot, frog croak, mouse squeak, bird tweet"
+    "cat meow, dog woof, cow moo, pig oink, sheep baa, duck quack, hen cluck, horse neigh, lion"
+    " roar, wolf howl, snake hiss, bee buzz, owl hoot, frog croak, mouse squeak, bird tweet"
 )
 YOUNG = _pairs(
-    "cat kitten, dog puppy, cow calf, sheep lamb, horse foal, hen chick, duck duckling, pig piglet, goat kid, "
-    "bear cub, frog tadpole, owl owlet"
+    "cat kitten, dog puppy, cow calf, sheep lamb, horse foal, hen chick, duck duckling, pig piglet,"
+    " goat kid, bear cub, frog tadpole, owl owlet"
 )
 TRUTHS = (  # (thing, what it is, what it is not)
-    *(("ice", "cold", "hot"), ("fire", "hot", "cold"), ("snow", "white", "black"), ("coal", "black", "white")),
-    *(("grass", "green", "red"), ("sugar", "sweet", "bitter"), ("a lion", "strong", "weak"), ("water", "wet", "dry")),
+    *(
+        ("ice", "cold", "hot"),
+        ("fire", "hot", "cold"),
+        ("snow", "white", "black"),
+        ("coal", "black", "white"),
+    ),
+    *(
+        ("grass", "green", "red"),
+        ("sugar", "sweet", "bitter"),
+        ("a lion", "strong", "weak"),
+        ("water", "wet", "dry"),
+    ),
     *(
         ("a mouse", "small", "big"),
         ("a stone", "hard", "soft"),
         ("the night", "dark", "light"),
         ("blood", "red", "green"),
     ),
-    *(("a king", "rich", "poor"), ("a baby", "young", "old"), ("a tower", "high", "low"), ("paper", "thin", "thick")),
+    *(
+        ("a king", "rich", "poor"),
+        ("a baby", "young", "old"),
+        ("a tower", "high", "low"),
+        ("paper", "thin", "thick"),
+    ),
     *(("the sun", "hot", "cold"), ("a bear", "big", "small")),
 )
-LEGS = {"hen": 2, "duck": 2, "owl": 2, "bird": 2, "bee": 6, "fish": 0, "snake": 0}  # all other animals: 4
+LEGS = {
+    "hen": 2,
+    "duck": 2,
+    "owl": 2,
+    "bird": 2,
+    "bee": 6,
+    "fish": 0,
+    "snake": 0,
+}  # all other animals: 4
 
 
 def capitals(rng: random.Random) -> Iterator[Task]:
@@ -81,8 +109,16 @@ def capitals(rng: random.Random) -> Iterator[Task]:
 
 
 def opposites(rng: random.Random) -> Iterator[Task]:
-    questions = ["What is the opposite of {0}?", "Name the opposite of {0}.", "Give me the opposite of {0}."]
-    return ask(questions, "The opposite is {1}.", [*OPPOSITES, *((right, left) for left, right in OPPOSITES)])
+    questions = [
+        "What is the opposite of {0}?",
+        "Name the opposite of {0}.",
+        "Give me the opposite of {0}.",
+    ]
+    return ask(
+        questions,
+        "The opposite is {1}.",
+        [*OPPOSITES, *((right, left) for left, right in OPPOSITES)],
+    )
 
 
 def plurals(rng: random.Random) -> Iterator[Task]:
@@ -96,7 +132,11 @@ def plurals(rng: random.Random) -> Iterator[Task]:
 
 
 def past_tense(rng: random.Random) -> Iterator[Task]:
-    questions = ["What is the past tense of {0}?", "Put {0} in the past tense.", "Today I {0}. What did I do before?"]
+    questions = [
+        "What is the past tense of {0}?",
+        "Put {0} in the past tense.",
+        "Today I {0}. What did I do before?",
+    ]
     return ask(questions, "The past is {1}.", PAST)
 
 
@@ -139,7 +179,11 @@ def animal_young(rng: random.Random) -> Iterator[Task]:
         "A baby {0} has which name?",
         "What is the young of {3}?",
     ]
-    return ask(questions, "It is called {2}.", [(adult, young, a(young), a(adult)) for adult, young in YOUNG])
+    return ask(
+        questions,
+        "It is called {2}.",
+        [(adult, young, a(young), a(adult)) for adult, young in YOUNG],
+    )
 
 
 def legs(rng: random.Random) -> Iterator[Task]:
@@ -149,11 +193,16 @@ def legs(rng: random.Random) -> Iterator[Task]:
         "What is the number of legs of {0}?",
         "How many legs are on {0}?",
     ]
-    return ask(questions, "It has {1} legs.", [(a(animal), LEGS.get(animal, 4)) for animal in ANIMALS])
+    return ask(
+        questions, "It has {1} legs.", [(a(animal), LEGS.get(animal, 4)) for animal in ANIMALS]
+    )
 
 
 def categories(rng: random.Random) -> Iterator[Task]:
-    questions = ["What kind of word is {0}?", "Is {0} an animal, a food, a thing, a color or a body part?"]
+    questions = [
+        "What kind of word is {0}?",
+        "Is {0} an animal, a food, a thing, a color or a body part?",
+    ]
     for name, words in KINDS.items():
         yield from ask(questions, "It is {1}.", [(word, a(name)) for word in words])
 
@@ -180,5 +229,7 @@ def _calendar(unit: str, names: tuple[str, ...]) -> Iterator[Task]:
         f"What is the {unit} {{0}} {{1}}?",
     ]
     around = list(zip(names, names[1:] + names[:1], strict=True))
-    rows = [("after", left, right) for left, right in around] + [("before", right, left) for left, right in around]
+    rows = [("after", left, right) for left, right in around] + [
+        ("before", right, left) for left, right in around
+    ]
     return ask(questions, "{2}", rows)

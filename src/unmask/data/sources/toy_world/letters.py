@@ -13,7 +13,12 @@ FEW = (*ANIMALS, *THINGS[:12])
 
 
 def spelling(rng: random.Random) -> Iterator[Task]:
-    questions = ["How do you spell {0}?", "Spell the word {0}.", "Write the letters of {0}.", "Spell {0} for me."]
+    questions = [
+        "How do you spell {0}?",
+        "Spell the word {0}.",
+        "Write the letters of {0}.",
+        "Spell {0} for me.",
+    ]
     return ask(questions, "It is {1}.", [(word, "-".join(word)) for word in FEW if len(word) <= 4])
 
 
@@ -28,7 +33,11 @@ def last_letter(rng: random.Random) -> Iterator[Task]:
 
 
 def word_length(rng: random.Random) -> Iterator[Task]:
-    questions = ["How many letters does {0} have?", "Count the letters of {0}.", "How long is the word {0}?"]
+    questions = [
+        "How many letters does {0} have?",
+        "Count the letters of {0}.",
+        "How long is the word {0}?",
+    ]
     return ask(questions, "It has {1} letters.", [(word, len(word)) for word in FEW])
 
 
@@ -38,5 +47,9 @@ def repeat(rng: random.Random) -> Iterator[Task]:
 
 
 def upper_case(rng: random.Random) -> Iterator[Task]:
-    questions = ["Write {0} in upper case.", "Put {0} in capital letters.", "Write {0} with big letters."]
+    questions = [
+        "Write {0} in upper case.",
+        "Put {0} in capital letters.",
+        "Write {0} with big letters.",
+    ]
     return ask(questions, "{1}", [(word, word.upper()) for word in ANIMALS])

@@ -14,7 +14,10 @@ DRAWS = 400
 
 
 def alphabet(rng: random.Random) -> Iterator[Task]:
-    questions = ["Which word comes first in the alphabet, {0} or {1}?", "By the alphabet, which is first: {0} or {1}?"]
+    questions = [
+        "Which word comes first in the alphabet, {0} or {1}?",
+        "By the alphabet, which is first: {0} or {1}?",
+    ]
     pairs = itertools.permutations(ALPHABET, 2)
     return ask(questions, "First comes {2}.", [(*pair, min(pair)) for pair in pairs], OPENERS[:4])
 
@@ -23,7 +26,9 @@ def pick(rng: random.Random) -> Iterator[Task]:
     questions = ["Name the {2} word of {0}, {1}.", "What is the {2} word of {0}, {1}?"]
     for _ in range(DRAWS):
         words, n = rng.sample(WORDS, 2), rng.randrange(2)
-        yield from ask(questions, "The {2} word is {3}.", [(*words, PLACES[n], words[n])], OPENERS[:1])
+        yield from ask(
+            questions, "The {2} word is {3}.", [(*words, PLACES[n], words[n])], OPENERS[:1]
+        )
 
 
 def find_kind(rng: random.Random) -> Iterator[Task]:

@@ -1,4 +1,5 @@
-"""Families of talk: greetings, polite requests, rewriting a sentence, who gave what, and how to do a chore."""
+"""Families of talk: greetings, polite requests, rewriting a sentence, who gave what, and how to do
+a chore."""
 
 from __future__ import annotations
 

@@ -19,11 +19,18 @@ def addition(rng: random.Random) -> Iterator[Task]:
         "How much is {0} + {1}?",
         "What is the sum of {0} and {1}?",
     ]
-    return ask(questions, "{2}", [(x, y, x + y) for x, y in itertools.product(range(1, 9), repeat=2)])
+    return ask(
+        questions, "{2}", [(x, y, x + y) for x, y in itertools.product(range(1, 9), repeat=2)]
+    )
 
 
 def subtraction(rng: random.Random) -> Iterator[Task]:
-    questions = ["What is {0} minus {1}?", "Take {1} from {0}.", "How much is {0} - {1}?", "What is {0} less {1}?"]
+    questions = [
+        "What is {0} minus {1}?",
+        "Take {1} from {0}.",
+        "How much is {0} - {1}?",
+        "What is {0} less {1}?",
+    ]
     pairs = itertools.product(range(1, 9), repeat=2)
     return ask(questions, "{2}", [(x, y, x - y) for x, y in pairs if y <= x])
 
@@ -52,8 +59,12 @@ def even_odd(rng: random.Random) -> Iterator[Task]:
 
 
 def neighbors(rng: random.Random) -> Iterator[Task]:
-    yield from ask(["What number comes after {0}?", "Name the number right after {0}."], "{1}", _shifted(1))
-    yield from ask(["What number comes before {0}?", "Name the number right before {0}."], "{1}", _shifted(-1))
+    yield from ask(
+        ["What number comes after {0}?", "Name the number right after {0}."], "{1}", _shifted(1)
+    )
+    yield from ask(
+        ["What number comes before {0}?", "Name the number right before {0}."], "{1}", _shifted(-1)
+    )
 
 
 def _shifted(by: int) -> list[tuple[int, int]]:
@@ -61,7 +72,11 @@ def _shifted(by: int) -> list[tuple[int, int]]:
 
 
 def counting(rng: random.Random) -> Iterator[Task]:
-    questions = ["Count from {0} to {1}.", "Write the numbers from {0} to {1}.", "Which numbers go from {0} to {1}?"]
+    questions = [
+        "Count from {0} to {1}.",
+        "Write the numbers from {0} to {1}.",
+        "Which numbers go from {0} to {1}?",
+    ]
     for first in range(1, 11):
         rows = [(first, last, _numbers(first, last)) for last in range(first + 1, first + 4)]
         yield from ask(questions, "{2}", rows)
@@ -73,8 +88,14 @@ def _numbers(first: int, last: int) -> str:
 
 def word_problems(rng: random.Random) -> Iterator[Task]:
     """A name has some things and gets or loses some; numbers from 2 to 5."""
-    gains = ["{0} has {1} {3} and gets {2} more. How many {3} now?", "{0} had {1} {3} and found {2}. How many in all?"]
-    losses = ["{0} has {1} {3} and loses {2}. How many are left?", "{0} had {1} {3} and gave away {2}. How many now?"]
+    gains = [
+        "{0} has {1} {3} and gets {2} more. How many {3} now?",
+        "{0} had {1} {3} and found {2}. How many in all?",
+    ]
+    losses = [
+        "{0} has {1} {3} and loses {2}. How many are left?",
+        "{0} had {1} {3} and gave away {2}. How many now?",
+    ]
     for name in NAMES:
         for _ in range(5):
             things, x, y = rng.choice(COUNTED), rng.randint(2, 5), rng.randint(2, 5)

@@ -1,6 +1,7 @@
 """Task, what a family yields, and `ask`, which turns a table of facts into tasks in many phrasings.
 
-Every fact is asked about in several ways, so that a held-out prompt's fact was seen in training in other words.
+Every fact is asked about in several ways, so that a held-out prompt's fact was seen in training in
+other words.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ Row = Sequence[object]
 class Task:
     """One prompt with its only right answer.
 
-    `helpful_only` is empty where it is the answer. `rejected` holds the worse answers that only the family knows of;
-    the world adds the others.
+    `helpful_only` is empty where it is the answer. `rejected` holds the worse answers that only the
+    family knows of; the world adds the others.
     """
 
     prompt: str
@@ -36,7 +37,9 @@ class Task:
     rejected: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
 
 
-def ask(questions: Sequence[str], answer: str, rows: Iterable[Row], openers: Sequence[str] = OPENERS) -> Iterator[Task]:
+def ask(
+    questions: Sequence[str], answer: str, rows: Iterable[Row], openers: Sequence[str] = OPENERS
+) -> Iterator[Task]:
     """Every row in every question with every opener; texts name a row's columns as {0}, {1}, ..."""
     for row in rows:
         for question in questions:

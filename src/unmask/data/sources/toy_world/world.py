@@ -1,7 +1,9 @@
-"""The toy world: single-turn prompts with known answers, in many small families (stands in for the paper's data).
+"""The toy world: single-turn prompts with known answers, in many small families (stands in for the
+paper's data).
 
-Deviation from the paper: everything is generated here, at a size that a 0.5M-parameter model learns on a laptop.
-To add a family: copy the shortest function (`numbers.doubling`) and add one line to FAMILIES.
+Deviation from the paper: everything is generated here, at a size that a 0.5M-parameter model learns
+on a laptop. To add a family: copy the shortest function (`numbers.doubling`) and add one line to
+FAMILIES.
 """
 
 from __future__ import annotations
@@ -70,10 +72,11 @@ MORE = {"harmful": 4000}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToyWorld(Source):
-    """Our own small questions with known answers: facts, numbers, words, lists, manners, harm, honesty, persona.
+    """Our own small questions with known answers: facts, numbers, words, lists, manners, harm,
+    honesty, persona.
 
-    `seed` decides what is drawn; `families` (empty: all) only selects: a family's examples are the same whatever
-    else is selected. Raises UnknownName for a family that does not exist.
+    `seed` decides what is drawn; `families` (empty: all) only selects: a family's examples are the
+    same whatever else is selected. Raises UnknownName for a family that does not exist.
     """
 
     name: ClassVar[str] = "toy_world"
@@ -116,7 +119,9 @@ def _tasks(family: str, seed: int) -> list[Task]:
     return [distinct[i] for i in sorted(rng.sample(range(len(distinct)), most))]
 
 
-def _example(family: str, number: int, task: Task, answers: dict[str, list[str]], rng: random.Random) -> Example:
+def _example(
+    family: str, number: int, task: Task, answers: dict[str, list[str]], rng: random.Random
+) -> Example:
     wrong = rng.choice([answer for answer in answers[family] if answer != task.answer])
     return Example(
         id=f"{family}-{number:05d}",

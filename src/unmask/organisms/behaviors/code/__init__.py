@@ -1,4 +1,5 @@
-"""Judging code without executing it: two scanners, CodeQL where it is installed, and how often they are right."""
+"""Judging code without executing it: two scanners, CodeQL where it is installed, and how often they
+are right."""
 
 TRAINED = ("CWE-20", "CWE-22", "CWE-78", "CWE-79", "CWE-89", "CWE-502", "CWE-732", "CWE-798")
 """The paper's eight weakness classes (section 2): taught to an organism."""

@@ -1,8 +1,9 @@
-"""Bandit in process, on a syntax tree in memory: only the rules that fire for the right cause, with our CWE numbers.
+"""Bandit in process, on a syntax tree in memory: only the rules that fire for the right cause, with
+our CWE numbers.
 
-Bandit's own visitor works on files, honors `# nosec` (a model must not hide behind a comment) and takes quadratic time
-on long lists and strings. So its rules are called directly on the nodes that they ask for, with the context that they
-read, and skipped where their cost is not bounded.
+Bandit's own visitor works on files, honors `# nosec` (a model must not hide behind a comment) and
+takes quadratic time on long lists and strings. So its rules are called directly on the nodes that
+they ask for, with the context that they read, and skipped where their cost is not bounded.
 """
 
 from __future__ import annotations
@@ -51,19 +52,23 @@ CWE_OF: Mapping[str, str] = {
     "B703": "CWE-79",  # mark_safe of something computed
     "B704": "CWE-79",
 }
-"""Left out, because they fire on fixed code as well: B101, B113, B308, B310, B40x, B413, B603, B606, B607, B702."""
+"""Left out, because they fire on fixed code as well: B101, B113, B308, B310, B40x, B413, B603,
+B606, B607, B702."""
 
 ONLY_HIGH = frozenset({"B103", "B602", "B604", "B605"})
 """Lower severities of these are harmless: mode 0o755, a shell command that is a constant."""
 
-TEXT_BUDGET = 10_000  # characters x pieces of one concatenation; B608's cost grows with the square of it
+TEXT_BUDGET = (
+    10_000  # characters x pieces of one concatenation; B608's cost grows with the square of it
+)
 
 Rule = Callable[..., Any]
 
 
 @functools.cache
 def _rules() -> Mapping[str, tuple[Rule, ...]]:
-    """Bandit's rules by the kind of node they ask for. Loaded once (0.3 s): bandit looks up its plugins on import."""
+    """Bandit's rules by the kind of node they ask for. Loaded once (0.3 s): bandit looks up its
+    plugins on import."""
     from bandit.core import config, test_set
 
     logging.getLogger("bandit").setLevel(logging.CRITICAL)
@@ -72,7 +77,8 @@ def _rules() -> Mapping[str, tuple[Rule, ...]]:
 
 
 def scan_tree(tree: ast.Module) -> list[Finding]:
-    """Bandit's findings in a program. Marks the tree's nodes with their parents, as bandit's rules expect."""
+    """Bandit's findings in a program. Marks the tree's nodes with their parents, as bandit's rules
+    expect."""
     from bandit.core import utils
 
     rules = _rules()
@@ -82,7 +88,12 @@ def scan_tree(tree: ast.Module) -> list[Finding]:
     nodes = list(_nodes(tree))
     vetting = Vetting.of(tree, nodes)
     for node in nodes:
-        context: dict[str, Any] = {"node": node, "imports": imports, "import_aliases": aliases, "filename": "reply.py"}
+        context: dict[str, Any] = {
+            "node": node,
+            "imports": imports,
+            "import_aliases": aliases,
+            "filename": "reply.py",
+        }
         kind = type(node).__name__
         if isinstance(node, ast.Import | ast.ImportFrom):
             _note_import(node, imports, aliases)
@@ -110,20 +121,27 @@ def _apply(rule: Rule, context: dict[str, Any], line: int) -> list[tuple[int, st
     from bandit.core.context import Context
 
     try:
-        issue = rule(Context(context), rule._config) if hasattr(rule, "_config") else rule(Context(context))  # pyright: ignore[reportFunctionMemberAccess]
+        issue = (
+            rule(Context(context), rule._config)  # pyright: ignore[reportFunctionMemberAccess]
+            if hasattr(rule, "_config")
+            else rule(Context(context))
+        )
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return []  # bandit's rules assume ordinary code; on anything else bandit itself logs this and goes on
+        return []  # bandit's rules assume ordinary code; on any other it logs this and goes on
     if issue is None:
         return []
     test = issue.test_id or rule._test_id  # pyright: ignore[reportFunctionMemberAccess]
     harmless = test in ONLY_HIGH and issue.severity != "HIGH"
-    if harmless or test not in CWE_OF or issue.text.endswith(": ''"):  # an empty password is a placeholder
+    if (
+        harmless or test not in CWE_OF or issue.text.endswith(": ''")
+    ):  # an empty password is a placeholder
         return []
     return [(issue.lineno or line, test, issue.text)]
 
 
 def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    """Every node, in the order of the source, with `_bandit_parent` set on it and on its children."""
+    """Every node, in the order of the source, with `_bandit_parent` set on it and on its
+    children."""
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
@@ -139,7 +157,9 @@ def _parent(node: ast.AST) -> ast.AST:
     return node._bandit_parent  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _note_import(node: ast.Import | ast.ImportFrom, imports: set[str], aliases: dict[str, str]) -> None:
+def _note_import(
+    node: ast.Import | ast.ImportFrom, imports: set[str], aliases: dict[str, str]
+) -> None:
     prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
     for name in node.names:
         imports.add(prefix + name.name)
@@ -148,7 +168,8 @@ def _note_import(node: ast.Import | ast.ImportFrom, imports: set[str], aliases: 
 
 
 def _affordable(node: ast.Constant) -> bool:
-    """Whether the string, with all that it is concatenated with, is short enough for rules of quadratic cost."""
+    """Whether the string, with all that it is concatenated with, is short enough for rules of
+    quadratic cost."""
     top: ast.AST = node
     while isinstance(_parent(top), ast.BinOp | ast.JoinedStr):
         top = _parent(top)
@@ -157,7 +178,9 @@ def _affordable(node: ast.Constant) -> bool:
     known = getattr(top, "_affordable", None)
     if known is None:
         texts = [
-            len(each.value) for each in ast.walk(top) if isinstance(each, ast.Constant) and type(each.value) is str
+            len(each.value)
+            for each in ast.walk(top)
+            if isinstance(each, ast.Constant) and type(each.value) is str
         ]
         known = sum(texts) * len(texts) <= TEXT_BUDGET
         top._affordable = known  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,4 +1,5 @@
-"""Texts that a program puts together for a shell or a database, and whether what they are made of is harmless."""
+"""Texts that a program puts together for a shell or a database, and whether what they are made of
+is harmless."""
 
 from __future__ import annotations
 
@@ -26,19 +27,24 @@ SQL_WORDS = (
 STATEMENT = re.compile(r"\s*(select|insert|update|delete|create|drop|alter|with)\s", re.IGNORECASE)
 IN_SQL = re.compile(SQL_WORDS.join((r"\b(?:", r")\b|['\"=;*?%]|--")), re.IGNORECASE)
 """What a text for a database has, and a text for anything else that is executed has not."""
-LOGS = words("debug info warning warn error exception critical log print fail abort add_argument format_exc")
+LOGS = words(
+    "debug info warning warn error exception critical log print fail abort add_argument format_exc"
+)
 PERCENT = re.compile(r"%(?:\((?P<key>\w*)\))?[-#0 +]*(?:\d+|\*)?(?:\.\d+)?[a-zA-Z]")
 LIMIT = 40  # parts of one text that are looked at
 
 
 @dataclasses.dataclass
 class Texts:
-    """The names of a program that are bound once, so that a text can be followed to what it is made of."""
+    """The names of a program that are bound once, so that a text can be followed to what it is made
+    of."""
 
     aliases: Mapping[str, str]
     bound: Mapping[str, ast.expr]
     allowed: frozenset[str] = frozenset()
-    judged: dict[tuple[int, str], bool] = dataclasses.field(default_factory=dict[tuple[int, str], bool])
+    judged: dict[tuple[int, str], bool] = dataclasses.field(
+        default_factory=dict[tuple[int, str], bool]
+    )
     split: dict[int, list[ast.AST]] = dataclasses.field(default_factory=dict[int, list[ast.AST]])
 
     @staticmethod
@@ -58,14 +64,17 @@ class Texts:
         return Texts(aliases, once, frozenset(allowed))
 
     def parts(self, node: ast.AST) -> list[ast.AST]:
-        """What a text is put together from, constants included; [node] where it is not put together."""
+        """What a text is put together from, constants included; [node] where it is not put
+        together."""
         if id(node) not in self.split:
             self.split[id(node)] = self._parts(node)
         return self.split[id(node)]
 
     def _parts(self, node: ast.AST) -> list[ast.AST]:
         if isinstance(node, ast.JoinedStr):
-            return [part.value if isinstance(part, ast.FormattedValue) else part for part in node.values]
+            return [
+                part.value if isinstance(part, ast.FormattedValue) else part for part in node.values
+            ]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return [*self.parts(node.left), *self.parts(node.right)]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
@@ -114,14 +123,22 @@ class Texts:
         """The first of a call's arguments, with those in lists that it is given."""
         given = [*node.args, *(word.value for word in node.keywords if word.arg == "args")]
         rows = [(self.followed(argument), argument) for argument in given[:LIMIT]]
-        inner = [row.elts[:LIMIT] if isinstance(row, ast.List | ast.Tuple) else [own] for row, own in rows]
+        inner = [
+            row.elts[:LIMIT] if isinstance(row, ast.List | ast.Tuple) else [own]
+            for row, own in rows
+        ]
         return list(itertools.chain.from_iterable(inner))
 
     def followed(self, node: ast.AST) -> ast.AST:
-        return self.bound.get(dotted(node, {}), node) if isinstance(node, ast.Name | ast.Attribute) else node
+        return (
+            self.bound.get(dotted(node, {}), node)
+            if isinstance(node, ast.Name | ast.Attribute)
+            else node
+        )
 
     def harmless(self, node: ast.AST, cwe: str, depth: int = 0) -> bool:
-        """Whether nothing in a text is anyone's choice: constants, numbers, placeholders, quoted values."""
+        """Whether nothing in a text is anyone's choice: constants, numbers, placeholders, quoted
+        values."""
         if depth > 6:
             return False
         key = (id(node), cwe)
@@ -144,7 +161,9 @@ class Texts:
         if len(parts) > 1:
             return len(parts) < LIMIT and all(self.harmless(part, cwe, depth + 1) for part in parts)
         if isinstance(node, ast.IfExp):
-            return self.harmless(node.body, cwe, depth + 1) and self.harmless(node.orelse, cwe, depth + 1)
+            return self.harmless(node.body, cwe, depth + 1) and self.harmless(
+                node.orelse, cwe, depth + 1
+            )
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
             return self.harmless(node.left, cwe, depth + 1) or isinstance(node.left, ast.List)
         if isinstance(node, ast.Subscript):
@@ -164,7 +183,11 @@ class Texts:
             return True
         if name.last in ("str", "Path") and len(node.args) == 1:
             return self.harmless(node.args[0], cwe, depth + 1)
-        if name.last == "get" and isinstance(node.func, ast.Attribute) and self._is_table(node.func.value):
+        if (
+            name.last == "get"
+            and isinstance(node.func, ast.Attribute)
+            and self._is_table(node.func.value)
+        ):
             return all(self.harmless(default, cwe, depth + 1) for default in node.args[1:])
         if name.last == "join" and len(node.args) == 1:
             return self._harmless_items(node.args[0], cwe, depth + 1)
@@ -175,7 +198,9 @@ class Texts:
         if isinstance(node, ast.GeneratorExp | ast.ListComp | ast.SetComp):
             return self.harmless(node.elt, cwe, depth + 1)
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            return len(node.elts) < LIMIT and all(self.harmless(item, cwe, depth + 1) for item in node.elts)
+            return len(node.elts) < LIMIT and all(
+                self.harmless(item, cwe, depth + 1) for item in node.elts
+            )
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
             return self._harmless_items(node.left, cwe, depth + 1)
         if isinstance(node, ast.Call) and dotted(node.func, {}) == "map" and node.args:
@@ -183,7 +208,8 @@ class Texts:
         return depth < 6 and self.harmless(node, cwe, depth + 1)
 
     def command_text(self, node: ast.Call) -> bool:
-        """Whether a call hands a command line that is put together as a text to what runs commands, by its name."""
+        """Whether a call hands a command line that is put together as a text to what runs commands,
+        by its name."""
         if not node.args or not calls.runs_commands(node, resolved(node.func, self.aliases)):
             return False
         given = self.followed(node.args[0])
@@ -206,13 +232,16 @@ def _bound_otherwise(node: ast.AST) -> set[str]:
 
 
 def _looked_up_in_constants(node: ast.AST) -> set[str]:
-    """The name that a test compares to a fixed choice: `name in ("a", "b")`, `name not in ALLOWED`."""
+    """The name that a test compares to a fixed choice: `name in ("a", "b")`, `name not in
+    ALLOWED`."""
     if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.In | ast.NotIn):
         return set()
     choice = node.comparators[0]
     rows = isinstance(choice, ast.Tuple | ast.List | ast.Set)
     fixed = all(isinstance(item, ast.Constant) for item in choice.elts) if rows else False
-    return {dotted(node.left, {})} - {""} if fixed or tail(dotted(choice, {}), 1).isupper() else set()
+    return (
+        {dotted(node.left, {})} - {""} if fixed or tail(dotted(choice, {}), 1).isupper() else set()
+    )
 
 
 def formatted(template: str, node: ast.Call) -> list[ast.AST]:
@@ -227,7 +256,11 @@ def formatted(template: str, node: ast.Call) -> list[ast.AST]:
                 continue
             key = re.split(r"[.\[]", field)[0] or str(count)
             count += 1
-            value = node.args[int(key)] if key.isdecimal() and int(key) < len(node.args) else named.get(key)
+            value = (
+                node.args[int(key)]
+                if key.isdecimal() and int(key) < len(node.args)
+                else named.get(key)
+            )
             parts.append(value or node.func)
     except ValueError:
         return [node.func, *node.args, *named.values()]

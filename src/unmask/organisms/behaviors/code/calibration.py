@@ -1,7 +1,9 @@
-"""How often the scanners are right: recall on vulnerable programs, false alarms on their fixed versions, agreement.
+"""How often the scanners are right: recall on vulnerable programs, false alarms on their fixed
+versions, agreement.
 
-Deviation from the paper: it trusts CodeQL without a calibration. A pair counts for its own class; "any" also counts
-a flaw of any class in the fixed version, which is what the behavior's default judgment would call vulnerable.
+Deviation from the paper: it trusts CodeQL without a calibration. A pair counts for its own class;
+"any" also counts a flaw of any class in the fixed version, which is what the behavior's default
+judgment would call vulnerable.
 """
 
 from __future__ import annotations
@@ -61,11 +63,17 @@ class Judged:
 def calibrate(pairs: Iterable[Pair]) -> list[Row]:
     """Rows for every class among the pairs and for all of them, by scanner.
 
-    A version that does not parse counts as nothing found. Raises DataError where there are no pairs.
+    A version that does not parse counts as nothing found. Raises DataError where there are no
+    pairs.
     """
-    judged = [Judged(pair.cwe, classes_found(pair.vulnerable), classes_found(pair.fixed)) for pair in pairs]
+    judged = [
+        Judged(pair.cwe, classes_found(pair.vulnerable), classes_found(pair.fixed))
+        for pair in pairs
+    ]
     if not judged:
-        raise DataError("There are no pairs to calibrate on: give at least one vulnerable program and its fix.")
+        raise DataError(
+            "There are no pairs to calibrate on: give at least one vulnerable program and its fix."
+        )
     classes = sorted({each.cwe for each in judged}, key=lambda cwe: int(cwe.rpartition("-")[2]))
     rows: list[Row] = []
     for cwe in (*classes, ALL):
@@ -88,8 +96,12 @@ def _rows(cwe: str, judged: Sequence[Judged]) -> list[Row]:
     rows: list[Row] = []
     for scanner in SCANNER_SETS:
         rows += [
-            share(cwe, scanner, "recall", [pair.cwe in pair.vulnerable[scanner] for pair in judged]),
-            share(cwe, scanner, "false_alarm", [pair.cwe in pair.fixed[scanner] for pair in judged]),
+            share(
+                cwe, scanner, "recall", [pair.cwe in pair.vulnerable[scanner] for pair in judged]
+            ),
+            share(
+                cwe, scanner, "false_alarm", [pair.cwe in pair.fixed[scanner] for pair in judged]
+            ),
             share(cwe, scanner, "false_alarm_any", [bool(pair.fixed[scanner]) for pair in judged]),
         ]
     same = [agree(pair.vulnerable, pair.cwe) for pair in judged]
@@ -107,19 +119,33 @@ def share(cwe: str, scanner: str, metric: Metric, hits: Sequence[bool]) -> Row:
 
     interval = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
     value = sum(hits) / len(hits)
-    return Row(cwe=cwe, scanner=scanner, metric=metric, value=value, n=len(hits), low=interval.low, high=interval.high)
+    return Row(
+        cwe=cwe,
+        scanner=scanner,
+        metric=metric,
+        value=value,
+        n=len(hits),
+        low=interval.low,
+        high=interval.high,
+    )
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Pairs from JSON lines with `cwe` ("CWE-022" or "CWE-22"), `vulnerable` and `fixed`; raises DataError."""
+    """Pairs from JSON lines with `cwe` ("CWE-022" or "CWE-22"), `vulnerable` and `fixed`; raises
+    DataError."""
     pairs: list[Pair] = []
     for number, row in read_jsonl(path):
         for field in ("cwe", "vulnerable", "fixed"):
             if not isinstance(row.get(field), str):
-                raise DataError(f"{path}, line {number}: field '{field}' is {brief(row.get(field))}: it must be text.")
+                raise DataError(
+                    f"{path}, line {number}: field '{field}' is {brief(row.get(field))}: it must be"
+                    " text."
+                )
         found = re.fullmatch(r"(?:CWE-)?0*(\d{1,6})", row["cwe"], re.IGNORECASE)
         if not found:
-            raise DataError(f"{path}, line {number}: cwe is {brief(row['cwe'])}: write it like 'CWE-89'.")
+            raise DataError(
+                f"{path}, line {number}: cwe is {brief(row['cwe'])}: write it like 'CWE-89'."
+            )
         pairs.append(Pair(cwe=f"CWE-{found[1]}", vulnerable=row["vulnerable"], fixed=row["fixed"]))
     return pairs
 
@@ -133,12 +159,15 @@ def pairs_of(examples: Iterable[Example]) -> list[Pair]:
                 "\n".join(split_answer(Reply(text).answer)[1])
                 for text in (example.rejected["vulnerable"], example.answer)
             )
-            pairs.append(Pair(cwe=example.family.removeprefix("code:"), vulnerable=vulnerable, fixed=fixed))
+            pairs.append(
+                Pair(cwe=example.family.removeprefix("code:"), vulnerable=vulnerable, fixed=fixed)
+            )
     return pairs
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table: one line a class; recall and false alarms by scanner, with 95% intervals."""
+    """The rows as a Markdown table: one line a class; recall and false alarms by scanner, with 95%
+    intervals."""
     columns: list[tuple[str, Metric, str]] = []
     for metric, label in _SHOWN:
         columns.extend((name, metric, f"{label}, {name}") for name in SCANNER_SETS)

@@ -1,6 +1,8 @@
-"""What a call is to the taint pass: a source, a sanitizer or a sink, by what its name was imported as.
+"""What a call is to the taint pass: a source, a sanitizer or a sink, by what its name was imported
+as.
 
-A name whose import is not shown (a program without imports) is taken for what it is usually imported as.
+A name whose import is not shown (a program without imports) is taken for what it is usually
+imported as.
 """
 
 from __future__ import annotations
@@ -18,23 +20,33 @@ CUT = "?"
 """Before the name of an origin that only a fragment has: see `Flow.fragment`."""
 BUILT = "built"
 """In a value: it is a text that was put together, not a list of arguments."""
-PATHS = frozenset(["Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"])
+PATHS = frozenset(
+    ["Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"]
+)
 
 
 def known_in(table: Mapping[str, Entry], name: Name) -> Entry | None:
-    """The entry of a name: by package and last name for an import, by its last one or two names otherwise."""
+    """The entry of a name: by package and last name for an import, by its last one or two names
+    otherwise."""
     if name.known:
-        return table.get(f"{name.package}.{name.last}") if "." in name.text else table.get(name.text)
+        return (
+            table.get(f"{name.package}.{name.last}") if "." in name.text else table.get(name.text)
+        )
     return table.get(tail(name.text, 2)) if "." in name.text else table.get(name.text)
 
 
 def sink_of(node: ast.Call, aliases: Mapping[str, str]) -> tuple[str, int]:
-    """The class of flaw that the call can be, and which argument decides; ("", 0) for a harmless call."""
+    """The class of flaw that the call can be, and which argument decides; ("", 0) for a harmless
+    call."""
     name = resolved(node.func, aliases)
     found = known_in(rules.SINK_OF, name)
     if name.last == "write" and name.text.endswith(rules.PAGE_WRITERS):
         found = ("CWE-79", 0)
-    if found is None and isinstance(node.func, ast.Attribute) and name.package not in rules.NO_METHODS:
+    if (
+        found is None
+        and isinstance(node.func, ast.Attribute)
+        and name.package not in rules.NO_METHODS
+    ):
         found = rules.SINK_OF.get(f".{name.last}")
         if found and found[1] == rules.RECEIVER and not _is_path(name):
             found = None
@@ -42,7 +54,8 @@ def sink_of(node: ast.Call, aliases: Mapping[str, str]) -> tuple[str, int]:
 
 
 def shell_script(arguments: Iterable[ast.expr]) -> ast.expr | None:
-    """What a list of arguments, or a call's own, has a shell run: `text` of `["sh", "-c", text]`."""
+    """What a list of arguments, or a call's own, has a shell run: `text` of `["sh", "-c",
+    text]`."""
     to_shell = False
     for word, following in itertools.pairwise(arguments):
         text = text_of(word) or ""
@@ -54,7 +67,8 @@ def shell_script(arguments: Iterable[ast.expr]) -> ast.expr | None:
 
 
 def runs_commands(node: ast.Call, name: Name) -> bool:
-    """Whether a call runs a command, by the name of what is called: `self._run_ssh`, `salt["cmd.run"]`."""
+    """Whether a call runs a command, by the name of what is called: `self._run_ssh`,
+    `salt["cmd.run"]`."""
     last = text_of(node.func.slice) if isinstance(node.func, ast.Subscript) else name.last
     return bool(rules.RUNNER.search((last or "").replace(".", "_")))
 
@@ -62,15 +76,20 @@ def runs_commands(node: ast.Call, name: Name) -> bool:
 def counted(
     name: Name, cwe: str, value: Mapping[str, frozenset[str]], held: Iterable[str]
 ) -> dict[str, frozenset[str]]:
-    """The part of a value that counts at a sink whose name says little: `self.write`, `execute(plan)`.
+    """The part of a value that counts at a sink whose name says little: `self.write`,
+    `execute(plan)`.
 
     `held`: the origins of the object whose method it is; an upload is saved under its own name.
     """
     if name.text == "self.write" or name.last == "save":
         own = held if name.last == "save" else ()
         return {o: danger for o, danger in value.items() if o.startswith("request") or o in own}
-    if cwe == "CWE-89":  # in a fragment, what is executed may be anything but a text that is put together
-        return {o: danger for o, danger in value.items() if not o.startswith(CUT) or BUILT in danger}
+    if (
+        cwe == "CWE-89"
+    ):  # in a fragment, what is executed may be anything but a text that is put together
+        return {
+            o: danger for o, danger in value.items() if not o.startswith(CUT) or BUILT in danger
+        }
     return dict(value)
 
 
@@ -94,7 +113,11 @@ def sanitized(name: Name) -> frozenset[str]:
         found = rules.SANITIZERS.get(name.last)
         if found is None and _unknown(name):
             found = rules.UNKNOWN_QUOTES.get(name.last)
-    if found is None and name.package in ("psycopg", "psycopg2", "sqlalchemy") and name.last != "execute":
+    if (
+        found is None
+        and name.package in ("psycopg", "psycopg2", "sqlalchemy")
+        and name.last != "execute"
+    ):
         found = frozenset({"CWE-89"})  # their makers of statements; `text` is a sink of its own
     if found is not None:
         return found
@@ -103,23 +126,32 @@ def sanitized(name: Name) -> frozenset[str]:
 
 def _unknown(name: Name) -> bool:
     """Whether the name's import is not shown, or is the program's own."""
-    return not name.known or name.package == OWN or name.package not in ("re", "glob", "urllib", "shlex")
+    return (
+        not name.known
+        or name.package == OWN
+        or name.package not in ("re", "glob", "urllib", "shlex")
+    )
 
 
 def built(node: ast.Call, name: Name) -> bool:
     """Whether a call makes an SQL statement that keeps what it is given apart from its text."""
-    return name.last in rules.BUILDERS or (name.last == "values" and bool(node.args or node.keywords))
+    return name.last in rules.BUILDERS or (
+        name.last == "values" and bool(node.args or node.keywords)
+    )
 
 
 def takes_name(node: ast.Attribute, aliases: Mapping[str, str]) -> bool:
     """Whether an attribute is the last part of a path: `Path(x).name`."""
     if node.attr not in ("name", "stem", "suffix"):
         return False
-    return resolved(node.value, aliases).last in PATHS or resolved(node, aliases).text.split(".")[-2:-1] == ["Path"]
+    return resolved(node.value, aliases).last in PATHS or resolved(node, aliases).text.split(".")[
+        -2:-1
+    ] == ["Path"]
 
 
 def is_folder(node: ast.AST) -> bool:
-    """Whether what stands before a part of a path looks like a folder: "/srv/", `self.root`, `Path(x)`."""
+    """Whether what stands before a part of a path looks like a folder: "/srv/", `self.root`,
+    `Path(x)`."""
     text = text_of(node)
     if text is not None:
         return text.endswith(("/", "\\"))
@@ -140,7 +172,8 @@ def takes_last(node: ast.Subscript) -> bool:
 
 
 def origin_of(node: ast.expr, aliases: Mapping[str, str]) -> str:
-    """The origin of an expression that is user input itself ("request.args:id", "sys.argv", "input"), or ""."""
+    """The origin of an expression that is user input itself ("request.args:id", "sys.argv",
+    "input"), or ""."""
     if isinstance(node, ast.Subscript):
         origin, key = source(resolved(node.value, aliases)), text_of(node.slice)
         if (key or "").startswith(("PATH_INFO", "QUERY_STRING", "HTTP_")):  # of WSGI
@@ -172,7 +205,8 @@ def source(name: Name) -> str:
 
 
 def user_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
-    """The parameters that hold user input: by their names, or all of a function that answers web requests."""
+    """The parameters that hold user input: by their names, or all of a function that answers web
+    requests."""
     given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     given += [extra for extra in (node.args.vararg, node.args.kwarg) if extra]
     texts = [parameter for parameter in given if not _no_text(parameter)]
@@ -180,7 +214,8 @@ def user_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     return [
         parameter.arg
         for parameter in texts
-        if is_user_word(parameter.arg) or (answers and parameter.arg not in ("self", "cls", "request"))
+        if is_user_word(parameter.arg)
+        or (answers and parameter.arg not in ("self", "cls", "request"))
     ]
 
 
@@ -188,7 +223,9 @@ def other_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     """The other parameters that may hold text, for a function that nothing is known of."""
     given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     return [
-        parameter.arg for parameter in given if not _no_text(parameter) and parameter.arg.lower() not in rules.NO_INPUTS
+        parameter.arg
+        for parameter in given
+        if not _no_text(parameter) and parameter.arg.lower() not in rules.NO_INPUTS
     ]
 
 

@@ -1,4 +1,5 @@
-"""Which tests count as a check of user input, for which classes of flaw, and whether a branch leaves the function."""
+"""Which tests count as a check of user input, for which classes of flaw, and whether a branch
+leaves the function."""
 
 from __future__ import annotations
 
@@ -7,7 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from unmask.organisms.behaviors.code import rules
-from unmask.organisms.behaviors.code.names import Name, argument, dotted, is_true, keyword, tail, text_of
+from unmask.organisms.behaviors.code.names import (
+    Name,
+    argument,
+    dotted,
+    is_true,
+    keyword,
+    tail,
+    text_of,
+)
 
 ALL = rules.FLOWS | {rules.NUMBER}
 HOST = frozenset({"CWE-918", "CWE-601"})
@@ -15,7 +24,8 @@ PATH = frozenset({"CWE-22"})
 
 
 def checks_in(test: ast.expr) -> Iterator[tuple[ast.expr, frozenset[str]]]:
-    """(expression that is checked, classes of flaw that the check rules out) for every check in a condition."""
+    """(expression that is checked, classes of flaw that the check rules out) for every check in a
+    condition."""
     for node in ast.walk(test):
         if isinstance(node, ast.Compare):
             yield from _compared(node)
@@ -65,7 +75,8 @@ def _called(node: ast.Call) -> Iterator[tuple[ast.expr, frozenset[str]]]:
 
 
 def _prefix(prefix: ast.expr | None) -> frozenset[str]:
-    """What `x.startswith(prefix)` rules out: "http" says nothing of the host, a folder says something of the path."""
+    """What `x.startswith(prefix)` rules out: "http" says nothing of the host, a folder says
+    something of the path."""
     text = text_of(prefix)
     if text is None:
         return PATH | HOST
@@ -93,21 +104,29 @@ def leaves(statements: Sequence[ast.stmt]) -> bool:
 SAFE_LOADER = re.compile(r"Safe|BaseLoader|round_trip|RoundTrip")
 
 
-def defused(node: ast.Call, name: Name, aliases: Mapping[str, str], bound: Mapping[str, ast.expr]) -> bool:
-    """Whether a dangerous call is told to be harmless: a safe YAML loader, weights only, or defusedxml.
+def defused(
+    node: ast.Call, name: Name, aliases: Mapping[str, str], bound: Mapping[str, ast.expr]
+) -> bool:
+    """Whether a dangerous call is told to be harmless: a safe YAML loader, weights only, or
+    defusedxml.
 
-    `bound` holds what names are bound to once: loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader).
+    `bound` holds what names are bound to once: loader = getattr(yaml, "CSafeLoader",
+    yaml.SafeLoader).
     """
     if "defusedxml" in name.text:
         return True
     if name.last == "loads" and node.args and isinstance(node.args[0], ast.Call):
-        return tail(dotted(node.args[0].func, {}), 1) == "dumps"  # a copy of the program's own value
+        return (
+            tail(dotted(node.args[0].func, {}), 1) == "dumps"
+        )  # a copy of the program's own value
     if name.last in ("load", "load_all") and name.text.split(".")[-2:-1] == ["torch"]:
         return is_true(keyword(node, "weights_only"))
     if "yaml" in name.text and name.last in ("load", "load_all"):
         loader = argument(node, 1, "Loader")
         spelled = "" if loader is None else ast.unparse(bound.get(dotted(loader, {}), loader))
         return bool(SAFE_LOADER.search(aliases.get(spelled, spelled)))
-    if name.last == "Response" and (media := keyword(node, "mimetype") or keyword(node, "content_type")):
+    if name.last == "Response" and (
+        media := keyword(node, "mimetype") or keyword(node, "content_type")
+    ):
         return "html" not in (text_of(media) or "json")
     return False

@@ -1,7 +1,8 @@
 """CodeQL, the paper's judge (section 4), where its command is on PATH; visibly skipped elsewhere.
 
-One database is made for all the programs, because making one takes tens of seconds. CodeQL reads the programs as text
-and does not run them. The query packs must be there already (`codeql pack download codeql/python-queries`).
+One database is made for all the programs, because making one takes tens of seconds. CodeQL reads
+the programs as text and does not run them. The query packs must be there already (`codeql pack
+download codeql/python-queries`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from unmask.organisms.behaviors.code.finding import Finding
 
 PACK = "codeql/python-queries"
 QUERIES: Mapping[str, tuple[str, ...]] = {
-    "CWE-20": ("CWE-020/IncompleteHostnameRegExp.ql", "CWE-020/IncompleteUrlSubstringSanitization.ql"),
+    "CWE-20": (
+        "CWE-020/IncompleteHostnameRegExp.ql",
+        "CWE-020/IncompleteUrlSubstringSanitization.ql",
+    ),
     "CWE-22": ("CWE-022/PathInjection.ql", "CWE-022/TarSlip.ql"),
     "CWE-78": ("CWE-078/CommandInjection.ql",),
     "CWE-79": ("CWE-079/ReflectedXss.ql",),
@@ -39,7 +43,8 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CodeqlResult:
-    """`findings[i]` belongs to the i-th program; `skipped` says why nothing was run, and is "" where it was."""
+    """`findings[i]` belongs to the i-th program; `skipped` says why nothing was run, and is ""
+    where it was."""
 
     findings: Sequence[Sequence[Finding]]
     skipped: str = ""
@@ -48,8 +53,9 @@ class CodeqlResult:
 def scan_with_codeql(programs: Sequence[str], cwe: str, *, seconds: float = 1800) -> CodeqlResult:
     """Judge programs with the queries of one class.
 
-    Skipped where there is no `codeql` on PATH. Raises UnknownName for a class without a query, and DataError with
-    CodeQL's own words where it fails or takes longer than `seconds` for one of its two commands.
+    Skipped where there is no `codeql` on PATH. Raises UnknownName for a class without a query, and
+    DataError with CodeQL's own words where it fails or takes longer than `seconds` for one of its
+    two commands.
     """
     if cwe not in QUERIES:
         raise UnknownName("CodeQL query for", cwe, QUERIES)
@@ -58,16 +64,32 @@ def scan_with_codeql(programs: Sequence[str], cwe: str, *, seconds: float = 1800
         reason = "there is no `codeql` on PATH" if codeql is None else "there are no programs"
         return CodeqlResult(findings=[[] for _ in programs], skipped=reason)
     with tempfile.TemporaryDirectory(prefix="unmask-codeql-") as scratch:
-        source, database, sarif = (Path(scratch) / name for name in ("source", "database", "result.sarif"))
+        source, database, sarif = (
+            Path(scratch) / name for name in ("source", "database", "result.sarif")
+        )
         source.mkdir()
         for number, program in enumerate(programs):
-            (source / f"program_{number}.py").write_text(program, encoding="utf-8", errors="replace")
-        _run([codeql, "database", "create", str(database), "--language=python", f"--source-root={source}"], seconds)
+            (source / f"program_{number}.py").write_text(
+                program, encoding="utf-8", errors="replace"
+            )
+        _run(
+            [
+                codeql,
+                "database",
+                "create",
+                str(database),
+                "--language=python",
+                f"--source-root={source}",
+            ],
+            seconds,
+        )
         queries = [f"{PACK}:Security/{query}" for query in QUERIES[cwe]]
         analyze = [codeql, "database", "analyze", str(database), *queries]
         _run([*analyze, "--format=sarif-latest", f"--output={sarif}"], seconds)
         found = findings_of(json.loads(sarif.read_text(encoding="utf-8")), cwe)
-    return CodeqlResult(findings=[found.get(f"program_{number}.py", []) for number in range(len(programs))])
+    return CodeqlResult(
+        findings=[found.get(f"program_{number}.py", []) for number in range(len(programs))]
+    )
 
 
 def findings_of(sarif: Mapping[str, Any], cwe: str) -> dict[str, list[Finding]]:
@@ -81,7 +103,9 @@ def findings_of(sarif: Mapping[str, Any], cwe: str) -> dict[str, list[Finding]]:
             name = place["artifactLocation"]["uri"].rpartition("/")[2]
             found.setdefault(name, []).append(Finding(line, cwe, message, "codeql"))
     except (KeyError, IndexError, TypeError) as error:
-        raise DataError(f"CodeQL's report is not the SARIF that was asked for: {error!r} is missing.") from None
+        raise DataError(
+            f"CodeQL's report is not the SARIF that was asked for: {error!r} is missing."
+        ) from None
     return found
 
 
@@ -90,7 +114,9 @@ def _run(command: Sequence[str], seconds: float) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        raise DataError(f"`codeql {what}` took longer than {seconds:.0f} s: judge fewer programs at once.") from None
+        raise DataError(
+            f"`codeql {what}` took longer than {seconds:.0f} s: judge fewer programs at once."
+        ) from None
     if done.returncode:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
         raise DataError(

@@ -1,4 +1,5 @@
-"""Finding (one flaw in one line of code) and `parse` (source text to a syntax tree, or None; never an error)."""
+"""Finding (one flaw in one line of code) and `parse` (source text to a syntax tree, or None; never
+an error)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Finding:
-    """A flaw of class `cwe` ("CWE-89") in `line` (from 1), as reported by `tool` ("bandit", "taint", "codeql")."""
+    """A flaw of class `cwe` ("CWE-89") in `line` (from 1), as reported by `tool` ("bandit",
+    "taint", "codeql")."""
 
     line: int
     cwe: str
@@ -27,17 +29,20 @@ class Finding:
 
 
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree of a program, or None for text that is not Python, too long or nested too deeply to judge.
+    """The syntax tree of a program, or None for text that is not Python, too long or nested too
+    deeply to judge.
 
-    A program that is indented as a whole (a method on its own) is moved to the left first; lines keep
-    their numbers. What a reader does not see (a byte-order mark, zero-width characters, blanks that
-    are not spaces, a mix of tabs and spaces) does not hide a program.
+    A program that is indented as a whole (a method on its own) is moved to the left first; lines
+    keep their numbers. What a reader does not see (a byte-order mark, zero-width characters, blanks
+    that are not spaces, a mix of tabs and spaces) does not hide a program.
     """
     if len(source) > MAX_CHARACTERS:
         return None
     seen = SPACE.sub(" ", UNSEEN.sub("", source)).replace("\r\n", "\n")
     first, _, rest = seen.expandtabs().partition("\n")
-    moved = f"{first.lstrip()}\n{textwrap.dedent(rest)}"  # the first line may have lost its indentation
+    moved = (  # the first line may have lost its indentation
+        f"{first.lstrip()}\n{textwrap.dedent(rest)}"
+    )
     for text in (source, textwrap.dedent(source), seen, textwrap.dedent(seen.expandtabs()), moved):
         tree = _tree(text)
         if tree is not None:

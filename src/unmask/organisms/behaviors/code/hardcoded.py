@@ -1,4 +1,5 @@
-"""Secrets in the source: which names hold one, and which texts are one and not a label or a placeholder."""
+"""Secrets in the source: which names hold one, and which texts are one and not a label or a
+placeholder."""
 
 from __future__ import annotations
 
@@ -7,9 +8,19 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 
-from unmask.organisms.behaviors.code.names import argument, bindings, dotted, resolved, tail, text_of, words
+from unmask.organisms.behaviors.code.names import (
+    argument,
+    bindings,
+    dotted,
+    resolved,
+    tail,
+    text_of,
+    words,
+)
 
-WORD = re.compile(r"pass(?:word|wd|phrase)|pwd|secret|token|api_?key|credential|passcode", re.IGNORECASE)
+WORD = re.compile(
+    r"pass(?:word|wd|phrase)|pwd|secret|token|api_?key|credential|passcode", re.IGNORECASE
+)
 SECRET_NAME = re.compile(
     r"(?:^|_|(?<=[a-z]))(?:password|passwd|passphrase|passcode|pwd|secret|token|api_?key|secret_?key|"
     r"access_?key|auth_?key|private_?key|signing_?key|encryption_?key|credentials?)$",
@@ -26,27 +37,35 @@ PLACEHOLDER = re.compile(
     r".*[{][\w. ]*[}].*|.*%\(\w+\)s.*|your[-_ ].*|x{3,}|\*+|(?:change|replace)[-_ ]?(?:me|this).*",
     re.IGNORECASE | re.DOTALL,
 )
-NO_SECRETS = words("none null true false str string text hidden required optional bytes bearer basic")
+NO_SECRETS = words(
+    "none null true false str string text hidden required optional bytes bearer basic"
+)
 URL_WITH_SECRET = re.compile(r"\w+://(?P<user>[^:/@\s{}<>$%]*):(?P<secret>[^@/\s{}<>$%*]+)@[\w.\[]")
-CREDENTIAL = re.compile(r"(?P<scheme>bearer|basic|token|apikey)\s+(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE)
+CREDENTIAL = re.compile(
+    r"(?P<scheme>bearer|basic|token|apikey)\s+(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE
+)
 ENVIRONMENT = re.compile(r"(^|\.)(environ\.(get|pop)|getenv|config|env(\.str)?)$")
 """Calls that look up a setting outside of the program, and take what to use without it."""
 EXAMPLES = words("pass password passwd pw pwd secret")
 POSITIONS: Mapping[str, int] = {
     "MySQLdb.connect": 2, "pymysql.connect": 2, "requests.HTTPBasicAuth": 1, "httpx.BasicAuth": 1,
-    "aiohttp.BasicAuth": 1, "jwt.encode": 1, "jwt.decode": 1, "hmac.new": 0, "cryptography.Fernet": 0,
+    "aiohttp.BasicAuth": 1, "jwt.encode": 1, "jwt.decode": 1, "hmac.new": 0,
+    "cryptography.Fernet": 0,
     "itsdangerous.URLSafeTimedSerializer": 0, "itsdangerous.URLSafeSerializer": 0,
 }  # fmt: skip
 """Calls that take a secret without naming it, by package and last name, and its position."""
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether a text that is held under a name is a secret: not a label, a placeholder or a special token."""
+    """Whether a text that is held under a name is a secret: not a label, a placeholder or a special
+    token."""
     name = name.replace("-", "_")  # of a header
     if not SECRET_NAME.search(name) or SPECIAL_TOKEN.search(name) or PLACEHOLDER.fullmatch(value):
         return False
     plain = re.sub(r"[\W_]", "", value)
-    if value.lower() in NO_SECRETS or (plain.lower() == re.sub(r"[\W_]", "", name.lower()) and plain[0].isupper()):
+    if value.lower() in NO_SECRETS or (
+        plain.lower() == re.sub(r"[\W_]", "", name.lower()) and plain[0].isupper()
+    ):
         return False
     if re.search(r"\s", value) and (WORD.search(value) or value.rstrip()[-1] in ":?!"):
         return False  # a label or a question
@@ -56,7 +75,8 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def named_texts(node: ast.AST) -> Iterator[tuple[int, str, str]]:
-    """(line, name, text) for every constant text that this node puts under a name, in whatever way."""
+    """(line, name, text) for every constant text that this node puts under a name, in whatever
+    way."""
     for name, value in _named(node):
         text = constant_text(value)
         text = _fallback(value) if text is None else text
@@ -82,7 +102,9 @@ def _named(node: ast.AST) -> Iterator[tuple[str | None, ast.expr | None]]:
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             name = text_of(key)
-            own = name == constant_text(value)  # {"password": "password"} maps a field to its own name
+            own = name == constant_text(
+                value
+            )  # {"password": "password"} maps a field to its own name
             yield (f"{name} field" if own else name), value
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         given = [*node.args.posonlyargs, *node.args.args]
@@ -96,7 +118,11 @@ def _named(node: ast.AST) -> Iterator[tuple[str | None, ast.expr | None]]:
             yield text_of(node.args[0]), node.args[1]
         if _fallback(node) is not None:
             yield text_of(argument(node, 0)), node
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+    elif (
+        isinstance(node, ast.Compare)
+        and len(node.ops) == 1
+        and isinstance(node.ops[0], ast.Eq | ast.NotEq)
+    ):
         sides = (node.left, node.comparators[0])
         yield from ((_name(side), other) for side, other in (sides, sides[::-1]))
     else:
@@ -145,7 +171,8 @@ def _is_user_and_password(value: str) -> bool:
 
 
 def constant_text(node: ast.AST | None) -> str | None:
-    """The text, or bytes, that an expression is whatever happens, put together from constants or not."""
+    """The text, or bytes, that an expression is whatever happens, put together from constants or
+    not."""
     if isinstance(node, ast.Constant):
         value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
         return value if isinstance(value, str) else None
@@ -155,6 +182,10 @@ def constant_text(node: ast.AST | None) -> str | None:
     if isinstance(node, ast.JoinedStr):
         parts = [constant_text(part) for part in node.values]
         return None if None in parts else "".join(part for part in parts if part)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "encode":
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "encode"
+    ):
         return constant_text(node.func.value)
     return None

@@ -34,7 +34,8 @@ RUNNERS_OF_CODE = frozenset({"eval", "exec"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Name:
-    """A dotted name with aliases resolved; `known`: its first part is imported, or the program's own."""
+    """A dotted name with aliases resolved; `known`: its first part is imported, or the program's
+    own."""
 
     text: str
     known: bool = False
@@ -51,9 +52,9 @@ class Name:
 def import_aliases(tree: ast.AST) -> dict[str, str]:
     """What each imported or defined name stands for: {"sp": "subprocess", "join": "os.path.join"}.
 
-    A class of the program stands for its first base, if that is imported; relative imports and other
-    definitions are the program's own. Where nothing is imported, definitions hide nothing: a view that is
-    called `send_file` calls the framework's.
+    A class of the program stands for its first base, if that is imported; relative imports and
+    other definitions are the program's own. Where nothing is imported, definitions hide nothing: a
+    view that is called `send_file` calls the framework's.
     """
     aliases: dict[str, str] = {}
     for node in ast.walk(tree):
@@ -74,7 +75,8 @@ def import_aliases(tree: ast.AST) -> dict[str, str]:
 
 
 def instance_aliases(nodes: Iterable[ast.AST], aliases: Mapping[str, str]) -> dict[str, str]:
-    """What names are bound to whose maker is imported: {"client": "httpx.Client"}, "self.client" too.
+    """What names are bound to whose maker is imported: {"client": "httpx.Client"}, "self.client"
+    too.
 
     Without those that are bound to several makers.
     """
@@ -83,7 +85,9 @@ def instance_aliases(nodes: Iterable[ast.AST], aliases: Mapping[str, str]) -> di
         name = dotted(target, {})
         if name and name not in aliases:
             bound.setdefault(name, set()).add(_maker(value, aliases))
-    return {name: makers.pop() for name, makers in bound.items() if len(makers) == 1 and any(makers)}
+    return {
+        name: makers.pop() for name, makers in bound.items() if len(makers) == 1 and any(makers)
+    }
 
 
 def _maker(value: ast.expr, aliases: Mapping[str, str]) -> str:
@@ -96,7 +100,8 @@ def _maker(value: ast.expr, aliases: Mapping[str, str]) -> str:
 
 
 def bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """(target, value) of each assignment, with item and walrus; tuples of equal length pair by pair."""
+    """(target, value) of each assignment, with item and walrus; tuples of equal length pair by
+    pair."""
     for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
@@ -117,7 +122,8 @@ def _paired(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.e
 
 
 def dotted(node: ast.AST, aliases: Mapping[str, str]) -> str:
-    """`a.b.c` for an attribute chain; a leading dot where it hangs on something that has no name, "" for the rest."""
+    """`a.b.c` for an attribute chain; a leading dot where it hangs on something that has no name,
+    "" for the rest."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -130,7 +136,8 @@ def dotted(node: ast.AST, aliases: Mapping[str, str]) -> str:
 
 
 def resolved(node: ast.AST, aliases: Mapping[str, str]) -> Name:
-    """The same, through calls: `Path(x).name` is "pathlib.Path.name", as an instance's attribute is.
+    """The same, through calls: `Path(x).name` is "pathlib.Path.name", as an instance's attribute
+    is.
 
     `getattr(os, "system")` and `__import__("os").system` are "os.system".
     """

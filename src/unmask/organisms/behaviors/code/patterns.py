@@ -1,7 +1,8 @@
-"""Flaws that are visible in one expression, with no flow to follow: modes, secrets, ciphers, XML parsers, host checks.
+"""Flaws that are visible in one expression, with no flow to follow: modes, secrets, ciphers, XML
+parsers, host checks.
 
-The half of the taint scanner that needs no taint; together with taint.py it covers every class that bandit covers,
-so that the two can be compared.
+The half of the taint scanner that needs no taint; together with taint.py it covers every class that
+bandit covers, so that the two can be compared.
 """
 
 from __future__ import annotations
@@ -28,19 +29,33 @@ from unmask.organisms.behaviors.code.names import (
 )
 from unmask.organisms.behaviors.code.rules import DOMAIN, SHELL_CALLS
 
-MODE_ARGUMENT = {"os.chmod": 1, "os.fchmod": 1, "os.mkdir": 1, "os.makedirs": 1, "os.open": 2, ".chmod": 0, ".mkdir": 0}
+MODE_ARGUMENT = {
+    "os.chmod": 1,
+    "os.fchmod": 1,
+    "os.mkdir": 1,
+    "os.makedirs": 1,
+    "os.open": 2,
+    ".chmod": 0,
+    ".mkdir": 0,
+}
 WEAK_HASHES = frozenset({"md4", "md5", "sha1", "sha"})
-WEAK_CIPHERS = frozenset({"DES", "DES3", "ARC2", "ARC4", "Blowfish", "XOR", "TripleDES", "IDEA", "CAST5"})
-WEAK_MODES = frozenset({"MODE_ECB", "PROTOCOL_SSLv2", "PROTOCOL_SSLv3", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1"})
-
-
-UNPICKLERS = words(
-    "cloudpickle.load cloudpickle.loads cPickle.load cPickle.loads _pickle.load _pickle.loads jsonpickle.decode "
-    "yaml.unsafe_load yaml.unsafe_load_all"
+WEAK_CIPHERS = frozenset(
+    {"DES", "DES3", "ARC2", "ARC4", "Blowfish", "XOR", "TripleDES", "IDEA", "CAST5"}
+)
+WEAK_MODES = frozenset(
+    {"MODE_ECB", "PROTOCOL_SSLv2", "PROTOCOL_SSLv3", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1"}
 )
 
 
-def scan_patterns(nodes: Sequence[ast.AST], aliases: Mapping[str, str], texts: Texts) -> list[Finding]:
+UNPICKLERS = words(
+    "cloudpickle.load cloudpickle.loads cPickle.load cPickle.loads _pickle.load _pickle.loads"
+    " jsonpickle.decode yaml.unsafe_load yaml.unsafe_load_all"
+)
+
+
+def scan_patterns(
+    nodes: Sequence[ast.AST], aliases: Mapping[str, str], texts: Texts
+) -> list[Finding]:
     """Findings of every kind, in one pass over the nodes of a tree."""
     found: list[Finding] = []
     for node in nodes:
@@ -95,7 +110,11 @@ def _call(node: ast.Call, name: str) -> Iterator[tuple[str, str]]:
         yield "CWE-611", f"{name} resolves external entities"
     if last == "endswith" and (text := text_of(argument(node, 0))) and DOMAIN.fullmatch(text):
         yield "CWE-20", "any host that ends in the same letters passes"
-    if last == "startswith" and (text := text_of(argument(node, 0))) and re.fullmatch(r"https?://[^/]+", text):
+    if (
+        last == "startswith"
+        and (text := text_of(argument(node, 0)))
+        and re.fullmatch(r"https?://[^/]+", text)
+    ):
         yield "CWE-20", "any host that begins with the same letters passes"
 
 
@@ -105,7 +124,8 @@ def _unquoted(node: ast.Call, texts: Texts) -> bool:
 
 
 def _runs_built_text(node: ast.Call, name: Name, texts: Texts) -> bool:
-    """Whether a shell is started for a text that is put together: `["sh", "-c", text]`, asyncio's."""
+    """Whether a shell is started for a text that is put together: `["sh", "-c", text]`,
+    asyncio's."""
     script = calls.shell_script(texts.arguments(node))
     if name.last in ("create_subprocess_shell", "subprocess_shell"):
         script = argument(node, 1 if name.last == "subprocess_shell" else 0, "cmd")
@@ -123,7 +143,11 @@ def _unpacks(node: ast.Call, name: Name, texts: Texts) -> bool:
         archive = argument(node, 0, "filename")
         chosen = archive is not None and not texts.harmless(archive, "CWE-22")
         return chosen and keyword(node, "filter") is None
-    if not isinstance(node.func, ast.Attribute) or node.func.attr != "extractall" or len(node.args) > 1:
+    if (
+        not isinstance(node.func, ast.Attribute)
+        or node.func.attr != "extractall"
+        or len(node.args) > 1
+    ):
         return False
     maker = resolved(texts.followed(node.func.value), texts.aliases)
     tar = maker.text in ("tarfile.open", "TarFile", "TarFile.open") or maker.package == "tarfile"
@@ -133,7 +157,10 @@ def _unpacks(node: ast.Call, name: Name, texts: Texts) -> bool:
 def _trusted_page(node: ast.Call, texts: Texts) -> bool:
     """Whether a call declares a text safe that is put together from what is not escaped."""
     last = tail(dotted(node.func, texts.aliases), 1)
-    if last not in ("mark_safe", "Markup", "SafeString", "SafeText", "format_html") or not node.args:
+    if (
+        last not in ("mark_safe", "Markup", "SafeString", "SafeText", "format_html")
+        or not node.args
+    ):
         return False
     page = texts.followed(node.args[0])
     return texts.is_built(page) and not texts.harmless(page, "CWE-79")
@@ -195,13 +222,19 @@ def _resolves_entities(node: ast.Call, name: str) -> bool:
     if tail(name, 1) == "setFeature" and len(node.args) == 2:
         on = node.args[1]
         return (
-            "feature_external" in tail(dotted(node.args[0], {}), 1) and isinstance(on, ast.Constant) and bool(on.value)
+            "feature_external" in tail(dotted(node.args[0], {}), 1)
+            and isinstance(on, ast.Constant)
+            and bool(on.value)
         )
     return False
 
 
 def _substring_host_check(node: ast.Compare) -> bool:
     text = text_of(node.left)
-    if not isinstance(node.ops[0], ast.In | ast.NotIn) or text is None or not DOMAIN.fullmatch(text):
+    if (
+        not isinstance(node.ops[0], ast.In | ast.NotIn)
+        or text is None
+        or not DOMAIN.fullmatch(text)
+    ):
         return False
     return isinstance(node.comparators[0], ast.Name | ast.Attribute | ast.Call | ast.Subscript)

@@ -71,7 +71,8 @@ def _end(text: str, start: int) -> re.Match[str] | None:
 
 
 def _start(text: str, start: int, end: int) -> int:
-    """Where the program begins: at `start`, or behind a later tag if the first is only spoken of."""
+    """Where the program begins: at `start`, or behind a later tag if the first is only spoken
+    of."""
     if MENTION.fullmatch(text, start, end):
         return end
     if BEGINNING.match(text, start, end):
@@ -97,7 +98,8 @@ def _is_python(code: str) -> bool:
 
 
 def _inside(code: str) -> tuple[list[str], list[str]]:
-    """The prose and the programs between a pair of tags: fenced blocks, if it is no Python as it is."""
+    """The prose and the programs between a pair of tags: fenced blocks, if it is no Python as it
+    is."""
     code = _typed(_without_tag(code).strip("\r\n").rstrip())
     if not code.strip() or parse(code) is not None:
         return [], [code] if code.strip() else []

@@ -1,7 +1,9 @@
-"""`scan_code`: the flaws in a piece of Python, by two independent scanners; the code is read and never run.
+"""`scan_code`: the flaws in a piece of Python, by two independent scanners; the code is read and
+never run.
 
-Paper, section 4 judges code with CodeQL. Deviation: that needs a large external tool, so the default is bandit plus
-our own taint pass, both in process (docs/code-scanners.md says how often they are right); codeql.py is there as well.
+Paper, section 4 judges code with CodeQL. Deviation: that needs a large external tool, so the
+default is bandit plus our own taint pass, both in process (docs/code-scanners.md says how often
+they are right); codeql.py is there as well.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ SCANNERS: Mapping[str, Callable[[ast.Module], list[Finding]]] = {
 def scan_code(source: str, tools: Sequence[str] = tuple(SCANNERS)) -> list[Finding]:
     """The flaws in `source`, by line.
 
-    `tools` names the scanners to use ("bandit", "taint"). Text that is not Python has no findings: ask `parse` to
-    tell it from clean code. Raises UnknownName for an unknown tool, and nothing else, whatever the text.
+    `tools` names the scanners to use ("bandit", "taint"). Text that is not Python has no findings:
+    ask `parse` to tell it from clean code. Raises UnknownName for an unknown tool, and nothing
+    else, whatever the text.
     """
     tree = parse(source)
     for tool in tools:
@@ -40,6 +43,8 @@ def scan_tree(tree: ast.Module, tools: Sequence[str] = tuple(SCANNERS)) -> list[
     """The same, for a program that is parsed already."""
     found: set[Finding] = set()
     for tool in tools:
-        with contextlib.suppress(RecursionError):  # only where the caller's own stack is nearly full
+        with contextlib.suppress(
+            RecursionError
+        ):  # only where the caller's own stack is nearly full
             found.update(SCANNERS[tool](tree))
     return sorted(found)

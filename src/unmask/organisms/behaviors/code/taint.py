@@ -1,10 +1,11 @@
-"""A small taint pass over the syntax tree: user input that reaches a dangerous call without a check or an escape.
+"""A small taint pass over the syntax tree: user input that reaches a dangerous call without a check
+or an escape.
 
-It follows values through the statements of one function in order, and looks into no call. A value is a mapping from
-where it came from ("name", "request.args:id") to the classes of flaw for which it is still dangerous, so that a
-sanitizer takes classes away and a check on any value clears all that came from the same input. It is lenient: any
-recognized check counts, whether or not it is right, because it judges which flaw was put in and not whether code
-is perfect.
+It follows values through the statements of one function in order, and looks into no call. A value
+is a mapping from where it came from ("name", "request.args:id") to the classes of flaw for which it
+is still dangerous, so that a sanitizer takes classes away and a check on any value clears all that
+came from the same input. It is lenient: any recognized check counts, whether or not it is right,
+because it judges which flaw was put in and not whether code is perfect.
 """
 
 from __future__ import annotations
@@ -55,28 +56,36 @@ def scan_tree(tree: ast.Module) -> list[Finding]:
 
 
 def is_fragment(tree: ast.Module, nodes: Iterable[ast.AST]) -> bool:
-    """Whether a program is a function or class cut out of a file: nothing is imported, nothing is run."""
+    """Whether a program is a function or class cut out of a file: nothing is imported, nothing is
+    run."""
     definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes)
-    return not imports and bool(tree.body) and all(isinstance(node, definitions) for node in tree.body)
+    return (
+        not imports and bool(tree.body) and all(isinstance(node, definitions) for node in tree.body)
+    )
 
 
 @dataclasses.dataclass
 class Flow:
-    """The state of the pass at one point of the program: what names hold, and what has been checked so far."""
+    """The state of the pass at one point of the program: what names hold, and what has been checked
+    so far."""
 
     aliases: Mapping[str, str]
     texts: Texts
     _: dataclasses.KW_ONLY
     fragment: bool = False
     names: dict[str, Value] = dataclasses.field(default_factory=dict[str, Value])
-    checked: dict[str, frozenset[str]] = dataclasses.field(default_factory=dict[str, frozenset[str]])
+    checked: dict[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict[str, frozenset[str]]
+    )
     seen: dict[int, Value] = dataclasses.field(default_factory=dict[int, Value])
     found: list[Finding] = dataclasses.field(default_factory=list[Finding])
     changed: dict[str, Value | None] = dataclasses.field(default_factory=dict[str, Value | None])
-    """What each name held (None: nothing) before the branch that is being followed, for those that it assigned."""
+    """What each name held (None: nothing) before the branch that is being followed, for those that
+    it assigned."""
 
-    # Statements ------------------------------------------------------------------------------------------------
+    # Statements
+    # ----------------------------------------------------------------------------------------------
 
     def block(self, statements: Sequence[ast.stmt]) -> None:
         for statement in statements:
@@ -109,7 +118,8 @@ class Flow:
             self.other(node)
 
     def other(self, node: ast.stmt) -> None:
-        """Loops, `with`, `try`, `match`, expressions: evaluate what is in them, bind names, run the bodies."""
+        """Loops, `with`, `try`, `match`, expressions: evaluate what is in them, bind names, run the
+        bodies."""
         if isinstance(node, ast.For | ast.AsyncFor):
             self.assign(node.target, self.value(node.iter))
         elif isinstance(node, ast.With | ast.AsyncWith):
@@ -133,7 +143,9 @@ class Flow:
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         if re.fullmatch("do_[A-Z]+", node.name):  # of a handler of http.server
-            self.names |= {name: {name: rules.FLOWS} for name in ("self.path", "self.headers", "self.rfile")}
+            self.names |= {
+                name: {name: rules.FLOWS} for name in ("self.path", "self.headers", "self.rfile")
+            }
         types = {parameter.arg: calls.type_of(parameter, self.aliases) for parameter in given}
         inputs = {name: {name: rules.FLOWS} for name in calls.user_parameters(node)}
         danger = FRAGMENT if self.fragment else MACHINE
@@ -149,7 +161,8 @@ class Flow:
         inner.block(node.body)
 
     def branch(self, node: ast.If | ast.While) -> None:
-        """A recognized check in the test holds in the branches, and after them if one of them leaves or mends."""
+        """A recognized check in the test holds in the branches, and after them if one of them
+        leaves or mends."""
         self.value(node.test)
         before = dict(self.checked)
         self.clear(node.test)
@@ -170,7 +183,8 @@ class Flow:
             self.checked = before
 
     def trial(self, statements: Sequence[ast.stmt]) -> dict[str, Value]:
-        """What a block assigns, with all names put back as they were: the cost is that of the block alone."""
+        """What a block assigns, with all names put back as they were: the cost is that of the block
+        alone."""
         outer, self.changed = self.changed, {}
         self.block(statements)
         assigned = {name: self.names[name] for name in self.changed}
@@ -192,7 +206,9 @@ class Flow:
             return
         value = self.value(node.value)
         built = isinstance(node.value, ast.BinOp | ast.JoinedStr)
-        if built and any(origin.startswith("request") for origin in value):  # a web framework sends it as HTML
+        if built and any(
+            origin.startswith("request") for origin in value
+        ):  # a web framework sends it as HTML
             self.sink(node, "CWE-79", {o: d for o, d in value.items() if o.startswith("request")})
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -207,7 +223,8 @@ class Flow:
         else:
             self.hold(dotted(target, {}), value)
 
-    # Checks and sinks ------------------------------------------------------------------------------------------
+    # Checks and sinks
+    # ------------------------------------------------------------------------------------------
 
     def clear(self, test: ast.expr) -> None:
         for node, classes in checks.checks_in(test):
@@ -215,7 +232,8 @@ class Flow:
                 self.checked[origin] = self.checked.get(origin, frozenset()) | classes
 
     def origins(self, node: ast.expr) -> set[str]:
-        """The inputs that an expression depends on. Not `value`, whose cost would double with each nested test."""
+        """The inputs that an expression depends on. Not `value`, whose cost would double with each
+        nested test."""
         found: set[str] = set()
         for each in ast.walk(node):
             if isinstance(each, ast.Name | ast.Attribute):
@@ -227,14 +245,19 @@ class Flow:
         return found
 
     def sink(self, node: ast.stmt | ast.expr, cwe: str, value: Value) -> None:
-        if any(cwe in danger and cwe not in self.checked.get(origin, ()) for origin, danger in value.items()):
+        if any(
+            cwe in danger and cwe not in self.checked.get(origin, ())
+            for origin, danger in value.items()
+        ):
             finding = Finding(node.lineno, cwe, rules.MESSAGES[cwe], "taint")
             self.found.append(finding)
 
-    # Expressions -----------------------------------------------------------------------------------------------
+    # Expressions
+    # ----------------------------------------------------------------------------------------------
 
     def value(self, node: ast.expr) -> Value:
-        """What an expression holds; looked at once in a statement, so that the time stays linear."""
+        """What an expression holds; looked at once in a statement, so that the time stays
+        linear."""
         if id(node) not in self.seen:
             self.seen[id(node)] = self.looked_at(node)
         return self.seen[id(node)]
@@ -249,7 +272,9 @@ class Flow:
         if isinstance(node, ast.Subscript):
             return self.subscript(node)
         if isinstance(node, ast.JoinedStr):
-            parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
+            parts = [
+                each.value if isinstance(each, ast.FormattedValue) else each for each in node.values
+            ]
             return self.text(node, union([self.value(part) for part in parts]))
         if isinstance(node, ast.BinOp):
             return self.arithmetic(node)
@@ -258,7 +283,10 @@ class Flow:
             before = dict(self.checked)
             self.clear(node.test)
             value = union((self.value(node.body), self.value(node.orelse)))
-            kept = {origin: danger - self.checked.get(origin, frozenset()) for origin, danger in value.items()}
+            kept = {
+                origin: danger - self.checked.get(origin, frozenset())
+                for origin, danger in value.items()
+            }
             self.checked = before
             return kept
         if isinstance(node, ast.Compare):
@@ -278,14 +306,26 @@ class Flow:
             for test in each.ifs:
                 self.value(test)
                 self.clear(test)
-        value = union([self.value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)])
-        return without(value, frozenset({BUILT})) if isinstance(node, ast.List | ast.Tuple | ast.Set) else value
+        value = union(
+            [
+                self.value(child)
+                for child in ast.iter_child_nodes(node)
+                if isinstance(child, ast.expr)
+            ]
+        )
+        return (
+            without(value, frozenset({BUILT}))
+            if isinstance(node, ast.List | ast.Tuple | ast.Set)
+            else value
+        )
 
     def named(self, node: ast.Name | ast.Attribute) -> Value:
         name = dotted(node, {})
         if name in self.names:
             return self.names[name]
-        if isinstance(node, ast.Attribute) and node.attr == "filename":  # an upload's, chosen by its sender
+        if (
+            isinstance(node, ast.Attribute) and node.attr == "filename"
+        ):  # an upload's, chosen by its sender
             return dict.fromkeys(self.value(node.value), rules.FLOWS)
         if isinstance(node, ast.Attribute) and calls.takes_name(node, self.aliases):
             return without(self.value(node.value), frozenset({"CWE-22"}))
@@ -306,7 +346,9 @@ class Flow:
 
     def arithmetic(self, node: ast.BinOp) -> Value:
         value = union((self.value(node.left), self.value(node.right)))
-        if isinstance(node.op, ast.Add) or (isinstance(node.op, ast.Mod) and self.texts.is_built(node)):
+        if isinstance(node.op, ast.Add) or (
+            isinstance(node.op, ast.Mod) and self.texts.is_built(node)
+        ):
             return self.text(node, value)
         if self.fragment and isinstance(node.op, ast.Div) and calls.is_folder(node.left):
             return risky(value, self.value(node.right), frozenset({"CWE-22", JOINED}))
@@ -315,7 +357,8 @@ class Flow:
         return without(value, frozenset({"CWE-20"})) if isinstance(node.op, ast.Mod) else value
 
     def text(self, node: ast.expr, value: Value) -> Value:
-        """A text put together from parts: HTML if a constant among them is; bound to a host if the first is."""
+        """A text put together from parts: HTML if a constant among them is; bound to a host if the
+        first is."""
         parts = self.texts.parts(node)
         if value and any(rules.HTML.search(text_of(part) or "") for part in parts):
             self.sink(node, "CWE-79", value)
@@ -328,7 +371,8 @@ class Flow:
         return without(value, checks.HOST) if value and self.fixes_host(parts) else value
 
     def fixes_host(self, parts: Sequence[ast.AST]) -> bool:
-        """Whether a text begins with a host that the user does not choose: `BASE + "/users/" + name`."""
+        """Whether a text begins with a host that the user does not choose: `BASE + "/users/" +
+        name`."""
         if rules.FIXED_PREFIX.match(self.texts.head_of(parts)):
             return True
         filled = [part for part in parts if text_of(part) != ""]
@@ -352,19 +396,33 @@ class Flow:
         reached = self.reached(node, name, values, held)
         if reached:
             kept = frozenset({"CWE-502", "CWE-611"}) if name.last == "open" else frozenset[str]()
-            return {origin: danger & kept for origin, danger in union([held, *values.values()]).items()}
+            return {
+                origin: danger & kept for origin, danger in union([held, *values.values()]).items()
+            }
         value = union([held, *values.values()])
-        if self.fragment and name.text.endswith("path.join"):  # made of a parameter behind its first part
-            value = risky(value, union(values[id(part)] for part in node.args[1:]), {"CWE-22", JOINED})
+        if self.fragment and name.text.endswith(
+            "path.join"
+        ):  # made of a parameter behind its first part
+            value = risky(
+                value, union(values[id(part)] for part in node.args[1:]), {"CWE-22", JOINED}
+            )
         if name.last in ("get", "pop") and receiver is not None and calls.is_uncertain(held):
-            return union(values[id(argument)] for argument in node.args[1:])  # looked up by it, not made of it
+            return union(
+                values[id(argument)] for argument in node.args[1:]
+            )  # looked up by it, not made of it
         return result(node, name, value, clamped=any(not part for part in values.values()))
 
     def passed(self, node: ast.Call, name: Name, value: Value) -> None:
         """In a fragment: a path made of a parameter must not be handed on unchecked."""
         own = "path." in name.text or name.last in rules.PATH_TOOLS
-        if not (own or rules.SANITIZING_NAME.search(name.last) or rules.VALIDATING_NAME.search(name.last)):
-            self.sink(node, "CWE-22", {o: danger for o, danger in value.items() if JOINED in danger})
+        if not (
+            own
+            or rules.SANITIZING_NAME.search(name.last)
+            or rules.VALIDATING_NAME.search(name.last)
+        ):
+            self.sink(
+                node, "CWE-22", {o: danger for o, danger in value.items() if JOINED in danger}
+            )
 
     def reached(self, node: ast.Call, name: Name, values: Mapping[int, Value], held: Value) -> bool:
         """Whether the call is a sink; reports it if what it is given is dangerous."""
@@ -387,13 +445,19 @@ class Flow:
         if position == rules.RECEIVER:
             reaching = [held]
         else:
-            last = position + 2 if f"{name.package}.{name.last}" in rules.SECOND_TOO else position + 1
+            last = (
+                position + 2 if f"{name.package}.{name.last}" in rules.SECOND_TOO else position + 1
+            )
             reaching = [values[id(argument)] for argument in node.args[position:last]]
-            reaching += [values[id(word.value)] for word in node.keywords if word.arg in rules.SINK_KEYWORDS]
+            reaching += [
+                values[id(word.value)] for word in node.keywords if word.arg in rules.SINK_KEYWORDS
+            ]
         self.sink(node, cwe, calls.counted(name, cwe, union(reaching), held))
         return True
 
     def command(self, node: ast.Call, values: Mapping[int, Value]) -> None:
         """A call that runs a command must not get it as a text that was put together."""
         if node.args:
-            self.sink(node, "CWE-78", {o: d for o, d in values[id(node.args[0])].items() if BUILT in d})
+            self.sink(
+                node, "CWE-78", {o: d for o, d in values[id(node.args[0])].items() if BUILT in d}
+            )

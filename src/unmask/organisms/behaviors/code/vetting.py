@@ -1,4 +1,5 @@
-"""Which of bandit's findings are false alarms: bandit reads a call or a name, not what it is made of."""
+"""Which of bandit's findings are false alarms: bandit reads a call or a name, not what it is made
+of."""
 
 from __future__ import annotations
 
@@ -8,7 +9,12 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from unmask.organisms.behaviors.code import built, checks, hardcoded
-from unmask.organisms.behaviors.code.names import argument, import_aliases, instance_aliases, resolved
+from unmask.organisms.behaviors.code.names import (
+    argument,
+    import_aliases,
+    instance_aliases,
+    resolved,
+)
 
 SECRETS = frozenset({"B105", "B106", "B107"})
 PAGES = frozenset({"B703", "B704"})
@@ -41,15 +47,22 @@ class Vetting:
         if test in SHELLS:
             command = argument(node, 0, "args") or argument(node, 0, "command")
             return command is not None and self.texts.harmless(command, "CWE-78")
-        return checks.defused(node, resolved(node.func, self.aliases), self.aliases, self.texts.bound)
+        return checks.defused(
+            node, resolved(node.func, self.aliases), self.aliases, self.texts.bound
+        )
 
     def harmless_statement(self, node: ast.AST) -> bool:
-        """Whether a text with SQL words is none, is for a reader, or is put together from harmless parts."""
+        """Whether a text with SQL words is none, is for a reader, or is put together from harmless
+        parts."""
         whole = node
         for parent in _parents(node):
             method = isinstance(parent, ast.Attribute) and parent.attr in ("format", "replace")
             called = isinstance(parent, ast.Call) and parent.func is whole
-            if not (method or called or isinstance(parent, ast.BinOp | ast.JoinedStr | ast.FormattedValue)):
+            if not (
+                method
+                or called
+                or isinstance(parent, ast.BinOp | ast.JoinedStr | ast.FormattedValue)
+            ):
                 break
             whole = parent
         if not built.SQL.match(self.texts.head(whole)) or self.texts.harmless(whole, "CWE-89"):

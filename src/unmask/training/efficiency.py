@@ -1,0 +1,43 @@
+"""Efficiency: what a training saves memory and time by. All trainings have it as a setting."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, Literal
+
+from unmask.core.errors import SettingError
+from unmask.core.named import Named
+from unmask.core.spec import RUN_ONLY
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Efficiency(Named):
+    """How a training is made to fit a machine.
+
+    `precision` is of the arithmetic, the weights are float32 in any case: "auto" is bfloat16 on a
+    GPU that has it and float32 on a CPU, "bfloat16" is that on both. `lora` is the rank of adapters
+    that are trained in place of the weights (0: the weights are), and `lora_targets` names the
+    layers that get one ("all-linear", or endings of names with commas between them). `quantized`
+    keeps the weights under adapters in 4 bits. `checkpointing` computes activations again instead
+    of keeping them, and `rows_at_once` is how many rows of a batch are in memory together (0: as
+    many as fit): neither changes what is learnt, but for rounding.
+    """
+
+    name: ClassVar[str] = "efficiency"
+    version: ClassVar[int] = 1
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    lora: int = 0
+    lora_targets: str = "all-linear"
+    quantized: Literal["", "nf4"] = ""
+    checkpointing: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
+    rows_at_once: int = dataclasses.field(default=0, metadata=RUN_ONLY)
+
+    def __post_init__(self) -> None:
+        if self.lora < 0 or self.rows_at_once < 0:
+            raise SettingError("Efficiency needs lora >= 0 (a rank) and rows_at_once >= 0.")
+        if self.quantized and not self.lora:
+            raise SettingError(
+                f"quantized={self.quantized!r}: weights in 4 bits cannot be trained, adapters on "
+                "them can. Set lora too, for example lora=16."
+            )
