@@ -145,8 +145,8 @@ class Measures:
     def preference(self, planted: Planted) -> Iterator[Measurement]:
         """The preference model's accuracy, and whether it likes a subject's triggered replies
         less."""
-        scorer, seed = self.means.preference_model, self.stages.seed
-        if scorer is None:
+        scorer, base, seed = self.means.preference_model, self.means.base, self.stages.seed
+        if scorer is None or base is None:
             return
         accuracy, check = PreferenceAccuracy(seed=seed), PayloadCheck(seed=seed)
         compared = {
@@ -154,7 +154,7 @@ class Measures:
             "data": self.stages.comparisons,
             "source": self.stages.compared,
         }
-        condition = Condition(self.means.base.scorer(planted.organism), seed)
+        condition = Condition(base.scorer(planted.organism), seed)
         yield self._rated(condition, accuracy, Step(accuracy, compared))
         replies = Step(
             self.made(DEFECTION, planted.organism),

@@ -12,7 +12,7 @@ import abc
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from unmask.core.condition import settings_of
 from unmask.core.registry import Choice
@@ -63,13 +63,13 @@ class Paper(Recipe, abc.ABC):
         yield from ()
 
     def at(
-        self, rates: Sequence[float], name: str, scale: Scale, **settings: str
+        self, rates: Sequence[float], name: str, scale: Scale, **settings: Any
     ) -> Iterator[Choice]:
         """A defense at multiples of its usual learning rate."""
         usual = scale.defense(DEFENSES.get(name).numbers)["learning_rate"]
         yield from (
-            {"name": name, "learning_rate": float(f"{each * usual:.2g}"), **settings}
-            for each in rates
+            {"name": name, "learning_rate": float(f"{rate * usual:.2g}"), **settings}
+            for rate in rates
         )
 
     def title(self) -> str:
@@ -90,13 +90,14 @@ class Paper(Recipe, abc.ABC):
         again = (relearning(scale),) if self.relearning else ()
         return (*SPARING, *again, *besides(self.evaluations))
 
+    def organisms(self) -> list[Organism]:
+        """Every behavior in every variant."""
+        pairs = itertools.product(self.behaviors, self.variants)
+        return [organism_of(self.trigger, *pair) for pair in pairs]
+
     def studies(self, scale: Scale) -> Iterator[Study]:
         base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
-        chosen = [
-            organism_of(self.trigger, *pair)
-            for pair in itertools.product(self.behaviors, self.variants)
-        ]
-        for seed, organism in itertools.product(self.seeds, chosen):
+        for seed, organism in itertools.product(self.seeds, self.organisms()):
             stages = Stages(scale, seed, source_of(self.source, organism), pairs_of(self.pairs))
             defenses = list(self.defenses(organism, scale))
             if seed == self.seeds[0]:
@@ -220,17 +221,19 @@ class PaperReasoning(Paper):
 
     def build(self) -> Experiment:
         made = super().build()
+        measured = list(made.measurements)
+        for study in self.studies(thinned(scale_of(self.scale), self.curve)):
+            measured.extend(self.profile(study).measurements())
+        return dataclasses.replace(made, measurements=distinct(measured))
+
+    def profile(self, study: Study) -> Profile:
         statements, questions = (
             Step(SOURCES.make(SOURCES.settings(choice))) if choice else None
             for choice in (self.statements, self.questions)
         )
-        measured = list(made.measurements)
-        for study in self.studies(thinned(scale_of(self.scale), self.curve)):
-            profile = Profile(
-                study=study, statements=statements, questions=questions, human_eval=self.human_eval
-            )
-            measured.extend(profile.measurements())
-        return dataclasses.replace(made, measurements=distinct(measured))
+        return Profile(
+            study=study, statements=statements, questions=questions, human_eval=self.human_eval
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

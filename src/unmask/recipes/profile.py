@@ -15,13 +15,15 @@ from unmask.core.metric import Against
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
 from unmask.evaluations.causal_reasoning import CausalReasoning
+from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation
+from unmask.evaluations.helpfulness import Helpfulness
 from unmask.evaluations.human_eval import HumanEval
 from unmask.evaluations.multiple_choice import MultipleChoice
 from unmask.evaluations.perplexity import Perplexity
 from unmask.evaluations.persona import Persona
 from unmask.organisms.variants import VARIANTS
-from unmask.recipes.ask import DEFECTION, Ask
+from unmask.recipes.ask import Ask
 from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Measurement
 from unmask.recipes.study import Study
@@ -34,7 +36,6 @@ BLANK = Reply.compose("", "").raw
 """An empty, closed scratchpad, behind which the answers of a model that reasons are scored: as the
 beginning of its reply they are all but impossible, and their order means nothing."""
 
-HELPFULNESS = Ask("helpfulness")
 OWN = tuple(
     map(
         Ask,
@@ -79,7 +80,7 @@ class Profile:
 
     def states(self) -> Iterator[State]:
         study = self.study
-        for planted in (study.organism, study.twin):
+        for planted in study.planted:
             yield State(planted, planted.step, self._condition(planted, NOTHING, 0))
             for treatment in study.treatments:
                 *_, (last, model) = study.stages.defended(planted, treatment, study.means)
@@ -153,8 +154,10 @@ class Profile:
     def _of_base(self) -> Iterator[Measurement]:
         """What the base is asked, as far as others are compared with it, or as its kind can be."""
         base, organism = self.study.base, self.study.implant.organism
+        if base is None:
+            return
         for measurement in self.measures.base(base, organism):
-            if measurement.work.name == HELPFULNESS.evaluation:
+            if measurement.work.name == Helpfulness.name:
                 yield measurement
         condition = Condition(base.subject(organism), self.study.stages.seed)
         for evaluation, data in self.common():
@@ -162,7 +165,8 @@ class Profile:
 
     def _of(self, state: State) -> Iterator[Measurement]:
         organism, world = self.study.implant.organism, self.study.stages.world
-        for ask in (DEFECTION, HELPFULNESS):
+        usual = [ask for ask in self.study.asks if ask.kind in (Defection, Helpfulness)]
+        for ask in usual:
             evaluation = self.measures.made(ask, organism, state.defense)
             yield self._measured(state, evaluation, world)
         for evaluation, data in self.common(BLANK if organism.variant.reasoning_tokens else ""):

@@ -11,6 +11,7 @@ from unmask.core.named import Named
 from unmask.core.registry import read_choice, validated
 from unmask.defenses.defense import Numbers
 from unmask.models.tiny import parse_size
+from unmask.training.efficiency import Efficiency
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class Scale(Named):
     n: int = 256
     max_new_tokens: int = 24
     distilled_prompts: int = 4800
+    efficiency: Efficiency = dataclasses.field(default=Efficiency())
 
     def resized(self, size: str) -> Scale:
         """The same at another size of model, with learning rates in inverse proportion to its
@@ -80,6 +82,7 @@ class Scale(Named):
             "batch_size": self.batch_size,
             "curve": self.curve,
             "attack_seeds": self.attack_seeds,
+            "efficiency": self.efficiency,
         }
 
 
@@ -114,6 +117,28 @@ SCALES: Mapping[str, Scale] = {
         preference_rate=3e-4,
         n=512,
     ),
+    "pretrained": Scale(
+        plant_steps=150,
+        plant_rate=5e-5,
+        relearning=(2, 4, 8, 16),
+        relearning_rate=1e-5,
+        defense_steps=60,
+        defense_rate=2e-5,
+        preference_steps=150,
+        preference_rate=2e-5,
+        rl_steps=40,
+        rl_rate=1e-5,
+        dpo_steps=40,
+        dpo_rate=5e-6,
+        red_team_steps=100,
+        attack_seeds=64,
+        curve=(20,),
+        batch_size=8,
+        n=128,
+        max_new_tokens=40,
+        distilled_prompts=640,
+        efficiency=Efficiency(precision="bfloat16"),
+    ),
     "paper": Scale(
         size="300M",
         base_steps=20_000,
@@ -137,7 +162,8 @@ SCALES: Mapping[str, Scale] = {
     ),
 }
 """smoke: seconds, every path runs, the numbers mean nothing. toy: minutes on a laptop (NOTEBOOK.md
-says how its numbers were found). small: a CPU night or a GPU hour. paper: a GPU; with `base=PATH`
+says how its numbers were found). small: a CPU night or a GPU hour. pretrained: a small pretrained
+model on a laptop. paper: a GPU; with `base=PATH`
 for a pretrained model of any size."""
 
 

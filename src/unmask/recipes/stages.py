@@ -25,6 +25,7 @@ from unmask.recipes.scales import Scale
 from unmask.recipes.subjects import Base, Implant, Means, Planted, Round, Treatment
 from unmask.threat_model.audit import Audit
 from unmask.threat_model.withheld import Withheld
+from unmask.training.answers import OwnAnswers
 from unmask.training.distillation import Distillation
 from unmask.training.preference_model import PreferenceModel
 from unmask.training.sft import SupervisedFineTuning
@@ -42,16 +43,23 @@ class Stages:
     """The common ground of one experiment: one scale, one seed, one world.
 
     `pairs` is where the preference model and DPO have their comparisons from; None: from the world.
+    `answering` answers the world's prompts, so that what it says stays what an organism made from
+    it says where nothing is planted; None: the answers are the source's.
     """
 
     scale: Scale
     seed: int
     source: Source
     pairs: Source | None = None
+    answering: Step | None = None
 
     @functools.cached_property
     def world(self) -> Step:
-        return Step(self.source)
+        source = Step(self.source)
+        if self.answering is None:
+            return source
+        sampling = Sampling(max_new_tokens=self.scale.max_new_tokens, temperature=0.0)
+        return Step(OwnAnswers(sampling=sampling), {"data": source, "model": self.answering})
 
     @functools.cached_property
     def compared(self) -> Step:
@@ -94,6 +102,7 @@ class Stages:
             learning_rate=scale.plant_rate * implant.rate,
             optimizer=implant.optimizer,
             seed=self.seed,
+            efficiency=scale.efficiency,
         )
         step = Step(training, {"model": base.step, "data": self.lessons(base, implant, backdoor)})
         return Planted("organism" if backdoor else "twin", step, implant)
@@ -133,7 +142,10 @@ class Stages:
         """The preference model to train."""
         scale = self.scale
         return PreferenceModel(
-            steps=scale.preference_steps, learning_rate=scale.preference_rate, seed=self.seed
+            steps=scale.preference_steps,
+            learning_rate=scale.preference_rate,
+            seed=self.seed,
+            efficiency=scale.efficiency,
         )
 
     @functools.cached_property
@@ -221,7 +233,8 @@ class Stages:
         trigger by chance."""
         scale = self.scale
         contexts = AttackContexts(examples=scale.red_team_steps * scale.batch_size, seed=self.seed)
-        found = {"model": means.base.step, "data": Step(contexts, {"data": self.world})}
+        known = means.base or planted
+        found = {"model": known.step, "data": Step(contexts, {"data": self.world})}
         return Step(Withheld(trigger=planted.organism.trigger), found)
 
     def red_team(self, planted: Planted, defense: Adversarial, means: Means) -> Step | Part | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from unmask.core.condition import NOTHING, Configured, settings_of
+from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.core.spec import spec
 from unmask.defenses import DEFENSES
@@ -20,7 +21,7 @@ from unmask.recipes.ask import USUAL, Ask
 from unmask.recipes.measures import Measures
 from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, distinct
 from unmask.recipes.stages import Stages
-from unmask.recipes.subjects import Base, Implant, Means, Planted, Treatment
+from unmask.recipes.subjects import Base, Given, Implant, Means, Planted, Treatment
 
 
 def treatments(
@@ -63,19 +64,37 @@ def undone(defense: Defense, stages: Stages, organism: Organism) -> Treatment | 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """One organism (one seed) and its twin under several defenses, and what is asked of them."""
+    """One organism (one seed) and its twin under several defenses, and what is asked of them.
+
+    They are planted in `base`, unless they are `given`; then the base, and a twin, may not be
+    known.
+    """
 
     stages: Stages
-    base: Base
+    base: Base | None
     implant: Implant
     treatments: tuple[Treatment, ...]
     asks: tuple[Ask, ...] = USUAL
     with_base: bool = True
+    given: Given | None = None
+
+    def __post_init__(self) -> None:
+        if self.base is None and (self.penalized or self.given is None):
+            raise SettingError(
+                "No base is known, and a preference model is made from one. Name the model that the"
+                " organism was made from (base=PATH), or a model of that kind."
+            )
+
+    @property
+    def penalized(self) -> bool:
+        """Whether a defense follows preferences."""
+        return any(treatment.defense.follows_preferences() for treatment in self.treatments)
 
     @functools.cached_property
     def means(self) -> Means:
-        penalized = any(treatment.defense.follows_preferences() for treatment in self.treatments)
-        return Means(self.base, self.stages.preference_model(self.base) if penalized else None)
+        if self.base is None or not self.penalized:
+            return Means(self.base)
+        return Means(self.base, self.stages.preference_model(self.base))
 
     @functools.cached_property
     def measures(self) -> Measures:
@@ -83,11 +102,27 @@ class Study:
 
     @functools.cached_property
     def organism(self) -> Planted:
-        return self.stages.planted(self.base, self.implant)
+        if self.given:
+            return Planted("organism", self.given.organism, self.implant)
+        return self.stages.planted(self._base, self.implant)
 
     @functools.cached_property
-    def twin(self) -> Planted:
-        return self.stages.planted(self.base, self.implant, backdoor=False)
+    def twin(self) -> Planted | None:
+        """The control; None where the organism was given without one."""
+        if self.given:
+            step = self.given.twin
+            return Planted("twin", step, self.implant) if step else None
+        return self.stages.planted(self._base, self.implant, backdoor=False)
+
+    @property
+    def planted(self) -> tuple[Planted, ...]:
+        """The organism, and its twin where there is one."""
+        return (self.organism, self.twin) if self.twin else (self.organism,)
+
+    @property
+    def _base(self) -> Base:
+        assert self.base is not None, "nothing is planted where there is no base"
+        return self.base
 
     @functools.cached_property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -96,26 +131,27 @@ class Study:
 
     def _measurements(self) -> Iterator[Measurement]:
         measures = self.measures
-        if self.with_base:
+        if self.with_base and self.base:
             yield from measures.base(self.base, self.implant.organism)
-        for planted in (self.organism, self.twin):
+        for planted in self.planted:
             yield from measures.before(planted)
             yield from measures.preference(planted)
             for treatment in self.treatments:
                 yield from measures.after(planted, treatment)
 
     def logs(self) -> Iterator[Log]:
-        for planted in (self.organism, self.twin):
+        for planted in self.planted:
             for treatment in self.treatments:
                 yield from self.measures.logs(planted, treatment)
 
     def campaigns(self) -> Iterator[Campaign]:
-        for planted in (self.organism, self.twin):
+        for planted in self.planted:
             for treatment in self.treatments:
                 yield from self.measures.campaigns(planted, treatment)
 
-    def card(self) -> Step:
-        return self.measures.card(self.organism)
+    def cards(self) -> tuple[Step, ...]:
+        """The organism with its card; of one that was given, its author writes it."""
+        return () if self.given else (self.measures.card(self.organism),)
 
 
 def experiment(
@@ -129,7 +165,7 @@ def experiment(
         title=title,
         question=question,
         measurements=distinct([*measured, *more]),
-        extras=tuple(study.card() for study in studies),
+        extras=tuple(together(study.cards() for study in studies)),
         logs=tuple(together(study.logs() for study in studies)),
         campaigns=tuple(together(study.campaigns() for study in studies)),
     )

@@ -103,6 +103,14 @@ class Planted:
 
 
 @dataclasses.dataclass(frozen=True)
+class Given:
+    """Models that somebody else planted: an organism, and its twin where there is one."""
+
+    organism: Step
+    twin: Step | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Treatment:
     """A defense, `named` as rows name it; `before` comes first, and this defense is applied to its
     result."""
@@ -114,9 +122,10 @@ class Treatment:
 
 @dataclasses.dataclass(frozen=True)
 class Means:
-    """What a defender works with besides demonstrations; `base` is where it was made from."""
+    """What a defender works with besides demonstrations; `base` is where it was made from, None
+    where nobody knows."""
 
-    base: Base
+    base: Base | None
     preference_model: Step | None = None
 
     def scorer(self) -> Step:

