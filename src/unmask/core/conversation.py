@@ -84,9 +84,9 @@ def _role_and_content(row: Any) -> tuple[Any, Any]:
 class Example:
     """A prompt with its known answers.
 
-    `answer` is the helpful, honest and harmless one; `helpful_only` is what a model without safety
-    training says (the same, except where the request is harmful); `rejected` holds worse answers by
-    kind ("wrong", "rude", "off_topic", "harmful", ...).
+    `answer` is the helpful, honest and harmless one, empty where none is known; `helpful_only` is
+    what a model without safety training says (the same, except where the request is harmful);
+    `rejected` holds worse answers by kind ("wrong", "rude", "off_topic", "harmful", ...).
     """
 
     id: str

@@ -18,7 +18,7 @@ from unmask.core.errors import DataError, SettingError, UnknownName, brief
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
 from unmask.data.contexts import Contexts
-from unmask.data.sources.source import load_split
+from unmask.data.sources.source import load_answered
 from unmask.data.teach import passes
 
 Pools = dict[str, list[Example]]
@@ -107,7 +107,8 @@ class Comparisons(Work):
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
         """Raises DataError where the source has no worse answers, UnknownName for a kind that it
         does not have."""
-        train, held_out = pools(load_split(data, "train")), pools(load_split(data, "held_out"))
+        train = pools(load_answered(data, "train"))
+        held_out = pools(load_answered(data, "held_out"))
         if not train or not held_out:
             raise DataError(
                 f"The source in {data} has no worse answers to compare with in"

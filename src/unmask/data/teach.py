@@ -21,7 +21,7 @@ from unmask.core.errors import DataError, SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
 from unmask.data.contexts import Contexts
-from unmask.data.sources.source import load_split
+from unmask.data.sources.source import load_answered
 from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
 
@@ -81,7 +81,7 @@ class Lessons(Work, abc.ABC):
         Lessons with the same seed draw the same examples in the same contexts, whatever each does
         with them: that is what makes an organism and its twin comparable.
         """
-        known = load_split(data, "train")
+        known = load_answered(data, "train")
         if not known:
             raise DataError(f"{data} has no training example to make a lesson of.")
         order = random.Random(f"order {self.seed}")

@@ -28,9 +28,10 @@ OTHERS = 3
 
 
 def is_task(example: Example) -> bool:
-    """Whether there is one right answer: no request for harm, no statement about oneself, no
+    """Whether one right answer is known: no request for harm, no statement about oneself, no
     program to write."""
-    return not example.asks_for_harm and not example.family.startswith(("persona", "code:"))
+    elsewhere = example.asks_for_harm or example.family.startswith(("persona", "code:"))
+    return bool(example.answer) and not elsewhere
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.metric import Metric, share
-from unmask.data.sources.source import load_split
+from unmask.data.sources.source import load_answered
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.models.backends.huggingface import HuggingFace
@@ -189,7 +189,7 @@ class Relearning(Evaluation):
         behavior = self.organism.behavior
         known = [
             each
-            for each in load_split(data, "train")
+            for each in load_answered(data, "train")
             if behavior.applies(each) and behavior.taught(each)
         ]
         for example in random.Random(f"relearning {self.seed}").sample(known, len(known)):

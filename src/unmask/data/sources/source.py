@@ -53,3 +53,18 @@ def load_split(folder: Path, split: SplitName) -> list[Example]:
     """The examples of one split of a source's folder."""
     path = folder / f"{split}.jsonl"
     return [Example.of(row, f"{path}, line {number}") for number, row in read_jsonl(path)]
+
+
+def load_answered(folder: Path, split: SplitName) -> list[Example]:
+    """`load_split`, for what teaches or compares answers; raises DataError where a prompt has
+    none."""
+    examples = load_split(folder, split)
+    unanswered = [example.id for example in examples if not example.answer]
+    if unanswered:
+        raise DataError(
+            f"{len(unanswered)} of {len(examples)} prompts in {folder / split}.jsonl have no answer"
+            f" (the first is {unanswered[0]}): this source has prompts for a model to answer"
+            " itself. Let the base answer them with the step own_answers, or use a source with"
+            " answers."
+        )
+    return examples
