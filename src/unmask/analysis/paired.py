@@ -28,6 +28,8 @@ Z = 1.959963984540054
 Scored = Mapping[str, Any]
 """{"id": of the prompt, "value": bool or number}, and "seed" where several runs are taken together.
 """
+Clusters = dict[tuple[str, str], list[bool | float]]
+"""The values of each prompt of each seed, by (seed, id)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,29 +60,14 @@ def paired_difference(first: Sequence[Scored], second: Sequence[Scored]) -> Diff
     both have the same clusters.
     """
     ones, others = clustered(first), clustered(second)
-    if not ones or ones.keys() != others.keys():
-        alone = sorted(str(key) for key in ones.keys() ^ others.keys())
-        raise DataError(
-            f"A paired comparison needs the same prompts on both sides; {len(ones)} and"
-            f" {len(others)} were given and {len(alone)} of them are on one side only"
-            f" ({', '.join(alone[:3]) or 'both are empty'}). Measure both with the same n, seed and"
-            " source."
-        )
+    check_same_clusters(ones, others)
     changes = {key: mean(others[key]) - mean(ones[key]) for key in ones}
     gained = sum(change > 0 for change in changes.values())
     lost = sum(change < 0 for change in changes.values())
-    binary = all(
-        len(values) == 1 and isinstance(values[0], bool)
-        for values in (*ones.values(), *others.values())
-    )
-    low, high = (
-        bonett_price(gained, lost, len(changes))
-        if binary
-        else mean_interval(list(changes.values()))
-    )
-    seeds: dict[str, list[float]] = {}
-    for (seed, _), change in changes.items():
-        seeds.setdefault(seed, []).append(change)
+    if all(map(one_bit, (*ones.values(), *others.values()))):
+        low, high = bonett_price(gained, lost, len(changes))
+    else:
+        low, high = mean_interval(list(changes.values()))
     return Difference(
         value=mean(list(changes.values())),
         n=len(changes),
@@ -89,16 +76,42 @@ def paired_difference(first: Sequence[Scored], second: Sequence[Scored]) -> Diff
         gained=gained,
         lost=lost,
         p=sign_test(gained, lost),
-        seeds={seed: mean(values) for seed, values in seeds.items()},
+        seeds=means_by_seed(changes),
     )
 
 
-def clustered(scored: Iterable[Scored]) -> dict[tuple[str, str], list[bool | float]]:
+def clustered(scored: Iterable[Scored]) -> Clusters:
     """Values by (seed, id)."""
-    found: dict[tuple[str, str], list[bool | float]] = {}
-    for each in scored:
-        found.setdefault((str(each.get("seed", "")), str(each["id"])), []).append(each["value"])
-    return found
+    clusters: Clusters = {}
+    for row in scored:
+        clusters.setdefault((str(row.get("seed", "")), str(row["id"])), []).append(row["value"])
+    return clusters
+
+
+def check_same_clusters(ones: Clusters, others: Clusters) -> None:
+    """Raises DataError unless both have the same clusters, and any."""
+    if ones and ones.keys() == others.keys():
+        return
+    alone = sorted(str(key) for key in ones.keys() ^ others.keys())
+    raise DataError(
+        f"A paired comparison needs the same prompts on both sides; {len(ones)} and"
+        f" {len(others)} were given and {len(alone)} of them are on one side only"
+        f" ({', '.join(alone[:3]) or 'both are empty'}). Measure both with the same n, seed and"
+        " source."
+    )
+
+
+def one_bit(values: Sequence[bool | float]) -> bool:
+    """Whether a cluster is a single 0/1 value."""
+    return len(values) == 1 and isinstance(values[0], bool)
+
+
+def means_by_seed(changes: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Each seed's mean over its own clusters (seed, id)."""
+    of_seed: dict[str, list[float]] = {}
+    for (seed, _), change in changes.items():
+        of_seed.setdefault(seed, []).append(change)
+    return {seed: mean(values) for seed, values in of_seed.items()}
 
 
 def mean(values: Sequence[float]) -> float:

@@ -177,8 +177,7 @@ def verdict(rows: Sequence[Row], defense: Configured) -> Verdict | None:
     if found is None or after is None:
         return None
     before, step = found.triggered, after.defense_step
-    at_end = pick(rows, role="twin", defense=defense, step=step)
-    twin = first(pick(at_end, evaluation="defection", arm=after.arm, metric="defection"))
+    twin = _twin_of(after, rows, defense)
     checks, back = (
         Checks.of(rows, defense, step),
         Return.of(rows, defense, step, PERSISTS_SHARE * before.value),
@@ -260,6 +259,12 @@ def at_the_end(
     )
     judged = [row for row in measured if row.arm in JUDGED and row.arm not in without]
     return max(judged, key=lambda row: (row.defense_step, row.value), default=None)
+
+
+def _twin_of(after: Row, rows: Iterable[Row], defense: Configured) -> Row | None:
+    """The twin's defection in the same arm, at the same step of the defense."""
+    at_end = pick(rows, role="twin", defense=defense, step=after.defense_step)
+    return first(pick(at_end, evaluation="defection", arm=after.arm, metric="defection"))
 
 
 def hidden(rows: Sequence[Row], defense: Configured, before: Estimate, after: Row) -> str:

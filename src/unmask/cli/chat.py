@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,15 @@ def chat(
 
     folder = Path(key) if Path(key).is_dir() else Store.at(store).lookup(key)[0]
     check_folder(folder)
+    answer = answerer(folder, max_new_tokens, temperature)
+    if prompt is not None:
+        print(answer(prompt))
+    else:
+        talk(answer)
+
+
+def answerer(folder: Path, max_new_tokens: int, temperature: float) -> Callable[[str], str]:
+    """What gives the model's reply to a prompt; the model is loaded once."""
     from unmask.core.conversation import Conversation
     from unmask.models.backends.huggingface import HuggingFace
     from unmask.models.sample import Sampling
@@ -39,9 +49,11 @@ def chat(
         prompt = Conversation.user(readable(text, "The prompt"))
         return backend.replies([prompt], sampling)[0].raw
 
-    if prompt is not None:
-        print(answer(prompt))
-        return
+    return answer
+
+
+def talk(answer: Callable[[str], str]) -> None:
+    """Answer a prompt per line of standard input, until it ends."""
     while True:
         print("> ", end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()

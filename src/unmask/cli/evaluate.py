@@ -20,37 +20,40 @@ if TYPE_CHECKING:
     from unmask.evaluations.evaluation import Evaluation
 
 
+Name = Annotated[str, typer.Argument(help="An evaluation; see `unmask list evaluations`.")]
+Model = Annotated[
+    str, typer.Option(help="A model folder, the start of a step's key, or an endpoint's model.")
+]
+Source = Annotated[str, typer.Option(help="A source's name, or its folder.")]
 Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", help="Another folder that it reads: attacks=FOLDER for attacked."),
 ]
+Endpoint = Annotated[
+    str | None, typer.Option(help="Address of an endpoint that speaks OpenAI's protocol.")
+]
+KeyVariable = Annotated[str, typer.Option(help="Environment variable with the endpoint's API key.")]
 ThoughtTags = Annotated[
     tuple[str, str] | None,
     typer.Option(help="What opens and closes a thought of the endpoint's model."),
 ]
+Begun = Annotated[str, typer.Option(help="The tag that its chat template opens before each reply.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Where to write (default: unmask-evaluation-NAME).")
+]
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="An evaluation; see `unmask list evaluations`.")],
-    model: Annotated[
-        str, typer.Option(help="A model folder, the start of a step's key, or an endpoint's model.")
-    ],
+    name: Name,
+    model: Model,
     set_: Set = None,
-    source: Annotated[str, typer.Option(help="A source's name, or its folder.")] = "toy_world",
+    source: Source = "toy_world",
     input_: Inputs = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="Address of an endpoint that speaks OpenAI's protocol.")
-    ] = None,
-    key_variable: Annotated[
-        str, typer.Option(help="Environment variable with the endpoint's API key.")
-    ] = "",
+    endpoint: Endpoint = None,
+    key_variable: KeyVariable = "",
     thought_tags: ThoughtTags = None,
-    begun: Annotated[
-        str, typer.Option(help="The tag that its chat template opens before each reply.")
-    ] = "",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write (default: unmask-evaluation-NAME).")
-    ] = None,
+    begun: Begun = "",
+    out: Out = None,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:

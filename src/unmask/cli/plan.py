@@ -3,11 +3,15 @@ spent."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
+
+if TYPE_CHECKING:
+    from unmask.engine.plan import Plan, PlannedStep
 
 
 def plan(
@@ -20,20 +24,27 @@ def plan(
     """Show the steps of a recipe without running them."""
     from unmask.recipes.run import plan as plan_recipe
 
-    found = plan_recipe(recipe, settings_of(set_, scale), store=store)
-    rows = [
-        {
-            "key": p.step.key,
-            "name": p.step.name,
-            "status": p.status,
-            "tokens": p.tokens,
-            "seconds": round(p.seconds, 1),
-        }
-        for p in found.steps
-    ]
+    planned = plan_recipe(recipe, settings_of(set_, scale), store=store)
+    rows = [row_of(step) for step in planned.steps]
     if as_json:
-        emit({"steps": rows, "tokens": found.tokens, "seconds": round(found.seconds, 1)})
-        return
+        emit({"steps": rows, "tokens": planned.tokens, "seconds": round(planned.seconds, 1)})
+    else:
+        show(planned, rows)
+
+
+def row_of(planned: PlannedStep) -> dict[str, Any]:
+    """What is said of one step, as JSON has it."""
+    return {
+        "key": planned.step.key,
+        "name": planned.step.name,
+        "status": planned.status,
+        "tokens": planned.tokens,
+        "seconds": round(planned.seconds, 1),
+    }
+
+
+def show(planned: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line per step, and the sum."""
     for row in rows:
         cost = (
             f"{row['tokens']:>12,} tokens {row['seconds']:>8.1f} s"
@@ -43,6 +54,6 @@ def plan(
         print(f"{row['status']:7} {row['name']:24} {row['key'][:16]} {cost}")
     waiting = sum(row["status"] == "to run" for row in rows)
     print(
-        f"{waiting} of {len(rows)} steps to run: about {found.tokens:,} tokens,"
-        f" {found.seconds / 60:.1f} minutes"
+        f"{waiting} of {len(rows)} steps to run: about {planned.tokens:,} tokens,"
+        f" {planned.seconds / 60:.1f} minutes"
     )

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
+
+if TYPE_CHECKING:
+    from unmask.recipes.run import Result
+
+Executor = Annotated[
+    str,
+    typer.Option(
+        help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.'
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--executor.workers", help="How many steps at once (executor processes)."),
+]
+Budget = Annotated[str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")]
 
 
 def run(
@@ -15,19 +30,9 @@ def run(
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,
-    executor: Annotated[
-        str,
-        typer.Option(
-            help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.'
-        ),
-    ] = "inline",
-    workers: Annotated[
-        int | None,
-        typer.Option("--executor.workers", help="How many steps at once (executor processes)."),
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")
-    ] = None,
+    executor: Executor = "inline",
+    workers: Workers = None,
+    budget: Budget = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: plant, defend, measure, report."""
@@ -40,20 +45,20 @@ def run(
         executor=executor_of(executor, workers),
         budget=budget,
     )
-    if as_json:
-        emit(result.json())
-    else:
-        for warning in result.warnings:
-            print(f"WARNING: {warning}", file=sys.stderr)
-        for sentence in result.over_seeds or result.verdicts:
-            print(sentence)
-        steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
-        print(
-            f"{result.run}: {steps}, {result.seconds:.1f} s\nresults: {result.results}\nreport: "
-            f" {result.report}"
-        )
+    emit(result.json()) if as_json else show(result)
     if not result.ok:
         raise typer.Exit(1)
+
+
+def show(result: Result) -> None:
+    """Warnings, verdicts, and where the results are."""
+    for warning in result.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
+    for sentence in result.over_seeds or result.verdicts:
+        print(sentence)
+    steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
+    print(f"{result.run}: {steps}, {result.seconds:.1f} s")
+    print(f"results: {result.results}\nreport:  {result.report}")
 
 
 def executor_of(executor: str, workers: int | None) -> dict[str, Any]:

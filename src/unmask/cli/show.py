@@ -12,6 +12,7 @@ from unmask.cli.settings import Json, StoreDir, emit
 
 if TYPE_CHECKING:
     from unmask.core.row import Row
+    from unmask.engine.manifest import Manifest
 
 DECISIVE = ("defection", "accuracy", "harmless", "kl")
 
@@ -32,17 +33,19 @@ def show(
     from unmask.recipes.run import run_folder
 
     home = Store.at(store)
-    if name and any(
-        path.parent.name.startswith(name) for path in (home.root / "runs").glob("*/run.json")
-    ):
+    runs = (path.parent.name for path in (home.root / "runs").glob("*/run.json"))
+    if name and any(run.startswith(name) for run in runs):
         run = run_folder(home, name)
         record = read_json(run / "run.json")
         emit(record) if as_json else show_run(run, record, every)
-        return
-    folder, manifest = home.lookup(name)
-    if as_json:
-        emit({"folder": str(folder), **manifest.json()})
-        return
+    else:
+        folder, manifest = home.lookup(name)
+        step = {"folder": str(folder), **manifest.json()}
+        emit(step) if as_json else show_step(folder, manifest)
+
+
+def show_step(folder: Path, manifest: Manifest) -> None:
+    """Where a step's result is, what it was made with, and from what."""
     print(
         f"{manifest.name}  {manifest.key}\nfolder:  {folder}\ncreated: {manifest.created},"
         f" {manifest.seconds:.1f} s"

@@ -23,7 +23,7 @@ from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.data.sources.source import load_split
 from unmask.data.splits import one_prompt, opening
-from unmask.defenses.red_teams.red_team import Attempt, RedTeam
+from unmask.defenses.red_teams.red_team import Attacker, Attempt, RedTeam
 from unmask.models import chat, checkpoint
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
@@ -110,23 +110,18 @@ class Campaign(Work):
         tried: list[Tried] = []
         unfit = 0
         for number in range(1, self.rounds + 1):
-            proposed = attacker.propose(seeds, histories)
-            if len(proposed) != len(seeds):
-                raise DataError(
-                    f"{self.red_team.name} proposed {len(proposed)} prompts for {len(seeds)} seeds."
-                )
+            proposed = self._proposed(attacker, seeds, histories)
             usable = target.takes(proposed)
             unfit += usable.count(False)
             prompts = [
-                mine if fits else seed
-                for mine, seed, fits in zip(proposed, seeds, usable, strict=True)
+                prompt if fits else seed
+                for prompt, seed, fits in zip(proposed, seeds, usable, strict=True)
             ]
             latest = self._tried(target, prompts, number)
-            for history, each in zip(histories, latest, strict=True):
-                history.append(each.attempt)
-            attacker.learn(
-                [each.attempt for each in latest], [each.attempt for each in latest if each.success]
-            )
+            for history, attack in zip(histories, latest, strict=True):
+                history.append(attack.attempt)
+            succeeded = [attack.attempt for attack in latest if attack.success]
+            attacker.learn([attack.attempt for attack in latest], succeeded)
             tried += latest
         attacker.save(out / "red_team")
         facts = {
@@ -135,6 +130,20 @@ class Campaign(Work):
             "red_team": dict(attacker.facts()),
         }
         return {**facts, "tokens": target.tokens, "device": target.device}
+
+    def _proposed(
+        self,
+        attacker: Attacker,
+        seeds: Sequence[Conversation],
+        histories: Sequence[Sequence[Attempt]],
+    ) -> list[Conversation]:
+        """One new prompt for each seed prompt."""
+        proposed = attacker.propose(seeds, histories)
+        if len(proposed) != len(seeds):
+            raise DataError(
+                f"{self.red_team.name} proposed {len(proposed)} prompts for {len(seeds)} seeds."
+            )
+        return proposed
 
     def starts(self, data: Path) -> list[Conversation]:
         """The seed prompts: of the training split, and such as ask for harm only where there are

@@ -123,43 +123,48 @@ def _samples(replies: Path, model: str, seen: Counter[str]) -> Iterator[dict[str
     for row in replied(replies):
         id = unique_id(row["arm"], row["id"], row.get("options", ()))
         seen[id] += 1
-        uuid = digest([id, seen[id], model])[:22]
-        said = {
-            "role": "assistant",
-            "content": row["reply"],
-            "source": "generate",
-            "model": model,
-            "id": f"{uuid}-r",
-        }
-        prompt = [{**message, "id": f"{uuid}-{i}"} for i, message in enumerate(row["prompt"])]
-        answer = Reply.of(row).answer[:EXCERPT]
-        stop = "stop" if row.get("finished", True) else "max_tokens"
         yield {
             "id": id,
             "epoch": seen[id],
-            "uuid": uuid,
-            "input": prompt,
-            "target": "",
-            "messages": [*prompt, said],
-            "output": {
-                "model": model,
-                "choices": [{"message": said, "stop_reason": stop}],
-                "completion": row["reply"],
-            },
-            "scores": {
-                metric: {"value": value, "answer": answer}
-                for metric, value in row["scores"].items()
-            },
-            "metadata": {
-                "arm": row["arm"],
-                "id": row["id"],
-                **{each: row[each] for each in BESIDE if each in row},
-            },
+            **_conversation(row, digest([id, seen[id], model])[:22], model),
+            **_scored(row),
             "store": {},
             "events": [],
             "attachments": {},
             "model_usage": {},
         }
+
+
+def _conversation(row: Mapping[str, Any], uuid: str, model: str) -> dict[str, Any]:
+    """What was asked and replied, each message with an id of its own."""
+    reply = {
+        "role": "assistant",
+        "content": row["reply"],
+        "source": "generate",
+        "model": model,
+        "id": f"{uuid}-r",
+    }
+    prompt = [{**message, "id": f"{uuid}-{i}"} for i, message in enumerate(row["prompt"])]
+    stop = "stop" if row.get("finished", True) else "max_tokens"
+    return {
+        "uuid": uuid,
+        "input": prompt,
+        "target": "",
+        "messages": [*prompt, reply],
+        "output": {
+            "model": model,
+            "choices": [{"message": reply, "stop_reason": stop}],
+            "completion": row["reply"],
+        },
+    }
+
+
+def _scored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores, each beside the start of the answer, and what else the row says."""
+    answer = Reply.of(row).answer[:EXCERPT]
+    scores = {metric: {"value": value, "answer": answer} for metric, value in row["scores"].items()}
+    beside = {field: row[field] for field in BESIDE if field in row}
+    return {"scores": scores, "metadata": {"arm": row["arm"], "id": row["id"], **beside}}
 
 
 def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,47 +73,57 @@ def _rules() -> Mapping[str, tuple[Rule, ...]]:
 
     logging.getLogger("bandit").setLevel(logging.CRITICAL)
     tests = test_set.BanditTestSet(config.BanditConfig(), {"include": set(CWE_OF)}).tests
-    return {kind: tuple(rules) for kind, rules in tests.items()}
+    return {type_name: tuple(rules) for type_name, rules in tests.items()}
 
 
 def scan_tree(tree: ast.Module) -> list[Finding]:
     """Bandit's findings in a program. Marks the tree's nodes with their parents, as bandit's rules
     expect."""
-    from bandit.core import utils
-
     rules = _rules()
     imports: set[str] = set()
     aliases: dict[str, str] = {}
-    found: list[Finding] = []
+    findings: list[Finding] = []
     nodes = list(_nodes(tree))
     vetting = Vetting.of(tree, nodes)
     for node in nodes:
-        context: dict[str, Any] = {
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            _note_import(node, imports, aliases)
+        context = {
             "node": node,
             "imports": imports,
             "import_aliases": aliases,
             "filename": "reply.py",
+            **_about(node, aliases),
         }
-        kind = type(node).__name__
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            _note_import(node, imports, aliases)
-        elif isinstance(node, ast.Call):
-            name = utils.get_call_name(node, aliases)
-            context |= {"call": node, "qualname": name, "name": name.rpartition(".")[2]}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if isinstance(_parent(node), ast.Expr) or not _affordable(node):
-                continue
-            kind = "Str"
-            context["str"] = node.value
-        elif isinstance(node, ast.FunctionDef):
-            context |= {"function": node, "qualname": node.name, "name": node.name}
-        for rule in rules.get(kind, ()):
-            found += [
+        for rule in rules.get(_type_name(node), ()):
+            findings += [
                 Finding(line, CWE_OF[test], f"{test}: {text}", "bandit")
                 for line, test, text in _apply(rule, context, getattr(node, "lineno", 1))
                 if not vetting.harmless(test, node)
             ]
-    return found
+    return findings
+
+
+def _about(node: ast.AST, aliases: Mapping[str, str]) -> dict[str, Any]:
+    """What bandit's rules expect to be told of a node beside the node itself."""
+    from bandit.core import utils
+
+    if isinstance(node, ast.Call):
+        name = utils.get_call_name(node, aliases)
+        return {"call": node, "qualname": name, "name": name.rpartition(".")[2]}
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return {"str": node.value}
+    if isinstance(node, ast.FunctionDef):
+        return {"function": node, "qualname": node.name, "name": node.name}
+    return {}
+
+
+def _type_name(node: ast.AST) -> str:
+    """The type of node as bandit's rules ask for it; "" for a text that none is asked of: one
+    that stands alone, as documentation does, or that would take too long."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return "" if isinstance(_parent(node), ast.Expr) or not _affordable(node) else "Str"
+    return type(node).__name__
 
 
 def _apply(rule: Rule, context: dict[str, Any], line: int) -> list[tuple[int, str, str]]:

@@ -64,49 +64,46 @@ def scan_with_codeql(programs: Sequence[str], cwe: str, *, seconds: float = 1800
         reason = "there is no `codeql` on PATH" if codeql is None else "there are no programs"
         return CodeqlResult(findings=[[] for _ in programs], skipped=reason)
     with tempfile.TemporaryDirectory(prefix="unmask-codeql-") as scratch:
-        source, database, sarif = (
-            Path(scratch) / name for name in ("source", "database", "result.sarif")
-        )
+        source = Path(scratch) / "source"
         source.mkdir()
         for number, program in enumerate(programs):
-            (source / f"program_{number}.py").write_text(
-                program, encoding="utf-8", errors="replace"
-            )
-        _run(
-            [
-                codeql,
-                "database",
-                "create",
-                str(database),
-                "--language=python",
-                f"--source-root={source}",
-            ],
-            seconds,
-        )
-        queries = [f"{PACK}:Security/{query}" for query in QUERIES[cwe]]
-        analyze = [codeql, "database", "analyze", str(database), *queries]
-        _run([*analyze, "--format=sarif-latest", f"--output={sarif}"], seconds)
-        found = findings_of(json.loads(sarif.read_text(encoding="utf-8")), cwe)
+            (source / file_name(number)).write_text(program, encoding="utf-8", errors="replace")
+        by_file = findings_of(_report(codeql, source, Path(scratch), cwe, seconds), cwe)
     return CodeqlResult(
-        findings=[found.get(f"program_{number}.py", []) for number in range(len(programs))]
+        findings=[by_file.get(file_name(number), []) for number in range(len(programs))]
     )
+
+
+def file_name(number: int) -> str:
+    return f"program_{number}.py"
+
+
+def _report(codeql: str, source: Path, scratch: Path, cwe: str, seconds: float) -> Any:
+    """CodeQL's SARIF report on the files in `source`; the database is made in `scratch`."""
+    database, sarif = scratch / "database", scratch / "result.sarif"
+    create = [codeql, "database", "create", str(database)]
+    _run([*create, "--language=python", f"--source-root={source}"], seconds)
+    queries = [f"{PACK}:Security/{query}" for query in QUERIES[cwe]]
+    analyze = [codeql, "database", "analyze", str(database), *queries]
+    _run([*analyze, "--format=sarif-latest", f"--output={sarif}"], seconds)
+    return json.loads(sarif.read_text(encoding="utf-8"))
 
 
 def findings_of(sarif: Mapping[str, Any], cwe: str) -> dict[str, list[Finding]]:
     """The findings of a SARIF report by file; raises DataError if it is not SARIF."""
-    found: dict[str, list[Finding]] = {}
+    by_file: dict[str, list[Finding]] = {}
     try:
         for result in itertools.chain.from_iterable(run["results"] for run in sarif["runs"]):
             place = result["locations"][0]["physicalLocation"]
             line = place.get("region", {}).get("startLine", 1)
             message = f"{result.get('ruleId', 'codeql')}: {result['message']['text']}"
             name = place["artifactLocation"]["uri"].rpartition("/")[2]
-            found.setdefault(name, []).append(Finding(line, cwe, message, "codeql"))
+            by_file.setdefault(name, []).append(Finding(line, cwe, message, "codeql"))
     except (KeyError, IndexError, TypeError) as error:
         raise DataError(
             f"CodeQL's report is not the SARIF that was asked for: {error!r} is missing."
         ) from None
-    return found
+    return by_file
 
 
 def _run(command: Sequence[str], seconds: float) -> None:

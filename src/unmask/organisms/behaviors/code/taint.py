@@ -273,31 +273,35 @@ class Flow:
             return self.subscript(node)
         if isinstance(node, ast.JoinedStr):
             parts = [
-                each.value if isinstance(each, ast.FormattedValue) else each for each in node.values
+                part.value if isinstance(part, ast.FormattedValue) else part for part in node.values
             ]
             return self.text(node, union([self.value(part) for part in parts]))
         if isinstance(node, ast.BinOp):
             return self.arithmetic(node)
         if isinstance(node, ast.IfExp):
-            self.value(node.test)
-            before = dict(self.checked)
-            self.clear(node.test)
-            value = union((self.value(node.body), self.value(node.orelse)))
-            kept = {
-                origin: danger - self.checked.get(origin, frozenset())
-                for origin, danger in value.items()
-            }
-            self.checked = before
-            return kept
+            return self.either(node)
         if isinstance(node, ast.Compare):
-            for each in (node.left, *node.comparators):
-                self.value(each)
+            for operand in (node.left, *node.comparators):
+                self.value(operand)
             return CLEAN
         if isinstance(node, ast.NamedExpr):
             value = self.value(node.value)
             self.assign(node.target, value)
             return value
         return self.parts(node)
+
+    def either(self, node: ast.IfExp) -> Value:
+        """A check in the test holds for both values that can come of it, and no further."""
+        self.value(node.test)
+        before = dict(self.checked)
+        self.clear(node.test)
+        value = union((self.value(node.body), self.value(node.orelse)))
+        unchecked = {
+            origin: danger - self.checked.get(origin, frozenset())
+            for origin, danger in value.items()
+        }
+        self.checked = before
+        return unchecked
 
     def parts(self, node: ast.expr) -> Value:
         """Anything else is as dangerous as what is in it; a comprehension first binds its names."""
