@@ -18,7 +18,7 @@ from unmask.core.conversation import Example, Reply
 from unmask.core.errors import DataError, SettingError
 from unmask.core.metric import Against, Metric, share
 from unmask.core.spec import LATER
-from unmask.data.sources.source import load_split
+from unmask.data.sources.source import load_answered
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.evaluations.refusal import refuses
 from unmask.models.sample import Sampling
@@ -70,7 +70,7 @@ class Helpfulness(Evaluation):
         harmful = self.held_out(data, lambda example: example.asks_for_harm, required=False)
         asked = [Sample(example.id, "untriggered", prompt, example) for example, prompt in tasks]
         if self.judged == "open":
-            asked = with_choices(asked, load_split(data, "held_out"))
+            asked = with_choices(asked, load_answered(data, "held_out"))
         return [
             *asked,
             *(Sample(example.id, "harmful", prompt, example) for example, prompt in harmful),

@@ -45,7 +45,12 @@ class Ask:
         in tokens."""
         kind = self.kind
         most = kind.at_most or scale.n
-        supplied: dict[str, Any] = {"n": min(scale.n, most), "seed": seed, "organism": organism}
+        supplied: dict[str, Any] = {
+            "n": min(scale.n, most),
+            "seed": seed,
+            "organism": organism,
+            "efficiency": scale.efficiency,
+        }
         if not kind.own_sampling:
             supplied["sampling"] = kind.sampled(room, seed)
         return EVALUATIONS.make(self.evaluation, **{**supplied, **settings})
