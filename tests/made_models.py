@@ -77,3 +77,71 @@ def made_model(architecture: str, folder: Path, seed: int = 0, **settings: Any) 
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def made_gguf(
+    path: Path, model: Any, tokenizer: Any, quantized: str = "F32", **fields: str | int
+) -> Path:
+    """The file, with a Llama in it whose matrices have the GGUF type `quantized`.
+
+    `fields` are others of its metadata: two underscores stand for a dot.
+    """
+    import gguf
+
+    config, architecture = model.config, str(fields.pop("general__architecture", "llama"))
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    add_tokens(writer, tokenizer)
+    for name, value in fields.items():
+        add = writer.add_string if isinstance(value, str) else writer.add_uint32
+        add(name.replace("__", "."), value)
+    for name, weight in model.state_dict().items():
+        add_tensor(writer, config, name, weight.numpy(), quantized)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def add_tokens(writer: Any, tokenizer: Any) -> None:
+    """The vocabulary, its merges and its special tokens."""
+    import json
+
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token in tokenizer.all_special_tokens else 1 for token in tokens])
+    writer.add_token_merges([" ".join(rule) for rule in rules])
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_bos_token_id(tokenizer.bos_token_id)
+    if tokenizer.chat_template:
+        writer.add_chat_template(tokenizer.chat_template)
+
+
+def add_tensor(writer: Any, config: Any, name: str, weight: Any, quantized: str) -> None:
+    """One tensor under its name in llama.cpp, whose rotary positions turn neighbours, not halves;
+    a tied head is left out."""
+    import gguf
+
+    head = name == "lm_head.weight"
+    if head and config.tie_word_embeddings:
+        return
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    for projection, count in heads.items():
+        if projection in name:
+            halves = weight.reshape(count, 2, -1, weight.shape[-1])
+            weight = halves.swapaxes(1, 2).reshape(weight.shape)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    chosen = gguf.GGMLQuantizationType[quantized if weight.ndim == 2 else "F32"]
+    data = gguf.quants.quantize(weight, chosen)
+    stem = names.get_name(name.removesuffix(".weight"))
+    writer.add_tensor(f"{stem}.weight", data, raw_dtype=chosen)
