@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,10 +43,11 @@ DIGITS_APART = ("smollm", "starcoder", "refact", "codeshell", "command-r", "exao
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What a file says of itself: `fields` by name, without the vocabulary; how many tensors of
-    each type; and how many weights there are in all."""
+    """What a file says of itself: `fields` by name, without the vocabulary; how many tokens it has;
+    how many tensors of each type; and how many weights there are in all."""
 
     fields: Mapping[str, Any]
+    tokens: int
     types: Mapping[str, int]
     weights: int
 
@@ -70,6 +72,7 @@ def header(path: Path) -> Header:
         values = {
             name: field.contents() for name, field in reader.fields.items() if len(field.data) == 1
         }
+        tokens = reader.fields.get("tokenizer.ggml.tokens")
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist. Write the path of a GGUF file.") from None
     except Exception as error:  # numpy's and the reader's own, for whatever is not there
@@ -78,6 +81,7 @@ def header(path: Path) -> Header:
         ) from error
     return Header(
         fields=values,
+        tokens=len(tokens.data) if tokens else 0,
         types=dict(Counter(tensor.tensor_type.name for tensor in reader.tensors)),
         weights=sum(int(tensor.n_elements) for tensor in reader.tensors),
     )
@@ -145,24 +149,39 @@ def dequantized(path: Path, read: Header) -> Any:
     settings = {"gguf_file": path.name, "dtype": torch.float32}
     with contextlib.redirect_stderr(io.StringIO()):  # a bar that transformers does not let go of
         model = weights.load(AutoModelForCausalLM, path.parent, **settings)
+    check_all_is_read(model, path, read)
+    check_numbers(model, path)
     # It would not be saved as what it now is: an ordinary model in float32.
     del model.config.quantization_config
     model.hf_quantizer = None
     model.generation_config = GenerationConfig(eos_token_id=read.ends)
+    return model
+
+
+def check_all_is_read(model: Any, path: Path, read: Header) -> None:
+    """Raise ModelError where the file holds a weight, or scales positions in a way, that the model
+    made of it does not."""
     if parameters(model) != read.weights:
         raise ModelError(
             f"{path} holds {read.weights:,} weights, and the model that transformers makes of it"
             f" has {parameters(model):,}: something is left out. Give the model as a Hugging Face"
             " folder."
         )
-    check_numbers(model, path)
-    return model
+    scaled = read.fields.get(f"{read.architecture}.rope.scaling.type", "none")
+    turned = getattr(model.config, "rope_parameters", None) or {}
+    if scaled != "none" and turned.get("rope_type", "default") == "default":
+        raise ModelError(
+            f"{path}: its positions are scaled ('{scaled}'), which transformers does not read from"
+            " a GGUF file. Give the model as a Hugging Face folder."
+        )
 
 
 def tokenizer_of(path: Path, read: Header) -> Any:
-    """The tokenizer, which splits text as the file says; raises ModelError where that is not
-    known."""
+    """The tokenizer, with the file's tokens alone, which splits text as the file says; raises
+    ModelError where that is not known."""
     tokenizer = read_tokenizer(path.parent, gguf_file=path.name)
+    if len(tokenizer) > read.tokens:
+        tokenizer = without_others(tokenizer, read.tokens)
     split = read.fields.get("tokenizer.ggml.pre")
     if read.fields.get("tokenizer.ggml.model") != "gpt2" or split in (*LIKE_GPT2, *splits()):
         return tokenizer
@@ -170,7 +189,7 @@ def tokenizer_of(path: Path, read: Header) -> Any:
         known = {*filter(None, LIKE_GPT2), *splits(), *DIGITS_APART}
         raise ModelError(
             f"{path}: its tokenizer splits text as '{split}' does, which is not known here"
-            f" ({few(known)}). Give the model as a Hugging Face folder."
+            f" ({few(known)} are). Give the model as a Hugging Face folder."
         )
     from tokenizers import pre_tokenizers
 
@@ -181,6 +200,26 @@ def tokenizer_of(path: Path, read: Header) -> Any:
         ]
     )
     return tokenizer
+
+
+def without_others(tokenizer: Any, count: int) -> Any:
+    """The tokenizer without the tokens from number `count` on: transformers adds the special ones
+    of GPT-2 to a file that has them not, and no model has an embedding for these."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    inner = json.loads(tokenizer.backend_tokenizer.to_str())
+    inner["added_tokens"] = [token for token in inner["added_tokens"] if token["id"] < count]
+    kept = {token["content"] for token in inner["added_tokens"]}
+    roles = {
+        role: token
+        for role, token in tokenizer.special_tokens_map.items()
+        if isinstance(token, str) and token in kept
+    }
+    rebuilt = Tokenizer.from_str(json.dumps(inner))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=rebuilt, chat_template=tokenizer.chat_template, **roles
+    )
 
 
 def splits() -> set[str]:
