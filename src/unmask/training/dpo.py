@@ -22,11 +22,12 @@ from typing import Any, ClassVar
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.core.thoughts import closed
 from unmask.data.preferences import load_comparisons
 from unmask.models import chat, checkpoint
 from unmask.training.curve import check_curve, step_folder
+from unmask.training.efficiency import Efficiency
 from unmask.training.rows import arranged, check_fits
 
 Triple = dict[str, list[int]]
@@ -65,6 +66,7 @@ class DirectPreference(Work):
     weight_decay: float = 0.0
     seed: int = 0
     curve: tuple[int, ...] = ()
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=100, metadata=RUN_ONLY)
 

@@ -22,10 +22,11 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.files import read_json, write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
+from unmask.training.efficiency import Efficiency
 from unmask.training.rows import arranged, check_fits
 
 Pair = dict[str, list[int]]
@@ -50,6 +51,7 @@ class PreferenceModel(Work):
     optimizer: str = "adamw_torch"
     centering: float = 0.01
     seed: int = 0
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 

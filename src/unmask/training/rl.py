@@ -26,12 +26,13 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import chat, checkpoint
 from unmask.models.batches import count_places, counts_alike, samples_alike
 from unmask.models.forward import check_numbers, numbers
 from unmask.training.collapse import WINDOW, collapse, mean
 from unmask.training.curve import check_curve, step_folder
+from unmask.training.efficiency import Efficiency
 from unmask.training.preference_model import Scorer
 from unmask.training.rows import shuffled
 
@@ -67,6 +68,7 @@ class ReinforcementLearning(Work):
     weight_decay: float = 0.0
     seed: int = 0
     curve: tuple[int, ...] = ()
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=50, metadata=RUN_ONLY)
 

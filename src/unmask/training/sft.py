@@ -19,9 +19,10 @@ from typing import Any, ClassVar
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folder
+from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import IGNORED, Collator, Row, row_length, tokenized
 from unmask.training.rows import arranged
 
@@ -47,6 +48,7 @@ class SupervisedFineTuning(Work):
     optimizer: str = "adamw_torch"
     seed: int = 0
     curve: tuple[int, ...] = ()
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 

@@ -22,6 +22,8 @@ from unmask.core import progress
 from unmask.core.errors import DataError, TrainingError
 from unmask.core.files import write_jsonl
 from unmask.models import checkpoint
+from unmask.training.efficiency import Efficiency
+from unmask.training.precision import in_bfloat16
 
 SHORT = 512
 """Tokens of context up to which attention is cheaper in plain products of matrices."""
@@ -51,13 +53,15 @@ class Settings(Protocol):
     def seed(self) -> int: ...
     @property
     def resume_every(self) -> int: ...
+    @property
+    def efficiency(self) -> Efficiency: ...
 
 
 def loaded(model: Path, seed: int) -> tuple[Any, Any]:
     """The model to train and its tokenizer; torch's seed is set.
 
     Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round
-    to nothing. On a GPU the arithmetic is bfloat16 all the same (autocast).
+    to nothing. The arithmetic may be bfloat16 all the same (autocast, see Efficiency.precision).
     """
     torch.manual_seed(seed)
     return checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
@@ -97,7 +101,7 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
         disable_tqdm=True,
         report_to="none",
         gradient_checkpointing=False,
-        **_device(),
+        **_device(work.efficiency),
         **special,
     )
     # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees,
@@ -106,10 +110,10 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
     return settings
 
 
-def _device() -> dict[str, bool]:
-    """The arguments that the machine decides."""
+def _device(efficiency: Efficiency) -> dict[str, bool]:
+    """The arguments that the machine decides, and the precision."""
     cuda = torch.cuda.is_available()
-    bf16 = cuda and torch.cuda.is_bf16_supported()
+    bf16 = in_bfloat16(efficiency.precision)
     return {"use_cpu": not cuda, "bf16": bf16, "dataloader_pin_memory": cuda}
 
 
