@@ -48,10 +48,16 @@ class Machine:
 
     @property
     def usable(self) -> int:
-        """Of the total, what a model may take: a tenth is left to what cuts memory into pieces, and
-        a GiB to the libraries. Not of what is free just now, so that a machine always decides
-        alike."""
+        """Of the total, what a step may take: a tenth is left to what cuts memory into pieces, and
+        a GiB to the libraries."""
         return max(0, self.total * 9 // 10 - GIB)
+
+    @property
+    def share(self) -> int:
+        """Of what is usable, what a step takes where it may choose: all of a GPU, half of a
+        computer, on which others work too. It does not follow what is free just now, so that a
+        machine always decides alike."""
+        return self.usable if self.device == "cuda" else self.usable // 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,9 +87,9 @@ class Needed:
 
 
 def rows_that_fit(needed: Callable[[int], Needed], batch: int, machine: Machine) -> int:
-    """The most rows, of those that divide `batch`, with which `needed(rows)` is usable memory; 1
-    where none fit. Deterministic on one machine, and the whole batch of a small model."""
+    """The most rows, of those that divide `batch`, with which `needed(rows)` is within a
+    machine's share; 1 where none are. A small model's whole batch always is."""
     for rows in range(batch, 1, -1):
-        if batch % rows == 0 and needed(rows).total <= machine.usable:
+        if batch % rows == 0 and needed(rows).total <= machine.share:
             return rows
     return 1

@@ -97,8 +97,9 @@ class Step:
         return self.work.shape() or self.shapes.get("model") or (inputs[-1] if inputs else None)
 
     def memory(self, machine: Machine) -> Needed | None:
-        """What its work needs at its peak; raises ModelError where a model cannot be looked at."""
-        return self.work.memory(self.shapes, machine)
+        """What its work needs at its peak; None where it reads no model. Raises ModelError where a
+        model cannot be looked at."""
+        return self.work.memory(self.shapes, machine) if self.shapes else None
 
     @cached_property
     def identity(self) -> dict[str, Any]:

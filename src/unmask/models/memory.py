@@ -77,11 +77,14 @@ def sampling(model: Shape, rows: int, tokens: int, number: int = FLOAT32) -> int
     return rows * (tokens * (kept + per_layer(model, number)) + DRAWING * model.vocabulary)
 
 
-def reading(model: Shape, rows: int, tokens: int, number: int = FLOAT32) -> Needed:
-    """What an evaluation needs; `number` is the bytes of a weight."""
+def reading(*models: Shape, rows: int, tokens: int) -> Needed:
+    """What it takes to have models in memory, in float32, and one of them reply to `rows` prompts
+    at a time; the models that are here are those that were trained."""
+    known = [min(tokens, model.context) for model in models]
+    drawn = (sampling(model, rows, read) for model, read in zip(models, known, strict=True))
     return Needed(
         rows=rows,
-        tokens=tokens,
-        weights=model.parameters * number,
-        sampling=sampling(model, rows, tokens, number),
+        tokens=max(known),
+        weights=FLOAT32 * sum(model.parameters for model in models),
+        sampling=max(drawn),
     )

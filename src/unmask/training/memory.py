@@ -39,9 +39,14 @@ SHORT = 512
 """Tokens of context up to which a CPU keeps the whole matrix of attention (trainer.quick)."""
 
 
+def longest(model: Shape, usual: int) -> int:
+    """Tokens of the longest row where a row of `usual` tokens is."""
+    return min(model.context, LONGEST * usual)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Training:
-    """What a training does to a model, as far as memory goes.
+class Demand:
+    """What a training asks of memory: what it does to a model.
 
     A step is of `batch` rows, each of `sides` texts of up to `tokens` tokens, `labelled` of which
     have a loss made of logits; `accumulation` steps make one of the optimizer. `reference` says
