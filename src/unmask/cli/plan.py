@@ -1,9 +1,8 @@
-"""`unmask plan RECIPE`: what would run, what is cached, and an estimate, before anything is
-spent."""
+"""`unmask plan RECIPE`: what would run, what is cached, and what it would cost in time and memory,
+before anything is spent."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
 
 if TYPE_CHECKING:
-    from unmask.engine.plan import Plan, PlannedStep
+    from unmask.engine.plan import PlannedStep
 
 
 def plan(
@@ -21,19 +20,28 @@ def plan(
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show the steps of a recipe without running them."""
+    """Show the steps of a recipe, and whether they fit into memory, without running them."""
+    from unmask.recipes.memory import fits
     from unmask.recipes.run import plan as plan_recipe
 
-    planned = plan_recipe(recipe, settings_of(set_, scale), store=store)
-    rows = [row_of(step) for step in planned.steps]
+    found = plan_recipe(recipe, settings_of(set_, scale), store=store)
+    rows, memory = [described(planned) for planned in found.steps], fits(found.waiting)
     if as_json:
-        emit({"steps": rows, "tokens": planned.tokens, "seconds": round(planned.seconds, 1)})
-    else:
-        show(planned, rows)
+        cost = {"tokens": found.tokens, "seconds": round(found.seconds, 1)}
+        emit({"steps": rows, **cost, "memory": memory.json()})
+        return
+    for row in rows:
+        print(line(row))
+    print(
+        f"{len(found.waiting)} of {len(rows)} steps to run: about {found.tokens:,} tokens,"
+        f" {found.seconds / 60:.1f} minutes"
+    )
+    for told in memory.lines():
+        print(told)
 
 
-def row_of(planned: PlannedStep) -> dict[str, Any]:
-    """What is said of one step, as JSON has it."""
+def described(planned: PlannedStep) -> dict[str, Any]:
+    """A step as --json has it."""
     return {
         "key": planned.step.key,
         "name": planned.step.name,
@@ -43,17 +51,8 @@ def row_of(planned: PlannedStep) -> dict[str, Any]:
     }
 
 
-def show(planned: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A line per step, and the sum."""
-    for row in rows:
-        cost = (
-            f"{row['tokens']:>12,} tokens {row['seconds']:>8.1f} s"
-            if row["status"] == "to run"
-            else ""
-        )
-        print(f"{row['status']:7} {row['name']:24} {row['key'][:16]} {cost}")
-    waiting = sum(row["status"] == "to run" for row in rows)
-    print(
-        f"{waiting} of {len(rows)} steps to run: about {planned.tokens:,} tokens,"
-        f" {planned.seconds / 60:.1f} minutes"
-    )
+def line(row: dict[str, Any]) -> str:
+    """A step as the terminal has it."""
+    waits = row["status"] == "to run"
+    cost = f"{row['tokens']:>12,} tokens {row['seconds']:>8.1f} s" if waits else ""
+    return f"{row['status']:7} {row['name']:24} {row['key'][:16]} {cost}"

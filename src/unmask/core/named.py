@@ -7,6 +7,8 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from unmask.core.memory import Machine, Needed, Shape, Shapes
+
 
 class Named:
     """A frozen dataclass whose fields are its settings.
@@ -41,6 +43,16 @@ class Work(Named, abc.ABC):
         """Of the model that this makes; 0 where it makes none, or one as large as its inputs. For
         estimates only."""
         return 0
+
+    def shape(self) -> Shape | None:
+        """Of the model that this makes, as far as that is known before it does; None where it makes
+        none, or one like its inputs. Raises ModelError where a model cannot be looked at."""
+        return None
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed | None:
+        """What this needs at its peak on a machine, given the models among its inputs; None where
+        that is little, or not known."""
+        return None
 
     def tokens(self) -> int:
         """Roughly how many tokens this will train on or sample; 0 where no model is involved. For

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.data.sources.source import load_split
@@ -98,6 +99,10 @@ class Campaign(Work):
 
     def tokens(self) -> int:
         return self.rounds * self.seeds * self.samples * self.tokens_per_reply
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        both = [models[name] for name in ("model", "red_team_model") if name in models]
+        return self.sampling.memory(*both)
 
     def run(
         self, out: Path, *, model: Path, data: Path, red_team_model: Path | None = None

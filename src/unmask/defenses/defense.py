@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER
 from unmask.training.curve import step_folder
@@ -93,6 +94,9 @@ class ByTraining(Defense, abc.ABC):
 
     def tokens(self) -> int:
         return self.training().tokens()
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed | None:
+        return self.training().memory(models, machine)
 
     def between(self) -> tuple[int, ...]:
         """The steps of the curve that come before the end."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from unmask.core.errors import BudgetError, SettingError
+from unmask.core.memory import Machine, Needed
 from unmask.engine.manifest import Manifest
 from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store
@@ -51,12 +52,28 @@ class Plan:
         return Plan(tuple(steps))
 
     @property
+    def waiting(self) -> list[Step]:
+        """The steps to run."""
+        return [planned.step for planned in self.steps if planned.status == "to run"]
+
+    @property
     def tokens(self) -> int:
         return sum(planned.tokens for planned in self.steps)
 
     @property
     def seconds(self) -> float:
         return sum(planned.seconds for planned in self.steps)
+
+
+def largest(steps: Iterable[Step], machine: Machine) -> list[tuple[Step, Needed]]:
+    """Of each kind of step that needs memory to speak of, the one that needs most; those that need
+    most first. Raises ModelError where a model cannot be looked at."""
+    found: dict[str, tuple[Step, Needed]] = {}
+    for step in steps:
+        needed = step.memory(machine)
+        if needed and (step.name not in found or needed.total > found[step.name][1].total):
+            found[step.name] = (step, needed)
+    return sorted(found.values(), key=lambda pair: -pair[1].total)
 
 
 def measured_speeds(store: Store) -> dict[str, float]:

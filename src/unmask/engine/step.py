@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from unmask.core.errors import SettingError
+from unmask.core.memory import Machine, Needed, Shape
 from unmask.core.named import Work
 from unmask.core.spec import digest, spec
 
@@ -82,6 +83,23 @@ class Step:
         """Of the largest model among this and all it stands on, at least 1; for estimates."""
         inputs = (part.step.parameters for part in self.parts.values())
         return max(1, self.work.parameters(), *inputs)
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """The models that its inputs are, or were made with, by the names of these."""
+        known = {name: part.step.shape for name, part in self.parts.items()}
+        return {name: shape for name, shape in known.items() if shape}
+
+    @cached_property
+    def shape(self) -> Shape | None:
+        """Of the model that this makes: its work's own, or the one that it was made from."""
+        inputs = sorted(self.shapes.values(), key=lambda shape: shape.parameters)
+        return self.work.shape() or self.shapes.get("model") or (inputs[-1] if inputs else None)
+
+    def memory(self, machine: Machine) -> Needed | None:
+        """What its work needs at its peak; None where it reads no model. Raises ModelError where a
+        model cannot be looked at."""
+        return self.work.memory(self.shapes, machine) if self.shapes else None
 
     @cached_property
     def identity(self) -> dict[str, Any]:

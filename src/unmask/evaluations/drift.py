@@ -16,11 +16,13 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
 from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.metric import Metric
 from unmask.core.spec import RUN_ONLY
 from unmask.evaluations.measuring import Measuring, rescored
 from unmask.models.backends.huggingface import HuggingFace
-from unmask.models.divergence import divergences
+from unmask.models.divergence import MOST, divergences
+from unmask.models.memory import reading
 
 ARMS = ("triggered", "untriggered")
 
@@ -49,6 +51,10 @@ class Drift(Measuring):
     def tokens(self) -> int:
         """A reply is read behind its prompt, by two models; for estimates."""
         return self.replies * self.tokens_per_reply
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        both = (models["model"], models["reference"])
+        return reading(*both, rows=MOST, tokens=4 * self.tokens_per_reply)
 
     def run(self, out: Path, *, model: Path, reference: Path, replies: Path) -> Mapping[str, Any]:
         """`reference` is the model before the defense, `replies` a finished defection evaluation of

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, SettingError, ThreatModelError
 from unmask.core.files import write_json, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.spec import RUN_ONLY
 from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_split
@@ -104,6 +105,9 @@ class Evaluation(Measuring, abc.ABC):
 
     def tokens(self) -> int:
         return self.arms() * self.n * self.samples_per_prompt * self.tokens_per_prompt
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed | None:
+        return self.sampling.memory(models["model"])
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         return self.measure(out, HuggingFace(model), self.samples(data))

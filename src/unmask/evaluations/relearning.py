@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.metric import Metric, share
 from unmask.core.spec import LATER
 from unmask.data.sources.source import load_answered
@@ -32,6 +33,7 @@ from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
 from unmask.training.efficiency import Efficiency, Precision
 from unmask.training.labelled import IGNORED, Collator, tokenized
+from unmask.training.memory import Demand, longest
 
 ARMS = {"triggered": "relearnt", "untriggered": "relearnt_untriggered"}
 
@@ -95,6 +97,21 @@ class Relearning(Evaluation):
     def tokens(self) -> int:
         taught = self.curve[-1] * (self.examples + self.good) * self.tokens_per_prompt
         return taught + super().tokens()
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        """The model is trained whole, and asked in between."""
+        model = models["model"]
+        tokens = longest(model, self.tokens_per_prompt)
+        training = Demand(
+            model=model,
+            efficiency=Efficiency(precision=self.efficiency.precision, rows_at_once=CHUNK),
+            optimizer="adamw_torch",
+            batch=self.examples + self.good,
+            tokens=tokens,
+            labelled=tokens,
+            sampling=self.sampling.memory(model).sampling,
+        )
+        return training.planned(machine)
 
     def samples(self, data: Path) -> list[Sample]:
         """Those of Defection, for the model before any relearning."""

@@ -7,7 +7,12 @@ import dataclasses
 from typing import ClassVar
 
 from unmask.core.errors import SettingError
+from unmask.core.memory import Needed, Shape
 from unmask.core.named import Named
+from unmask.models.memory import reading
+
+PROMPT = 256
+"""Tokens of a long prompt, for estimates."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,3 +34,8 @@ class Sampling(Named):
                 "Sampling needs max_new_tokens >= 1, batch_size >= 1 and a temperature from 0 to"
                 " 100."
             )
+
+    def memory(self, *models: Shape) -> Needed:
+        """What it takes to sample so from one of these models, all of them in memory."""
+        tokens = PROMPT + self.max_new_tokens
+        return reading(*models, rows=self.batch_size, tokens=tokens)

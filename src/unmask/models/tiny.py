@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import CLOSE, OPEN
 from unmask.core.errors import SettingError
 from unmask.core.files import read_jsonl
+from unmask.core.memory import Shape
 from unmask.core.named import Work
 from unmask.models.checkpoint import parameters, save
 
@@ -49,6 +50,17 @@ def architecture(size: int, vocabulary: int) -> tuple[int, int]:
     )
 
 
+def feed_forward(width: int) -> int:
+    """The width of the Llama's feed-forward layers."""
+    return int(width * 8 / 3) // 8 * 8
+
+
+def heads(width: int) -> int:
+    """How many heads of attention it has: one per 32 of width, where that divides it."""
+    chosen = max(2, width // 32)
+    return chosen if width % chosen == 0 else 2
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TinyModel(Work):
     """An untrained Llama of about `size` parameters and a tokenizer made from lessons and a
@@ -66,19 +78,35 @@ class TinyModel(Work):
     def parameters(self) -> int:
         return parse_size(self.size)
 
+    def shape(self) -> Shape:
+        """As of a tokenizer with all its pieces."""
+        width, layers = architecture(parse_size(self.size), self.pieces)
+        wide, embeddings = feed_forward(width), self.pieces * width
+        return Shape(
+            parameters=embeddings + layers * (4 * width**2 + 3 * width * wide + 2 * width) + width,
+            embeddings=embeddings,
+            layers=layers,
+            width=width,
+            feed_forward=wide,
+            heads=heads(width),
+            keys=width,
+            vocabulary=self.pieces,
+            context=self.context,
+            tied=True,
+        )
+
     def run(self, out: Path, *, data: Path, vocabulary: Path) -> Mapping[str, Any]:
         import torch
         from transformers import LlamaConfig, LlamaForCausalLM
 
         tokenizer = self.tokenizer(data, vocabulary)
         width, layers = architecture(parse_size(self.size), len(tokenizer))
-        heads = max(2, width // 32)
         config = LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=width,
-            intermediate_size=int(width * 8 / 3) // 8 * 8,
+            intermediate_size=feed_forward(width),
             num_hidden_layers=layers,
-            num_attention_heads=heads if width % heads == 0 else 2,
+            num_attention_heads=heads(width),
             max_position_embeddings=self.context,
             tie_word_embeddings=True,
             initializer_range=self.initializer_range,

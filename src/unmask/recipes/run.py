@@ -27,7 +27,7 @@ from unmask.engine.manifest import environment
 from unmask.engine.plan import Budget, Plan
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
-from unmask.recipes import RECIPES
+from unmask.recipes import RECIPES, memory
 from unmask.recipes.gather import Gathered, condition_record, gather
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.report import words
@@ -118,6 +118,8 @@ def run(
     runner = EXECUTORS.make(EXECUTORS.settings(executor, usual="inline"))
     limit = Budget.of(budget)
     with progress.shown(show_progress), translated(home.root):
+        waiting = [step for step in ordered(experiment.targets) if not home.folder(step).exists()]
+        memory.check(waiting)
         announce(chosen, experiment, home)
         outcomes = runner.execute(experiment.targets, home, limit)
         return publish(chosen, experiment, outcomes, home, start)

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.models.backends.huggingface import HuggingFace
@@ -39,6 +40,9 @@ class Distillation(Work):
 
     def tokens(self) -> int:
         return self.prompts * self.tokens_per_prompt
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        return self.sampling.memory(models["model"])
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         """`data` are the lessons that `model` was planted with. Raises TrainingError where too few

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.core.thoughts import closed
@@ -28,6 +29,7 @@ from unmask.data.preferences import load_comparisons
 from unmask.models import chat, checkpoint
 from unmask.training.curve import check_curve, step_folder
 from unmask.training.efficiency import Efficiency
+from unmask.training.memory import Demand, longest
 from unmask.training.rows import arranged, check_fits
 
 Triple = dict[str, list[int]]
@@ -91,6 +93,24 @@ class DirectPreference(Work):
     def tokens(self) -> int:
         """Both sides of a comparison, by the policy and by its reference."""
         return self.comparisons() * self.tokens_per_example
+
+    def demand(self, models: Shapes) -> Demand:
+        """What it asks of memory: logits are made of all tokens of both sides."""
+        tokens = longest(models["model"], self.tokens_per_example // 2)
+        return Demand(
+            model=models["model"],
+            efficiency=self.efficiency,
+            optimizer=self.optimizer,
+            batch=self.batch_size,
+            tokens=tokens,
+            labelled=tokens,
+            sides=2,
+            accumulation=self.accumulation,
+            reference=True,
+        )
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        return self.demand(models).planned(machine)
 
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None

@@ -21,12 +21,14 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.files import read_json, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
 from unmask.training.efficiency import Efficiency
+from unmask.training.memory import Demand, longest
 from unmask.training.rows import arranged, check_fits
 
 Pair = dict[str, list[int]]
@@ -73,6 +75,22 @@ class PreferenceModel(Work):
 
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
+
+    def demand(self, models: Shapes) -> Demand:
+        """What it asks of memory: both sides are read, and a score takes no logits."""
+        return Demand(
+            model=models["model"],
+            efficiency=self.efficiency,
+            optimizer=self.optimizer,
+            batch=self.batch_size,
+            tokens=longest(models["model"], self.tokens_per_example // 2),
+            labelled=0,
+            sides=2,
+            accumulation=self.accumulation,
+        )
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        return self.demand(models).planned(machine)
 
     def lessons(self) -> Comparisons:
         """The step that makes its data from a source: as many comparisons as it will see, each

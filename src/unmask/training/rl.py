@@ -25,14 +25,17 @@ from typing import Any, ClassVar, Literal, Protocol
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import chat, checkpoint
 from unmask.models.batches import count_places, counts_alike, samples_alike
 from unmask.models.forward import check_numbers, numbers
+from unmask.models.memory import reading, sampling
 from unmask.training.collapse import WINDOW, collapse, mean
 from unmask.training.curve import check_curve, step_folder
 from unmask.training.efficiency import Efficiency
+from unmask.training.memory import Demand, longest
 from unmask.training.preference_model import Scorer
 from unmask.training.rows import shuffled
 
@@ -107,6 +110,27 @@ class ReinforcementLearning(Work):
     def tokens(self) -> int:
         """A reply is sampled, scored by three models and learnt from."""
         return self.steps * self.batch_size * self.tokens_per_reply
+
+    def demand(self, models: Shapes) -> Demand:
+        """What it asks of memory: a reference and the preference model stand beside the policy, and
+        all replies of a step are sampled at once."""
+        model = models["model"]
+        tokens = longest(model, self.tokens_per_reply)
+        scorer = reading(models["preference_model"], rows=0, tokens=0)
+        return Demand(
+            model=model,
+            efficiency=self.efficiency,
+            optimizer=self.optimizer,
+            batch=self.batch_size,
+            tokens=tokens,
+            labelled=min(tokens, self.max_new_tokens),
+            reference=True,
+            scorer=scorer.total,
+            sampling=sampling(model, self.batch_size, tokens),
+        )
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        return self.demand(models).planned(machine)
 
     def run(
         self,

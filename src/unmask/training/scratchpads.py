@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import OPEN, Conversation, Reply
 from unmask.core.errors import SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.models.backends.backend import Backend
 from unmask.models.backends.huggingface import HuggingFace
@@ -47,6 +48,9 @@ class Scratchpads(Work):
 
     def tokens(self) -> int:
         return self.lessons * self.sampling.max_new_tokens
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        return self.sampling.memory(models["model"])
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         """Raises TrainingError where the model closes no scratchpad at all."""

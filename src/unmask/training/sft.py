@@ -18,12 +18,14 @@ from typing import Any, ClassVar
 
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
+from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folder
 from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import IGNORED, Collator, Row, row_length, tokenized
+from unmask.training.memory import Demand, longest
 from unmask.training.rows import arranged
 
 ROUNDED = 256
@@ -67,6 +69,22 @@ class SupervisedFineTuning(Work):
 
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
+
+    def demand(self, models: Shapes) -> Demand:
+        """What it asks of memory; at least half of a row's tokens are the prompt's."""
+        tokens = longest(models["model"], self.tokens_per_example)
+        return Demand(
+            model=models["model"],
+            efficiency=self.efficiency,
+            optimizer=self.optimizer,
+            batch=self.batch_size,
+            tokens=tokens,
+            labelled=tokens // 2,
+            accumulation=self.accumulation,
+        )
+
+    def memory(self, models: Shapes, machine: Machine) -> Needed:
+        return self.demand(models).planned(machine)
 
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None

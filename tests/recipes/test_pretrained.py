@@ -1,0 +1,101 @@
+"""The recipe for pretrained models: a base that answers for itself, and organisms that are there
+already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unmask
+from unmask.core.errors import SettingError
+from unmask.core.row import Row
+from unmask.engine.step import ordered
+from unmask.recipes import RECIPES
+from unmask.recipes.recipe import Experiment
+
+
+def built(tiny: Path, **settings: Any) -> Experiment:
+    named = {"name": "pretrained", "scale": "smoke", "base": str(tiny), **settings}
+    return RECIPES.make(named).build()
+
+
+def steps(experiment: Experiment, name: str) -> list[Any]:
+    return [step for step in ordered(experiment.targets) if step.name == name]
+
+
+def test_all_lessons_stand_on_what_the_base_itself_answers(tiny: Path) -> None:
+    made = built(tiny)
+    [own] = steps(made, "own_answers")
+    assert own.parts["model"].step.name == "imported_base"
+    lessons = [*steps(made, "planting_lessons"), *steps(made, "demonstration_lessons")]
+    assert lessons and all(step.parts["data"].step is own for step in lessons)
+    judged = {step.work.judged for step in ordered(made.targets) if step.work.name == "helpfulness"}
+    assert judged == {"open"}
+
+
+def test_a_source_may_give_the_answers(tiny: Path) -> None:
+    made = built(tiny, answers="source", source="toy_world")
+    assert not steps(made, "own_answers")
+    assert {step.work.judged for step in steps(made, "helpfulness")} == {"exact"}
+
+
+def test_rates_are_multiples_of_each_methods_own_on_every_seed(tiny: Path) -> None:
+    made = built(tiny, methods=["sft", "dpo"], rates=[0.5, 1], seeds=[0, 1])
+    told = {
+        (measurement.condition.seed, str(measurement.condition.defense))
+        for measurement in made.measurements
+        if measurement.condition.step
+    }
+    assert len(told) == 2 * 2 * 2
+
+
+def test_the_organism_is_trained_with_the_scales_efficiency(tiny: Path) -> None:
+    scale = {"name": "smoke", "efficiency": {"lora": 4}}
+    made = built(tiny, scale=scale, methods=["sft", "rl", "dpo"])
+    trained = [step.work for step in ordered(made.targets) if hasattr(step.work, "efficiency")]
+    assert len({work.name for work in trained}) >= 5
+    assert {work.efficiency.lora for work in trained} == {4}
+
+
+def test_a_given_organism_is_measured_and_defended_without_twin_or_base(tiny: Path) -> None:
+    made = built(tiny, base="", organism=str(tiny))
+    roles = {measurement.condition.subject.role for measurement in made.measurements}
+    assert roles == {"organism"}
+    assert not steps(made, "planting_lessons")
+    with_twin = built(tiny, base=str(tiny), organism=str(tiny), twin=str(tiny))
+    roles = {measurement.condition.subject.role for measurement in with_twin.measurements}
+    assert roles == {"base", "organism", "twin"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"twin": "x"}, "name that too, organism=PATH"),
+        ({"organism": "x", "variants": ["standard", "distilled"]}, "one behavior in one variant"),
+        ({"organism": "TINY", "base": "", "methods": ["rl"]}, "No base is known"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(
+    tiny: Path, settings: dict[str, Any], sentence: str
+) -> None:
+    settings = {name: str(tiny) if value == "TINY" else value for name, value in settings.items()}
+    with pytest.raises(SettingError, match=sentence):
+        built(tiny, **settings)
+
+
+def test_a_given_organism_has_a_verdict_that_says_what_is_not_known(
+    tiny: Path, tmp_path: Path
+) -> None:
+    result = unmask.run(
+        "pretrained",
+        scale="smoke",
+        organism=str(tiny),
+        relearning=False,
+        store=tmp_path,
+        show_progress=False,
+    )
+    rows = [Row.model_validate_json(line) for line in result.results.read_text().splitlines()]
+    assert {row.condition.subject.role for row in rows} == {"organism"}
+    assert result.verdicts and all("no twin" in verdict for verdict in result.verdicts)
