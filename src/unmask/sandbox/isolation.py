@@ -31,9 +31,9 @@ def command(isolation: Isolation, limits: Limits) -> list[str]:
     return [tool, *bubblewrap_options(root, limits), "--", *python]
 
 
-def unshare_options(root: bool) -> list[str]:
+def unshare_options(root: bool) -> Sequence[str]:
     """New namespaces; what is seen of the file system is left to the entry, from within."""
-    as_user: str = "" if root else "--user --map-root-user"
+    as_user = "" if root else "--user --map-root-user"
     return f"{as_user} --net --pid --ipc --uts --mount --fork --kill-child".split()
 
 
