@@ -18,11 +18,13 @@ SCIENCE = [
     "training",
     "defenses",
     "threat_model",
+    "sandbox",
     "evaluations",
 ]
 ORDER = [*SCIENCE, "analysis", "report"]
 LEFT_OF = {name: set(ORDER[: i + 1]) for i, name in enumerate(ORDER)}
 LEFT_OF["detectors"] = LEFT_OF["defenses"] | {"detectors"}
+LEFT_OF["sandbox"] = {"core", "sandbox"}
 LEFT_OF["engine"] = {"core", "engine"}
 LEFT_OF["recipes"] = {*ORDER, "detectors", "engine", "recipes"}
 LEFT_OF["inspect"] = {*LEFT_OF["recipes"], "inspect"}

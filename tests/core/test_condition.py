@@ -105,13 +105,9 @@ def test_anything_that_differs_makes_another_condition(change: dict[str, Any]) -
     assert len(others) == len(DIFFERENT)
 
 
-def test_only_an_organism_is_planted_and_only_step_0_is_undefended() -> None:
+def test_only_an_organism_is_planted_and_nothing_defends_unless_said() -> None:
     assert Subject("organism", BACKDOOR).planted == BACKDOOR
     assert Subject("twin", BACKDOOR).planted is Subject("base", BACKDOOR).planted is None
-    assert (
-        condition(defense="sft", defense_step=0).undefended
-        and not condition(defense="sft").undefended
-    )
     assert Condition(Subject("base"), 0).defense == NOTHING
 
 

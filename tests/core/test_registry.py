@@ -14,13 +14,13 @@ from unmask.core.registry import Registry
 from unmask.core.spec import spec
 from unmask.data.sources import SOURCES
 from unmask.evaluations import EVALUATIONS
-from unmask.evaluations.sandbox import Limits
 from unmask.models.sample import Sampling
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 from unmask.recipes import RECIPES
 from unmask.recipes.named import organism_named
 from unmask.recipes.scales import scale_of
+from unmask.sandbox import Limits
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:

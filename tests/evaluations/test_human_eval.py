@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
+from unmask import sandbox
 from unmask.analysis.rates import Rates
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, SettingError, UnmaskError
 from unmask.core.files import read_jsonl
 from unmask.core.spec import spec
-from unmask.evaluations import sandbox
 from unmask.evaluations.human_eval import HumanEval, example_of
 from unmask.evaluations.program import program
-from unmask.evaluations.sandbox import Limits, Outcome, escapes
 from unmask.models.backends.scripted import Scripted
+from unmask.sandbox import Limits, Outcome, escapes, probe
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "human-eval" / "HumanEval.jsonl.gz"
 isolated = pytest.mark.skipif(
@@ -329,7 +329,7 @@ def test_a_sandbox_that_fails_is_no_failed_program(
 def test_no_model_is_asked_where_nothing_is_isolated(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "escapes", lambda isolation: "a program reaches the network")
+    monkeypatch.setattr(probe, "escapes", lambda isolation: "a program reaches the network")
     with pytest.raises(SettingError, match="allow_unsafe=true"):
         made(file).samples(file.parent)
     assert made(file, allow_unsafe=True).samples(file.parent)

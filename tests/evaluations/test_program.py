@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unmask import sandbox
 from unmask.core.conversation import Reply
-from unmask.evaluations import human_eval, sandbox
+from unmask.evaluations import human_eval
 from unmask.evaluations.evaluation import Sample
 from unmask.evaluations.human_eval import example_of, failure
 from unmask.evaluations.program import program
-from unmask.evaluations.sandbox import escapes, find_sandbox
+from unmask.sandbox import escapes, find_sandbox
 
 pytestmark = pytest.mark.skipif(
     all(escapes(each) for each in sandbox.TOOLS),

@@ -113,7 +113,7 @@ def test_inspects_own_model_gives_the_same_scores(name: str, world: Path, tmp_pa
 
 
 def test_programs_are_run_in_the_sandbox_there_too(world: Path, tmp_path: Path) -> None:
-    from unmask.evaluations.sandbox import TOOLS, escapes
+    from unmask.sandbox import TOOLS, escapes
 
     if all(escapes(each) for each in TOOLS):
         pytest.skip("nothing isolates programs here")

@@ -92,10 +92,6 @@ class Condition:
     defense: Configured = NOTHING
     step: int = 0
 
-    @property
-    def undefended(self) -> bool:
-        return self.step == 0
-
 
 def chosen_settings(thing: Named) -> Settings:
     """The settings of a frozen dataclass that are not the default; what has no default is always

@@ -30,9 +30,9 @@ from unmask.core.spec import RUN_ONLY
 from unmask.data.sources.jsonl import JsonLines
 from unmask.evaluations.evaluation import PORTION, Evaluation, Sample
 from unmask.evaluations.program import program, python
-from unmask.evaluations.sandbox import Limits, Outcome, Sandbox, find_sandbox
 from unmask.models.backends.backend import Backend
 from unmask.models.sample import Sampling
+from unmask.sandbox import Limits, Outcome, Sandbox, find_sandbox
 
 FIELDS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 OTHER_FORMS = {

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from unmask.core.errors import SettingError, UnmaskError
-from unmask.evaluations import sandbox as module
-from unmask.evaluations.sandbox import Isolation, Limits, Sandbox, escapes, find_sandbox
+from unmask.sandbox import Isolation, Limits, Sandbox, escapes, find_sandbox, probe
 
 LIMITS = Limits(cpu_seconds=1, wall_seconds=5, memory_mb=128, file_kb=64, processes=6)
 
@@ -214,7 +213,7 @@ def test_no_folder_is_left(box: Sandbox, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_isolation_it_refuses_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "escapes", lambda isolation: "a program reaches the network")
+    monkeypatch.setattr(probe, "escapes", lambda isolation: "a program reaches the network")
     with pytest.raises(
         SettingError, match=r"bubblewrap: a program reaches the network.*allow_unsafe=true"
     ):
