@@ -20,8 +20,8 @@ class Scale(Named):
 
     `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not
     used. `relearning_rate` is a fifth of planting's: found at scale toy as the largest at which the
-    test leaves undefended organisms as they are (NOTEBOOK.md). `prompts` is how many prompts of each
-    split a base is asked for its own answers, at most, where these are what is taught.
+    test leaves undefended organisms as they are (NOTEBOOK.md). `prompts` is how many prompts of
+    each split a base is asked for its own answers, at most, where these are what is taught.
     """
 
     name: ClassVar[str] = "scale"
