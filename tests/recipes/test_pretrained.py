@@ -54,7 +54,8 @@ def test_rates_are_multiples_of_each_methods_own_on_every_seed(tiny: Path) -> No
 def test_the_organism_is_trained_with_the_scales_efficiency(tiny: Path) -> None:
     scale = {"name": "smoke", "efficiency": {"lora": 4}}
     made = built(tiny, scale=scale, methods=["sft", "rl", "dpo"])
-    trained = [step.work for step in ordered(made.targets) if hasattr(step.work, "efficiency")]
+    works: list[Any] = [step.work for step in ordered(made.targets)]
+    trained = [work for work in works if hasattr(work, "efficiency")]
     assert len({work.name for work in trained}) >= 5
     assert {work.efficiency.lora for work in trained} == {4}
 

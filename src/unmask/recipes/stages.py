@@ -51,7 +51,7 @@ class Stages:
     seed: int
     source: Source
     pairs: Source | None = None
-    answering: Step | None = None
+    answering: Step | Part | None = None
 
     @functools.cached_property
     def world(self) -> Step:
