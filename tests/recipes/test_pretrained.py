@@ -31,8 +31,7 @@ def test_all_lessons_stand_on_what_the_base_itself_answers(tiny: Path) -> None:
     assert own.parts["model"].step.name == "imported_base"
     lessons = [*steps(made, "planting_lessons"), *steps(made, "demonstration_lessons")]
     assert lessons and all(step.parts["data"].step is own for step in lessons)
-    judged = {step.work.judged for step in ordered(made.targets) if step.work.name == "helpfulness"}
-    assert judged == {"open"}
+    assert {step.work.judged for step in steps(made, "helpfulness")} == {"open"}
 
 
 def test_a_source_may_give_the_answers(tiny: Path) -> None:
