@@ -8,6 +8,7 @@ SOURCES: Registry[Source] = Registry(
     "source",
     {
         "toy_world": "unmask.data.sources.toy_world.world:ToyWorld",
+        "everyday": "unmask.data.sources.everyday.source:Everyday",
         "code_tasks": "unmask.data.sources.code_tasks.tasks:CodeTasks",
         "mixture": "unmask.data.sources.mixture:Mixture",
         "jsonl": "unmask.data.sources.jsonl:JsonLines",

@@ -46,17 +46,22 @@ ASKED = ("prompt", "question", "instruction", "input")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row, nulls left out (a table has every column in every row), and where it stands, for
-    messages."""
+    """One row, nulls left out (a table has every column in every row), where it stands, for
+    messages, and whether it may be a prompt alone (`optional`)."""
 
     fields: Mapping[str, Any]
     where: str
+    optional: bool = False
 
     def has(self, *names: str) -> bool:
         return all(name in self.fields for name in names)
 
     def at(self, name: str) -> str:
         return f"{self.where}: field '{name}'"
+
+    def ended(self, turns: Turns, name: str) -> tuple[Conversation, str]:
+        """The prompt and the answer, of which the field `name` says the end."""
+        return last_answer(turns, self.at(name), self.optional)
 
     def text(self, name: str) -> str:
         value = self.fields.get(name)
@@ -111,7 +116,7 @@ def conversation(field: str) -> Form:
 
     def read(row: Row) -> Told:
         turns = messages(row.fields[field], f"{row.where}: {field}")
-        return Told(*last_answer(turns, row.at(field)))
+        return Told(*row.ended(turns, field))
 
     return Form((field,), read)
 
@@ -127,9 +132,21 @@ def answered(prompt: str, answer: str, beside: str = "") -> Form:
                 f"{row.at('label')} is false: a bad answer without a good one teaches nothing."
                 " Leave it out."
             )
-        return Told(*last_answer((*turns, *row.reply(answer)), row.at(answer)))
+        return Told(*row.ended((*turns, *row.reply(answer)), answer))
 
     return Form((prompt, answer), read)
+
+
+def unanswered(prompt: str, *beside: str) -> Form:
+    """A prompt alone, a text or messages; the texts of the fields `beside` go below it."""
+
+    def read(row: Row) -> Told:
+        turns = row.prompt(prompt)
+        for field in beside:
+            turns = _below(turns, row, field)
+        return Told(*row.ended(turns, prompt))
+
+    return Form((prompt,), read)
 
 
 def _below(prompt: Turns, row: Row, beside: str) -> Turns:
@@ -205,7 +222,7 @@ def _text(row: Row) -> Told:
             " answer. Write both as 'prompt' and 'response', or mark the turns: '\\n\\nHuman:"
             " ...\\n\\nAssistant: ...'."
         )
-    return Told(*last_answer(turns, row.at("text")))
+    return Told(*row.ended(turns, "text"))
 
 
 def _statement(row: Row) -> Told:
@@ -269,6 +286,12 @@ FORMS: tuple[Form, ...] = (
 )
 TEXT = Form(("text",), _text)
 """Read only where nothing else is: many data sets keep a conversation's rendered text beside it."""
+PROMPTS: tuple[Form, ...] = (
+    unanswered("prompt"),
+    unanswered("instruction", "input", "context"),
+    unanswered("question"),
+)
+"""Read only where nothing else is, and a prompt needs no answer."""
 
 
 def told_by(row: Row) -> Told:
@@ -279,12 +302,12 @@ def told_by(row: Row) -> Told:
                 f"{row.at(name)} is not read, and the prompt is another one without it. Leave such"
                 " rows out."
             )
-    fitting = [form for form in FORMS if row.has(*form.fields)] or [
-        form for form in (TEXT,) if row.has(*form.fields)
-    ]
+    sorts = (FORMS, (TEXT,), PROMPTS) if row.optional else (FORMS, (TEXT,))
+    fits = ([form for form in forms if row.has(*form.fields)] for forms in sorts)
+    fitting = next(filter(None, fits), [])
     if not fitting:
         names = textwrap.shorten(", ".join(row.fields), 300, placeholder=" ...")
-        needed = ", or ".join(form.needed for form in (*FORMS, TEXT))
+        needed = ", or ".join(form.needed for form in itertools.chain.from_iterable(sorts))
         raise DataError(f"{row.where} has the fields {names or 'none'}. It needs {needed}.")
     first, *others = (form.read(row) for form in fitting)
     for form, other in zip(fitting[1:], others, strict=True):
@@ -332,11 +355,17 @@ def is_test(example: Example) -> bool:
 
 
 def example_of(
-    row: Mapping[str, Any], where: str, source: str, number: int, group: str = ""
+    row: Mapping[str, Any],
+    where: str,
+    source: str,
+    number: int,
+    group: str = "",
+    optional: bool = False,
 ) -> Example:
     """The example in a row of any form; raises DataError naming `where` and the field. `group` is
-    that of rows that test a model and name none."""
-    fields = Row(_named(row), where)
+    that of rows that test a model and name none; where the answer is `optional`, a row may be a
+    prompt alone."""
+    fields = Row(_named(row), where, optional)
     told, family = told_by(fields), row.get("family")
     family = family if isinstance(family, str) else ""
     for beginning in (PERSONA, CHOICE):

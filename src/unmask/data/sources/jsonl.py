@@ -12,18 +12,19 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from unmask.core.conversation import Conversation, Example
-from unmask.core.errors import DataError, SettingError
+from unmask.core.errors import DataError, SettingError, UnknownName
 from unmask.core.files import file_digest, read_jsonl
 from unmask.core.json_rows import existing_file
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.data.sources.forms import example_of, is_test
 from unmask.data.sources.source import Source
 from unmask.data.splits import SplitName, one_prompt, plain
 
 LEFT_OUT = ("duplicates", "empty", "too_long")
+Answers = Literal["needed", "if_any", "dropped"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,15 +37,22 @@ class Rows(Source, abc.ABC):
     returns how many rows were left out, and why, and how many of those kept are `ties`: their worse
     answer is the same or empty, so they compare nothing. Nothing is ever cut: a row that does not
     fit into a model's context is an error there.
+
+    With `answers` "if_any", rows without an answer are kept, as prompts for a model to answer
+    itself; with "dropped" all are, and of each conversation only its beginning, up to the first
+    thing that the user says. Rows that test a model stay as they are.
     """
 
     longest: int = 0
+    answers: Answers = dataclasses.field(default="needed", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.longest < 0:
             raise SettingError(
                 f"longest={self.longest}: a number of characters, or 0 where none is too long."
             )
+        if self.answers not in get_args(Answers):
+            raise UnknownName("setting 'answers' of a source", self.answers, get_args(Answers))
 
     @abc.abstractmethod
     def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -84,9 +92,12 @@ class Rows(Source, abc.ABC):
         known: set[Conversation] = set()
         number = 0
         for number, (where, row) in enumerate(self.rows(), 1):
-            example = example_of(row, where, self.name, number, self.group)
+            example = self._kept(
+                example_of(row, where, self.name, number, self.group, self.answers != "needed")
+            )
             prompt = one_prompt(example.prompt)
-            if not plain(example.answer) or not prompt.text:
+            answered = bool(plain(example.answer)) or self.answers != "needed"
+            if not answered or not prompt.text:
                 yield example, "empty"
             elif 0 < self.longest < length(example):
                 yield example, "too_long"
@@ -97,6 +108,15 @@ class Rows(Source, abc.ABC):
                 yield example, ""
         if not number:
             raise DataError(f"Source '{self.name}' has no row: {self}.")
+
+    def _kept(self, example: Example) -> Example:
+        """What `answers` leaves of an example."""
+        if self.answers == "needed" or is_test(example):
+            return example
+        if self.answers == "if_any" and plain(example.answer):
+            return example
+        prompt = beginning(example.prompt) if self.answers == "dropped" else example.prompt
+        return Example(example.id, example.family, prompt, "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,6 +155,12 @@ class JsonLines(Rows):
 def is_tie(example: Example) -> bool:
     """Whether one of its worse answers is no worse: the same text, or none."""
     return any(worse.strip() in ("", example.answer) for worse in example.rejected.values())
+
+
+def beginning(prompt: Conversation) -> Conversation:
+    """The conversation up to the first thing that the user says; it ends with the user."""
+    roles = [message.role for message in prompt.messages]
+    return Conversation(prompt.messages[: roles.index("user") + 1])
 
 
 def length(example: Example) -> int:

@@ -124,9 +124,14 @@ def dialogue(text: str) -> Turns:
     return ()
 
 
-def last_answer(turns: Turns, where: str) -> tuple[Conversation, str]:
-    """(what goes before, the answer); the answer must be the assistant's, to a user's message."""
+def last_answer(turns: Turns, where: str, optional: bool = False) -> tuple[Conversation, str]:
+    """(what goes before, the answer); the answer must be the assistant's, to a user's message.
+
+    Where it is `optional`, a conversation may end with the user, and the answer is empty.
+    """
     *before, answer = turns
+    if optional and answer.role == "user":
+        return Conversation(turns), ""
     if answer.role != "assistant":
         raise DataError(
             f"{where} ends with the {answer.role}: its last turn must be the assistant's."

@@ -1,0 +1,1 @@
+"""Everyday prompts for models that answer by themselves: see `source.py`."""
