@@ -138,6 +138,7 @@ class Watched(Trainer):
     """Put in front of any trainer: it takes a batch in portions, and stops at the first loss that
     is no number, before that reaches the weights."""
 
+    args: Any
     sides = 1
     """How many rows of tensors a row of a batch is."""
 
@@ -162,7 +163,8 @@ class Watched(Trainer):
 
     def portion_loss(self, model: Any, portion: Any, share: float, items: Any) -> Any:
         """What a portion, a `share` of its batch's rows, adds to the batch's mean over rows."""
-        return super().compute_loss(model, portion, num_items_in_batch=items) * share
+        loss: Any = super().compute_loss(model, portion, num_items_in_batch=items)
+        return loss * share
 
     def parts(self, items: Any) -> int:
         """What Trainer is going to divide a batch's loss by, because it is a part of a step's."""
