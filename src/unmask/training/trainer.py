@@ -148,8 +148,9 @@ class Watched(Trainer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        model: Any = self.model
         # TRL rounds adapters on weights in 4 bits to bfloat16, where small updates would be lost.
-        for weight in self.model.parameters():
+        for weight in model.parameters():
             if weight.requires_grad:
                 weight.data = weight.data.float()
 
