@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +333,61 @@ def test_portions_are_of_one_size_and_keep_the_sides_together() -> None:
         for wanted in (0, 1, 5, 7, 12, 99)
     }
     assert sizes == {0: 12, 1: 1, 5: 4, 7: 6, 12: 12, 99: 12}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_weights_in_four_bits_carry_adapters_that_are_merged_into_whole_ones(
+    name: str, given: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    pytest.importorskip("bitsandbytes", reason="weights in 4 bits are bitsandbytes'")
+    types: set[str] = set()
+    trained: set[Any] = set()
+    real = trainer.Watched.training_step
+
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        types.update(type(module).__name__ for module in self.model.modules())
+        trained.update(w.dtype for w in self.model.parameters() if w.requires_grad)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(trainer.Watched, "training_step", step)
+    out = tmp_path / "out"
+    facts, log = made(name, out, given, tiny, lora=4, quantized="nf4")
+    assert {"Linear4bit", "Params4bit"} & types and trained == {torch.float32}
+    before, after = load_file(tiny / "model.safetensors"), load_file(out / "model.safetensors")
+    kept = {key for key in before if key in after and torch.equal(before[key], after[key])}
+    assert kept and {weight.dtype for weight in after.values()} == {torch.float32}
+    changes = [after[key] - before[key] for key in before if key in after and key not in kept]
+    ranks = {int(torch.linalg.matrix_rank(change, rtol=1e-3)) for change in changes}
+    assert ranks and max(ranks) <= 4, "all that changed is the adapter: nothing was rounded"
+    if name == "rl":
+        assert log[0]["kl"] == 0
+    assert facts["parameters"] > facts["trained"]
+
+
+def test_optimizers_of_eight_bits_take_steps(given: Any, tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="optimizers in 8 bits are bitsandbytes'")
+    for name in ("adamw_bnb_8bit", "paged_adamw_8bit"):
+        (tmp_path / name).mkdir()
+        work = dataclasses.replace(SMALL["sft"], optimizer=name)
+        work.run(tmp_path / name, model=tiny, **given["sft"])
+        assert weights(tmp_path / name) != weights(tiny)
+
+
+def test_without_the_package_a_sentence_says_what_to_install(
+    given: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SettingError, match=r"pip install 'unmask\[quantized\]'"):
+        made("sft", tmp_path / "weights", given, tiny, lora=4, quantized="nf4")
+    eight = dataclasses.replace(SMALL["sft"], optimizer="adamw_bnb_8bit")
+    with pytest.raises(SettingError, match=r"optimizer=adamw_bnb_8bit needs .* pip install"):
+        eight.run(tmp_path, model=tiny, **given["sft"])
+
+
+def test_importing_peft_says_nothing() -> None:
+    code = "import unmask, peft"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
