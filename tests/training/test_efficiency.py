@@ -10,13 +10,15 @@ import pytest
 
 from training.trainings import SMALL, inputs
 from unmask.core import progress
-from unmask.core.errors import SettingError, UnknownName
-from unmask.core.files import file_digest, read_jsonl
+from unmask.core.errors import ModelError, SettingError, TrainingError, UnknownName
+from unmask.core.files import file_digest, read_json, read_jsonl
 from unmask.core.spec import spec
 from unmask.data.preferences import Comparisons
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import ByTraining
-from unmask.training import precision
+from unmask.models import checkpoint
+from unmask.training import adapters, precision, preference_model, trainer
+from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
 
 
@@ -31,6 +33,10 @@ def comparisons(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def given(lessons: Path, comparisons: Path, judge: Path) -> dict[str, dict[str, Path]]:
     """What each training reads besides the model."""
     return {name: inputs(name, lessons, comparisons, judge) for name in SMALL}
+
+
+def weights(folder: Path) -> str:
+    return file_digest(folder / "model.safetensors")
 
 
 def made(name: str, out: Path, given: Any, tiny: Path, **efficiency: Any) -> Any:
@@ -130,3 +136,102 @@ def test_wrong_settings_are_refused() -> None:
         Efficiency(quantized="nf4")
     with pytest.raises(SettingError, match=r"rows_at_once >= 0"):
         Efficiency(rows_at_once=-1)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_adapter_is_merged_into_an_ordinary_folder(
+    name: str, given: Any, tiny: Path, tmp_path: Path
+) -> None:
+    import torch
+    from peft import PeftModel
+    from safetensors.torch import load_file
+
+    out = tmp_path / "out"
+    facts, log = made(name, out, given, tiny, lora=4)
+    classifier = name == "preference model"
+    load = preference_model.load_scalar if classifier else trainer.whole
+    whole = load(out, new_head=False) if classifier else load(out)
+    base = preference_model.headed(tiny) if classifier else load(tiny)
+    assert sorted(path.name for path in (out / "adapter").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    assert (
+        read_json(out / "adapter" / "adapter_config.json")["base_model_name_or_path"] == tiny.name
+    )
+    assert facts["parameters"] == checkpoint.parameters(whole) > facts["trained"] > 0
+    before, after = load_file(tiny / "model.safetensors"), load_file(out / "model.safetensors")
+    changed = {key for key in before if key in after and not torch.equal(before[key], after[key])}
+    assert changed and all(key.endswith("proj.weight") for key in changed)
+    parts = PeftModel.from_pretrained(base, out / "adapter").eval()
+    adapters.check_same(adapters.probed(whole), adapters.probed(parts), "what was saved")
+    if name == "rl":
+        assert log[0]["kl"] == 0, "the reference is the model without its adapter"
+    if name == "dpo":
+        assert log[0]["margin"] == 0 and log[-1]["margin"] != 0
+
+
+@pytest.mark.parametrize("name", ["sft", "dpo", "rl"])
+def test_checkpoints_on_the_way_are_merged_and_change_nothing(
+    name: str, given: Any, tiny: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    lora = Efficiency(lora=4)
+    (tmp_path / "out").mkdir()
+    work = dataclasses.replace(SMALL[name], efficiency=lora, curve=(1, 2))
+    work.run(tmp_path / "out", model=tiny, **given[name])
+    made(name, tmp_path / "without", given, tiny, lora=4)
+    folders = [tmp_path / "out" / step_folder(1), tmp_path / "out" / step_folder(2)]
+    for folder in folders:
+        AutoModelForCausalLM.from_pretrained(folder)
+        assert (folder / "adapter" / "adapter_model.safetensors").is_file()
+    ends = [tmp_path / "out", tmp_path / "without"]
+    assert weights(folders[0]) == weights(tiny), "the first step of a warmup has a rate of 0"
+    assert len({weights(folder) for folder in (*folders, *ends)}) == 3
+    assert weights(ends[0]) == weights(ends[1])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_killed_training_of_an_adapter_resumes_to_the_same_weights(
+    name: str, given: Any, tiny: Path, tmp_path: Path, killed_and_resumed: Any
+) -> None:
+    work = dataclasses.replace(
+        SMALL[name], steps=5, resume_every=2, efficiency=Efficiency(lora=4), seed=3
+    )
+    (tmp_path / "whole").mkdir()
+    work.run(tmp_path / "whole", model=tiny, **given[name])
+    out, steps = killed_and_resumed(work, 4, model=tiny, **given[name])
+    assert steps == [0, 1, 2, 3, 2, 3, 4]
+    assert weights(out) == weights(tmp_path / "whole")
+
+
+def test_targets_are_endings_of_names_and_a_wrong_one_is_told_what_there_is(tiny: Path) -> None:
+    network = trainer.whole(tiny)
+    assert adapters.targets(network, "all-linear") == "all-linear"
+    assert adapters.targets(network, "q_proj, self_attn.v_proj") == ["q_proj", "self_attn.v_proj"]
+    for wrong in ("q_proj,query", "proj", "lm_head", "embed_tokens"):
+        with pytest.raises(
+            ModelError, match=r"It has down_proj, gate_proj, k_proj, o_proj, q_proj"
+        ):
+            adapters.targets(network, wrong)
+
+
+def test_a_merge_that_computes_something_else_is_refused(tiny: Path, tmp_path: Path) -> None:
+    import torch
+
+    network = trainer.whole(tiny)
+    wanted = adapters.probed(network)
+    adapters.check_same(wanted * (1 + 1e-6), wanted, "This")
+    for broken in (wanted * 1.01, wanted * torch.nan):
+        with pytest.raises(TrainingError, match=r"This computes something else"):
+            adapters.check_same(broken, wanted, "This")
+
+
+def test_an_adapter_names_its_base_as_the_store_does(tmp_path: Path) -> None:
+    result = tmp_path / "steps" / "sft-0123"
+    result.mkdir(parents=True)
+    (result / "manifest.json").touch()
+    assert adapters.label(result) == "sft-0123"
+    assert adapters.label(result / "steps" / "000050") == "sft-0123/steps/000050"
+    assert adapters.label(tmp_path / "smollm") == "smollm"

@@ -7,13 +7,12 @@ ours.
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from unmask.core.errors import ModelError
+<<<<<<< HEAD
 from unmask.core.files import file_digest
 from unmask.core.json_rows import expanded
 from unmask.core.memory import Shape
@@ -24,6 +23,12 @@ from unmask.models.chat import PLAIN_TEMPLATE
 from unmask.models.memory import shape_of
 from unmask.models.tokens import check_embedded, check_ready, embedded
 from unmask.models.weights import brief, check_numbers, check_types, settings_in
+=======
+from unmask.models import weights
+from unmask.models.chat import PLAIN_TEMPLATE
+from unmask.models.tokens import check_ready, embedded
+from unmask.models.weights import brief, settings_in
+>>>>>>> efficiency
 
 WEIGHTS = (".safetensors",)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -121,7 +126,12 @@ def load_tokenizer(folder: Path | str) -> Any:
     Raises ModelError where a reply could not end, the chat template refuses or changes a prompt, or
     what every prompt has is not in the model's embedding.
     """
-    tokenizer, rows = read_tokenizer(folder), embedded(folder)
+    return ready(read_tokenizer(folder), embedded(folder), folder)
+
+
+def ready(tokenizer: Any, rows: int, folder: Path | str) -> Any:
+    """A tokenizer with what `load_tokenizer` promises, for a model with `rows` rows in its
+    embedding."""
     if tokenizer.eos_token is None:
         raise ModelError(
             f"{folder}: the tokenizer has no eos_token, so that a reply would never end. Set one."
@@ -135,12 +145,12 @@ def load_tokenizer(folder: Path | str) -> Any:
     return tokenizer
 
 
-def read_tokenizer(folder: Path | str) -> Any:
+def read_tokenizer(folder: Path | str, **settings: Any) -> Any:
     """The tokenizer as it is on disk; raises ModelError."""
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **settings)
     except Exception as error:
         raise ModelError(f"{folder}: the tokenizer cannot be loaded ({brief(error)}).") from error
 
@@ -226,6 +236,7 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+<<<<<<< HEAD
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -304,3 +315,5 @@ class ImportedBase(Work):
                 f" ({type(error).__name__}: {error}). Check the name and the network, or give the"
                 " path of a folder."
             ) from error
+=======
+>>>>>>> efficiency

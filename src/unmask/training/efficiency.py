@@ -9,6 +9,9 @@ from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
 from unmask.core.spec import RUN_ONLY
 
+ALL_LINEAR = "all-linear"
+"""The targets of adapters that are all linear layers, but for the head."""
+
 Precision = Literal["auto", "float32", "bfloat16"]
 Quantized = Literal["", "nf4"]
 
@@ -31,7 +34,7 @@ class Efficiency(Named):
 
     precision: Precision = "auto"
     lora: int = 0
-    lora_targets: str = "all-linear"
+    lora_targets: str = ALL_LINEAR
     quantized: Quantized = ""
     checkpointing: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
     rows_at_once: int = dataclasses.field(default=0, metadata=RUN_ONLY)
