@@ -10,7 +10,7 @@ import pytest
 from unmask.core.errors import BudgetError
 from unmask.core.memory import GIB, Machine
 from unmask.engine.step import Step
-from unmask.models.checkpoint import ImportedBase
+from unmask.models.bases.imported import ImportedBase
 from unmask.recipes.memory import check, fits
 from unmask.training.dpo import DirectPreference
 from unmask.training.efficiency import Efficiency

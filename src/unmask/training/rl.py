@@ -29,13 +29,8 @@ from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import chat, checkpoint
-<<<<<<< HEAD
-from unmask.models.batches import count_places, counts_alike, samples_alike
-from unmask.models.forward import check_numbers, numbers
-from unmask.models.memory import reading, sampling
-=======
 from unmask.models.batches import counts_alike, samples_alike
->>>>>>> efficiency
+from unmask.models.memory import reading, sampling
 from unmask.training.collapse import WINDOW, collapse, mean
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency

@@ -15,10 +15,12 @@ from typing import Any, ClassVar
 
 from unmask.core.errors import ModelError
 from unmask.core.files import file_digest
+from unmask.core.memory import Shape
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.models import weights
 from unmask.models.checkpoint import parameters, quiet, read_tokenizer, ready, save
+from unmask.models.memory import shape_of
 from unmask.models.tokens import check_embedded
 from unmask.models.weights import brief, check_numbers, few
 
@@ -122,6 +124,11 @@ class GgufBase(Work):
 
     def parameters(self) -> int:
         return header(Path(self.source)).weights
+
+    def shape(self) -> Shape:
+        """From what the file says of itself."""
+        path = Path(self.source)
+        return shape_of(str(path.parent), gguf_file=path.name)
 
     def run(self, out: Path) -> Mapping[str, Any]:
         path = Path(self.source)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from unmask.core.errors import ModelError
 from unmask.core.files import file_digest
 from unmask.core.json_rows import expanded
+from unmask.core.memory import Shape
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY, digest
 from unmask.models.checkpoint import (
@@ -22,6 +23,7 @@ from unmask.models.checkpoint import (
     read_tokenizer,
     save,
 )
+from unmask.models.memory import shape_of
 from unmask.models.tokens import check_embedded
 from unmask.models.weights import brief, check_numbers, check_types
 
@@ -71,6 +73,11 @@ class ImportedBase(Work):
             return sum(path.stat().st_size for path in Path(self.source).glob("*.safetensors")) // 2
         named = re.search(r"(\d+(?:\.\d+)?)([mb])\b", self.source.lower())
         return int(float(named[1]) * {"m": 1e6, "b": 1e9}[named[2]]) if named else 10**9
+
+    def shape(self) -> Shape:
+        """From its config alone."""
+        revision = {"revision": self.revision} if self.revision else {}
+        return shape_of(self.source, **revision)
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
         folder = Path(self.source) if not self.revision else self._download()
