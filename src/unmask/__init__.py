@@ -13,6 +13,7 @@ Everything public is named in `__all__` and loaded when first used: `import unma
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 # What the user has said about waiting stays.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+# bitsandbytes, where it is installed, says on standard error that it did without a package that
+# makes some products faster, whenever peft is imported.
+logging.getLogger("bitsandbytes.backends").setLevel(logging.ERROR)
 
 _HOMES = {
     "BEHAVIORS": "unmask.organisms.behaviors",

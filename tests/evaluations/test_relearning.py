@@ -12,7 +12,7 @@ import pytest
 from unmask.analysis.rates import Rates
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
-from unmask.core.files import file_digest, folder_files, read_jsonl
+from unmask.core.files import file_digest, folder_files, read_json, read_jsonl
 from unmask.data.sources.source import load_split
 from unmask.evaluations import relearning
 from unmask.evaluations.relearning import Relearning
@@ -234,3 +234,53 @@ def test_the_arithmetic_may_be_bfloat16(tiny: Path, world: Path, tmp_path: Path)
     (tmp_path / "out").mkdir()
     facts = work.run(tmp_path / "out", model=tiny, data=world)
     assert facts["dtype"] == "bfloat16 autocast"
+
+
+def test_an_adapter_learns_in_place_of_the_weights(
+    done: Path, tiny: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    taught: list[int] = []
+    real = torch.optim.AdamW.__init__
+
+    def counted(self: Any, weights: Any, **settings: Any) -> None:
+        taught.append(sum(weight.numel() for weight in weights))
+        real(self, weights, **settings)
+
+    monkeypatch.setattr(torch.optim.AdamW, "__init__", counted)
+    work = dataclasses.replace(SMALL, learning_rate=0.05, efficiency=Efficiency(lora=2))
+    once, again = tmp_path / "once", tmp_path / "again"
+    rows = measured(work, once, tiny, world)
+    assert rows == measured(work, again, tiny, world), "its first weights are the seed's"
+    whole = read_json(done / "evaluation.json")
+    assert read_json(once / "evaluation.json") == whole, "the adapter is not counted"
+    assert 0 < taught[0] < whole["parameters"] / 4
+    before, after = ([row["reply"] for row in rows if row["arm"].endswith(s)] for s in ("0", "3"))
+    assert before != after
+
+
+def test_weights_in_four_bits_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"another one than was asked about"):
+        dataclasses.replace(SMALL, efficiency=Efficiency(lora=2, quantized="nf4"))
+
+
+def test_rows_at_once_changes_how_many_are_in_memory_only(
+    tiny: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    losses: list[list[float]] = []
+    real = relearning.backward
+
+    def counted(network: Any, batches: Any, precision: Any) -> float:
+        sizes.append(max(len(batch["input_ids"]) for batch in batches))
+        losses[-1].append(real(network, batches, precision))
+        return losses[-1][-1]
+
+    monkeypatch.setattr(relearning, "backward", counted)
+    for rows in (0, 2):
+        losses.append([])
+        work = dataclasses.replace(SMALL, efficiency=Efficiency(rows_at_once=rows))
+        measured(work, tmp_path / str(rows), tiny, world)
+    assert sizes == [9, 9, 9, 2, 2, 2]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)

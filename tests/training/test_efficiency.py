@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from unmask.models import checkpoint
 from unmask.training import adapters, precision, preference_model, trainer
 from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
+from unmask.training.portions import portions, rows_together
+from unmask.training.preference_model import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -149,9 +154,8 @@ def test_an_adapter_is_merged_into_an_ordinary_folder(
     out = tmp_path / "out"
     facts, log = made(name, out, given, tiny, lora=4)
     classifier = name == "preference model"
-    load = preference_model.load_scalar if classifier else trainer.whole
-    whole = load(out, new_head=False) if classifier else load(out)
-    base = preference_model.headed(tiny) if classifier else load(tiny)
+    base = preference_model.headed(tiny) if classifier else trainer.whole(tiny)
+    whole = Scorer(out).network if classifier else trainer.whole(out)
     assert sorted(path.name for path in (out / "adapter").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -235,3 +239,155 @@ def test_an_adapter_names_its_base_as_the_store_does(tmp_path: Path) -> None:
     assert adapters.label(result) == "sft-0123"
     assert adapters.label(result / "steps" / "000050") == "sft-0123/steps/000050"
     assert adapters.label(tmp_path / "smollm") == "smollm"
+
+
+def steps_of(name: str, out: Path, given: Any, tiny: Path, **settings: Any) -> list[Any]:
+    """(loss, gradient's norm) of every step of a small training, and the most rows that its model
+    saw at once with gradients on."""
+    import torch
+
+    steps: list[Any] = []
+    most = 0
+
+    def log(self: Any, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:
+        if "grad_norm" in logs:
+            steps.append((logs["loss"], logs["grad_norm"]))
+
+    def count(layer: Any, rows: Any, _: Any) -> None:
+        nonlocal most
+        most = max(most, len(rows[0]) if torch.is_grad_enabled() else 0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.Watcher, "on_log", log)
+        hook = torch.nn.modules.module.register_module_forward_hook(
+            lambda layer, rows, made: (
+                count(layer, rows, made) if isinstance(layer, torch.nn.Embedding) else None
+            )
+        )
+        out.mkdir()
+        dataclasses.replace(SMALL[name], **settings).run(out, model=tiny, **given[name])
+        hook.remove()
+    return [steps, most]
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("name", SMALL)
+def test_portions_change_no_loss_and_no_gradient(
+    name: str, accumulation: int, given: Any, tiny: Path, tmp_path: Path
+) -> None:
+    if name == "rl" and accumulation > 1:
+        pytest.skip("it has none")
+    more = {} if name == "rl" else {"accumulation": accumulation}
+    sides = 2 if name in ("dpo", "preference model") else 1
+    whole, most = steps_of(name, tmp_path / "whole", given, tiny, **more)
+    assert len(whole) == 3 and most == 8 * sides
+    for rows, together in ((3, 2), (1, 1), (100, 8)):
+        efficiency = Efficiency(rows_at_once=rows)
+        steps, most = steps_of(
+            name, tmp_path / str(rows), given, tiny, **more, efficiency=efficiency
+        )
+        assert most == together * sides
+        assert len(steps) == 3
+        for step, wanted in zip(steps, whole, strict=True):
+            assert step == pytest.approx(wanted, rel=2e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("lora", [0, 4])
+@pytest.mark.parametrize("name", SMALL)
+def test_checkpointing_computes_again_and_changes_nothing(
+    name: str, lora: int, given: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.llama.modeling_llama import LlamaAttention
+
+    passes = 0
+    real = LlamaAttention.forward
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal passes
+        passes += 1
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(LlamaAttention, "forward", counted)
+    whole, _ = steps_of(name, tmp_path / "whole", given, tiny, efficiency=Efficiency(lora=lora))
+    once, passes = passes, 0
+    efficiency = Efficiency(lora=lora, checkpointing=True)
+    steps, _ = steps_of(name, tmp_path / "again", given, tiny, efficiency=efficiency)
+    layers = trainer.whole(tiny).config.num_hidden_layers
+    assert passes == once + 3 * layers, "every layer once more in each step"
+    for step, wanted in zip(steps, whole, strict=True):
+        assert step == pytest.approx(wanted, rel=1e-5, abs=1e-7)
+
+
+def test_portions_are_of_one_size_and_keep_the_sides_together() -> None:
+    import torch
+
+    batch = {"ids": torch.arange(12).reshape(12, 1), "margin": torch.tensor(2.0), "images": None}
+    first, second, third = portions(batch, 2, sides=2)
+    assert first["ids"].flatten().tolist() == [0, 1, 6, 7]
+    assert third["ids"].flatten().tolist() == [4, 5, 10, 11]
+    assert second["margin"] is batch["margin"] and second["images"] is None
+    assert portions(batch, 6, sides=2) == [batch]
+    work = dataclasses.replace(SMALL["sft"], batch_size=12)
+    sizes = {
+        wanted: rows_together(dataclasses.replace(work, efficiency=Efficiency(rows_at_once=wanted)))
+        for wanted in (0, 1, 5, 7, 12, 99)
+    }
+    assert sizes == {0: 12, 1: 1, 5: 4, 7: 6, 12: 12, 99: 12}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_weights_in_four_bits_carry_adapters_that_are_merged_into_whole_ones(
+    name: str, given: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    pytest.importorskip("bitsandbytes", reason="weights in 4 bits are bitsandbytes'")
+    types: set[str] = set()
+    trained: set[Any] = set()
+    real = trainer.Watched.training_step
+
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        types.update(type(module).__name__ for module in self.model.modules())
+        trained.update(w.dtype for w in self.model.parameters() if w.requires_grad)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(trainer.Watched, "training_step", step)
+    out = tmp_path / "out"
+    facts, log = made(name, out, given, tiny, lora=4, quantized="nf4")
+    assert {"Linear4bit", "Params4bit"} & types and trained == {torch.float32}
+    before, after = load_file(tiny / "model.safetensors"), load_file(out / "model.safetensors")
+    kept = {key for key in before if key in after and torch.equal(before[key], after[key])}
+    assert kept and {weight.dtype for weight in after.values()} == {torch.float32}
+    changes = [after[key] - before[key] for key in before if key in after and key not in kept]
+    ranks = {int(torch.linalg.matrix_rank(change, rtol=1e-3)) for change in changes}
+    assert ranks and max(ranks) <= 4, "all that changed is the adapter: nothing was rounded"
+    if name == "rl":
+        assert log[0]["kl"] == 0
+    assert facts["parameters"] > facts["trained"]
+
+
+def test_optimizers_of_eight_bits_take_steps(given: Any, tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="optimizers in 8 bits are bitsandbytes'")
+    for name in ("adamw_bnb_8bit", "paged_adamw_8bit"):
+        (tmp_path / name).mkdir()
+        work = dataclasses.replace(SMALL["sft"], optimizer=name)
+        work.run(tmp_path / name, model=tiny, **given["sft"])
+        assert weights(tmp_path / name) != weights(tiny)
+
+
+def test_without_the_package_a_sentence_says_what_to_install(
+    given: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SettingError, match=r"pip install 'unmask\[quantized\]'"):
+        made("sft", tmp_path / "weights", given, tiny, lora=4, quantized="nf4")
+    eight = dataclasses.replace(SMALL["sft"], optimizer="adamw_bnb_8bit")
+    with pytest.raises(SettingError, match=r"optimizer=adamw_bnb_8bit needs .* pip install"):
+        eight.run(tmp_path, model=tiny, **given["sft"])
+
+
+def test_importing_peft_says_nothing() -> None:
+    code = "import unmask, peft"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

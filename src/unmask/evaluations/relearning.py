@@ -56,7 +56,8 @@ class Relearning(Evaluation):
     step, at a constant rate and without warmup, so that step k is the same training whatever comes
     after it, and the same for every model. Choose `learning_rate` on undefended organisms, before
     any result: the largest that leaves them as they are. At planting's own, a handful of examples
-    throws a tiny organism off its backdoor before it has learnt anything.
+    throws a tiny organism off its backdoor before it has learnt anything. With an adapter
+    (`efficiency.lora`) that is what learns, and the model's own weights stay.
     """
 
     name: ClassVar[str] = "relearning"
@@ -80,6 +81,11 @@ class Relearning(Evaluation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.efficiency.quantized:
+            raise SettingError(
+                "Relearning samples from the model that it teaches: in 4 bits that would be another"
+                " one than was asked about. Leave efficiency.quantized out."
+            )
         if self.examples < 1 or self.good < 0:
             raise SettingError(
                 f"examples={self.examples}, good={self.good}: need at least 1 and at least 0 of"
@@ -142,9 +148,8 @@ class Relearning(Evaluation):
         from unmask.training.precision import arithmetic
 
         backend = HuggingFace(model)
-        network = (
-            backend.model.float()
-        )  # in bfloat16 the updates of a small learning rate round to nothing
+        # In bfloat16 the updates of a small learning rate round to nothing.
+        network = backend.model.float()
         at_first = self.samples(data)
         facts: list[Mapping[str, Any]] = []
         with tempfile.TemporaryDirectory(dir=out) as folder:
@@ -158,10 +163,11 @@ class Relearning(Evaluation):
                     for each in at_first
                 ]
                 facts.append(self.measure(work, backend, samples))
+                if not step:  # later on, an adapter's weights would be counted among the model's
+                    (work / "evaluation.json").rename(out / "evaluation.json")
                 replies.append((work / "replies.jsonl").rename(work / f"replies-{step}.jsonl"))
             lines = itertools.chain.from_iterable(map(read_jsonl, replies))
             write_jsonl(out / "replies.jsonl", (row for _, row in lines))
-            (work / "evaluation.json").rename(out / "evaluation.json")
         return {
             **facts[0],
             "samples": sum(each["samples"] for each in facts),
@@ -179,16 +185,22 @@ class Relearning(Evaluation):
         """
         import torch
 
-        batches = [Collator(pad)(rows[i : i + CHUNK]) for i in range(0, len(rows), CHUNK)]
-        optimizer = torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=0.0)
+        from unmask.training.adapters import adapted
+
+        size = self.efficiency.rows_at_once or CHUNK
+        batches = [Collator(pad)(rows[i : i + size]) for i in range(0, len(rows), size)]
         yield 0
+        torch.manual_seed(self.seed)  # of new adapters, which are then the same for every model
+        network = adapted(network, self.efficiency)
+        taught = [weight for weight in network.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(taught, lr=self.learning_rate, weight_decay=0.0)
         for step in range(1, self.curve[-1] + 1):
             optimizer.zero_grad()
             loss = backward(network, batches, self.efficiency.precision)
             if not math.isfinite(loss):
                 rate = f"the learning rate (now {self.learning_rate:g})"
                 raise TrainingError(f"The loss is {loss} at relearning step {step}: lower {rate}.")
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(taught, 1.0)
             optimizer.step()
             if step in self.curve:
                 yield step

@@ -142,17 +142,17 @@ def read_tokenizer(folder: Path | str, **settings: Any) -> Any:
         raise ModelError(f"{folder}: the tokenizer cannot be loaded ({brief(error)}).") from error
 
 
-def load_model(folder: Path | str, dtype: Any = "auto") -> Any:
+def load_model(folder: Path | str, dtype: Any = "auto", **others: Any) -> Any:
     """The model in evaluation mode on the best device (a CUDA GPU, else the CPU); of how its author
-    generates, the end tokens alone. Raises ModelError where a weight is missing, left over or of
-    another shape."""
+    generates, the end tokens alone. `others` are settings of `from_pretrained`. Raises ModelError
+    where a weight is missing, left over or of another shape."""
     import torch
     from transformers import AutoModelForCausalLM
 
     quiet()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     settings = {"dtype": dtype, "generation_config": generation(folder), **filler(folder)}
-    model = weights.load(AutoModelForCausalLM, folder, **settings)
+    model = weights.load(AutoModelForCausalLM, folder, **settings, **others)
     return model.to(device).eval()
 
 

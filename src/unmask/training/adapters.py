@@ -40,14 +40,13 @@ def configured(network: Any, efficiency: Efficiency, task: str = "CAUSAL_LM") ->
     from peft import LoraConfig
     from transformers.pytorch_utils import Conv1D
 
-    heads = {"modules_to_save": ["score"]} if task == "SEQ_CLS" else {}
     return LoraConfig(
         r=efficiency.lora,
         lora_alpha=2 * efficiency.lora,
         target_modules=targets(network, efficiency.lora_targets),
         task_type=task,
         fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in network.modules()),
-        **heads,
+        modules_to_save=["score"] if task == "SEQ_CLS" else None,
     )
 
 

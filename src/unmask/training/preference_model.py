@@ -107,10 +107,12 @@ class PreferenceModel(Work):
         import torch
 
         from unmask.training.adapters import Result
+        from unmask.training.quantized import kept_layout, loading
         from unmask.training.trainer import fit, logged
 
         torch.manual_seed(self.seed)  # the head is new
-        network, tokenizer = headed(model), checkpoint.load_tokenizer(model)
+        network = kept_layout(headed(model, **loading(self.efficiency, skip=["score"])))
+        tokenizer = checkpoint.load_tokenizer(model)
         pairs = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         trainer = self._trainer(network, tokenizer, pairs, scratch or out / "scratch")
         trainer.args.rows_together = fitting(self, max(map(longer_side, pairs)), model=model)
@@ -242,14 +244,14 @@ class Scorer:
             )
 
 
-def headed(folder: Path) -> Any:
+def headed(folder: Path, **others: Any) -> Any:
     """The base in `folder` with a new head, as a preference model begins."""
-    network = load_scalar(folder, new_head=True)
+    network = load_scalar(folder, new_head=True, **others)
     network.config.get_text_config().pad_token_id = checkpoint.load_tokenizer(folder).pad_token_id
     return network
 
 
-def load_scalar(folder: Path, new_head: bool) -> Any:
+def load_scalar(folder: Path, new_head: bool, **others: Any) -> Any:
     """The model in `folder` with one score as its output, in float32; ModelError. With a
     `new_head`, it is a base whose head is random."""
     import torch
@@ -260,7 +262,7 @@ def load_scalar(folder: Path, new_head: bool) -> Any:
         "Use a base whose architecture has a ForSequenceClassification form, such as Llama, Qwen or"
         " GPT-NeoX."
     )
-    settings = {"num_labels": 1, "dtype": torch.float32, **checkpoint.filler(folder)}
+    settings = {"num_labels": 1, "dtype": torch.float32, **checkpoint.filler(folder), **others}
     network = weights.load(AutoModelForSequenceClassification, folder, advice, new_head, **settings)
     return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 

@@ -188,9 +188,10 @@ class ReinforcementLearning(Work):
         from unmask.training.trainer import check_reference
 
         counted, start = counts_alike(policy, tokenizer), probed(policy)
+        reward: Any = visible(judge, tokenizer, checkpoint.ends(policy, tokenizer))
         trainer = PolicyTrainer(
             model=policy,
-            reward_funcs=visible(judge, tokenizer, checkpoint.ends(policy, tokenizer)),
+            reward_funcs=reward,
             args=self._arguments(scratch),
             train_dataset=Dataset.from_list([{"prompt": prompt.rows()} for prompt in prompts]),
             processing_class=tokenizer,

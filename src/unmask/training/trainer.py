@@ -26,6 +26,7 @@ from unmask.training.adapters import Result, check_same, has_adapter, probed
 from unmask.training.efficiency import Efficiency
 from unmask.training.portions import portions, rows_together
 from unmask.training.precision import in_bfloat16
+from unmask.training.quantized import check_optimizer, kept_layout, loading
 
 SHORT = 512
 """Tokens of context up to which attention is cheaper in plain products of matrices."""
@@ -66,7 +67,9 @@ def loaded(work: Settings, model: Path) -> tuple[Any, Any]:
     to nothing. The arithmetic may be bfloat16 all the same (autocast, see Efficiency.precision).
     """
     torch.manual_seed(work.seed)
-    return whole(model), checkpoint.load_tokenizer(model)
+    rounded = loading(work.efficiency) if work.steps else {}
+    network = checkpoint.load_model(model, dtype=torch.float32, **rounded)
+    return kept_layout(network), checkpoint.load_tokenizer(model)
 
 
 def whole(model: Path) -> Any:
@@ -90,6 +93,7 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
     # TRL turns gradient checkpointing on, and some versions of transformers refuse the option's new
     # name.
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
+    check_optimizer(work.optimizer)
     settings = form(
         output_dir=str(folder),
         max_steps=work.steps,
@@ -138,8 +142,16 @@ class Watched(Trainer):
     """Put in front of any trainer: it takes a batch in portions, and stops at the first loss that
     is no number, before that reaches the weights."""
 
+    args: Any
     sides = 1
     """How many rows of tensors a row of a batch is."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        # TRL rounds adapters on weights in 4 bits to bfloat16, where small updates would be lost.
+        for weight in self.model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
 
     def compute_loss(
         self,
@@ -162,7 +174,8 @@ class Watched(Trainer):
 
     def portion_loss(self, model: Any, portion: Any, share: float, items: Any) -> Any:
         """What a portion, a `share` of its batch's rows, adds to the batch's mean over rows."""
-        return super().compute_loss(model, portion, num_items_in_batch=items) * share
+        loss: Any = super().compute_loss(model, portion, num_items_in_batch=items)
+        return loss * share
 
     def parts(self, items: Any) -> int:
         """What Trainer is going to divide a batch's loss by, because it is a part of a step's."""
