@@ -9,6 +9,9 @@ from typing import Literal
 
 GIB = 1 << 30
 
+SMALL = 2 * GIB
+"""What need not be divided up, so that small models give the same numbers everywhere."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -88,8 +91,8 @@ class Needed:
 
 def rows_that_fit(needed: Callable[[int], Needed], batch: int, machine: Machine) -> int:
     """The most rows, of those that divide `batch`, with which `needed(rows)` is within a
-    machine's share; 1 where none are. A small model's whole batch always is."""
+    machine's share; 1 where none are. What needs less than SMALL is done whole on every machine."""
     for rows in range(batch, 1, -1):
-        if batch % rows == 0 and needed(rows).total <= machine.share:
+        if batch % rows == 0 and needed(rows).total <= max(SMALL, machine.share):
             return rows
     return 1

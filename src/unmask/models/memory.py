@@ -18,9 +18,9 @@ their sums, some of them in double precision."""
 
 
 @functools.lru_cache
-def shape_of(source: str, revision: str = "", gguf_file: str = "") -> Shape:
-    """The shape of the model in a folder, or with a `revision` of a hub id, from its config.json
-    alone, or from a GGUF file in that folder: no weight is read.
+def shape_of(source: str, **within: str) -> Shape:
+    """The shape of the model in a folder, or of a hub id, from its config alone: no weight is read.
+    `within` is a `revision` of the hub's, or a `gguf_file` of the folder.
 
     Its parameters are those of the architecture on the meta device: exact, whatever it is. Raises
     ModelError for a config that cannot be had, or is not that of a causal LM.
@@ -28,10 +28,8 @@ def shape_of(source: str, revision: str = "", gguf_file: str = "") -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    given = {"revision": revision, "gguf_file": gguf_file}
-    where = {name: value for name, value in given.items() if value}
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **within)
         with torch.device("meta"):
             return shape(AutoModelForCausalLM.from_config(config))
     except Exception as error:

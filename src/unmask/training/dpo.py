@@ -29,7 +29,7 @@ from unmask.data.preferences import load_comparisons
 from unmask.models import chat, checkpoint
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
-from unmask.training.memory import Demand, longest
+from unmask.training.memory import Demand, fitting, longest
 from unmask.training.rows import arranged, check_fits
 
 Triple = dict[str, list[int]]
@@ -94,9 +94,9 @@ class DirectPreference(Work):
         """Both sides of a comparison, by the policy and by its reference."""
         return self.comparisons() * self.tokens_per_example
 
-    def demand(self, models: Shapes) -> Demand:
+    def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: logits are made of all tokens of both sides."""
-        tokens = longest(models["model"], self.tokens_per_example // 2)
+        tokens = tokens or longest(models["model"], self.tokens_per_example // 2)
         return Demand(
             model=models["model"],
             efficiency=self.efficiency,
@@ -125,6 +125,7 @@ class DirectPreference(Work):
         if self.steps == 0:
             return untrained(policy, tokenizer, out)
         trainer = self._trainer(policy, tokenizer, rows, scratch or out / "scratch")
+        trainer.args.rows_together = fitting(self, max(map(longer_side, rows)), model=model)
         result, curve = Result(tokenizer, model, whole), step_folders(self.curve)
         facts = fit(trainer, result, out, curve, "preference optimization")
         log = logged(trainer.state.log_history, LOGGED)

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
 
-from unmask.core.memory import Machine, Needed, Shape, rows_that_fit
-from unmask.models.memory import BFLOAT16, FLOAT32, per_layer
+from unmask.core.errors import ModelError
+from unmask.core.memory import Machine, Needed, Shape, Shapes, rows_that_fit
+from unmask.models.machine import here
+from unmask.models.memory import BFLOAT16, FLOAT32, per_layer, shape_of
 from unmask.training.efficiency import Efficiency
 
 OPTIMIZERS: Mapping[str, int] = {
@@ -37,6 +41,25 @@ LONGEST = 4
 
 SHORT = 512
 """Tokens of context up to which a CPU keeps the whole matrix of attention (trainer.quick)."""
+
+
+class Demanding(Protocol):
+    """A training that says what it asks of memory."""
+
+    @property
+    def batch_size(self) -> int: ...
+    def demand(self, models: Shapes, tokens: int | None = None) -> Demand: ...
+
+
+def fitting(work: Demanding, tokens: int, **folders: Path) -> int:
+    """How many rows of a batch go through the model at once, the longest of which has `tokens`
+    tokens; `folders` are the models among the inputs. Of a model whose shape is not known, the
+    whole batch does."""
+    try:
+        models = {name: shape_of(str(folder)) for name, folder in folders.items()}
+    except ModelError:
+        return work.batch_size
+    return work.demand(models, tokens).rows_at_once(here())
 
 
 def longest(model: Shape, usual: int) -> int:
@@ -71,10 +94,11 @@ class Demand:
         return self.needed(self.rows_at_once(machine), machine)
 
     def rows_at_once(self, machine: Machine) -> int:
-        """The rows of a batch that are in memory together."""
+        """The rows of a batch that are in memory together: a divisor of the batch, since of
+        portions of one size a mean over rows is the mean of the portions' means."""
         chosen = self.efficiency.rows_at_once
         if chosen:
-            return min(chosen, self.batch)
+            return max(n for n in range(1, self.batch + 1) if n <= chosen and not self.batch % n)
         return rows_that_fit(lambda rows: self.needed(rows, machine), self.batch, machine)
 
     def needed(self, rows: int, machine: Machine) -> Needed:

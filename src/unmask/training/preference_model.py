@@ -28,7 +28,7 @@ from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
 from unmask.training.efficiency import Efficiency
-from unmask.training.memory import Demand, longest
+from unmask.training.memory import Demand, fitting, longest
 from unmask.training.rows import arranged, check_fits
 
 Pair = dict[str, list[int]]
@@ -76,14 +76,14 @@ class PreferenceModel(Work):
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
 
-    def demand(self, models: Shapes) -> Demand:
+    def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: both sides are read, and a score takes no logits."""
         return Demand(
             model=models["model"],
             efficiency=self.efficiency,
             optimizer=self.optimizer,
             batch=self.batch_size,
-            tokens=longest(models["model"], self.tokens_per_example // 2),
+            tokens=tokens or longest(models["model"], self.tokens_per_example // 2),
             labelled=0,
             sides=2,
             accumulation=self.accumulation,
@@ -115,6 +115,7 @@ class PreferenceModel(Work):
         tokenizer = checkpoint.load_tokenizer(model)
         pairs = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         trainer = self._trainer(network, tokenizer, pairs, scratch or out / "scratch")
+        trainer.args.rows_together = fitting(self, max(map(longer_side, pairs)), model=model)
         result = Result(tokenizer, model, headed)
         facts = fit(trainer, result, out, {}, "training the preference model")
         log = logged(

@@ -34,7 +34,7 @@ from unmask.models.memory import reading, sampling
 from unmask.training.collapse import WINDOW, collapse, mean
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
-from unmask.training.memory import Demand, longest
+from unmask.training.memory import Demand, fitting, longest
 from unmask.training.preference_model import Scorer
 from unmask.training.rows import shuffled
 
@@ -110,11 +110,11 @@ class ReinforcementLearning(Work):
         """A reply is sampled, scored by three models and learnt from."""
         return self.steps * self.batch_size * self.tokens_per_reply
 
-    def demand(self, models: Shapes) -> Demand:
+    def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: a reference and the preference model stand beside the policy, and
         all replies of a step are sampled at once."""
         model = models["model"]
-        tokens = longest(model, self.tokens_per_reply)
+        tokens = tokens or longest(model, self.tokens_per_reply)
         scorer = reading(models["preference_model"], rows=0, tokens=0)
         return Demand(
             model=model,
@@ -154,6 +154,9 @@ class ReinforcementLearning(Work):
         prompts = shuffled(known, self.prompts(), random.Random(self.seed))
         judge = Scorer(preference_model)
         trainer = self._trainer(policy, tokenizer, prompts, judge, scratch or out / "scratch")
+        read = max(map(len, chat.encoded(tokenizer, known, room))) + self.max_new_tokens
+        both = {"model": model, "preference_model": preference_model}
+        trainer.args.rows_together = fitting(self, read, **both)
         result, curve = Result(tokenizer, model, whole), step_folders(self.curve)
         facts = fit(trainer, result, out, curve, "reinforcement learning")
         log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]

@@ -25,7 +25,7 @@ from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import Collator, Row, all_labelled, row_length, tokenized
-from unmask.training.memory import Demand, longest
+from unmask.training.memory import Demand, fitting, longest
 from unmask.training.rows import arranged
 
 LossOn = Literal["reply", "all"]
@@ -75,9 +75,9 @@ class SupervisedFineTuning(Work):
     def tokens(self) -> int:
         return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
 
-    def demand(self, models: Shapes) -> Demand:
+    def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory; at least half of a row's tokens are the prompt's."""
-        tokens = longest(models["model"], self.tokens_per_example)
+        tokens = tokens or longest(models["model"], self.tokens_per_example)
         return Demand(
             model=models["model"],
             efficiency=self.efficiency,
@@ -104,6 +104,7 @@ class SupervisedFineTuning(Work):
         if self.steps == 0:
             return untrained(network, tokenizer, out)
         trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch")
+        trainer.args.rows_together = fitting(self, max(map(row_length, rows)), model=model)
         result = Result(tokenizer, model, whole)
         facts = fit(trainer, result, out, step_folders(self.curve), "training")
         steps = [entry for entry in trainer.state.log_history if "learning_rate" in entry]

@@ -336,6 +336,7 @@ def fit(
         **counted(trainer.model),
         "device": str(trainer.model.device),
         "dtype": arithmetic,
+        "rows_at_once": trainer.args.rows_together,
         "tokens": int(trainer.state.num_input_tokens_seen),
     }
 

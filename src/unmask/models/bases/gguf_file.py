@@ -126,7 +126,7 @@ class GgufBase(Work):
         return header(Path(self.source)).weights
 
     def shape(self) -> Shape:
-        """From the file's own fields."""
+        """From what the file says of itself."""
         path = Path(self.source)
         return shape_of(str(path.parent), gguf_file=path.name)
 

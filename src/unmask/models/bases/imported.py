@@ -76,7 +76,8 @@ class ImportedBase(Work):
 
     def shape(self) -> Shape:
         """From its config alone."""
-        return shape_of(self.source, self.revision)
+        revision = {"revision": self.revision} if self.revision else {}
+        return shape_of(self.source, **revision)
 
     def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
         folder = Path(self.source) if not self.revision else self._download()
