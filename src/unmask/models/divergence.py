@@ -9,6 +9,7 @@ log-ratio of the token that came) has the same mean, varies less and is never ne
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -38,29 +39,44 @@ def divergences(
     vocabulary, DataError for a prompt that does not fit.
     """
     check_comparable(model, reference)
-    context = checkpoint.context_length(model.model)
-    heads = chat.encoded(model.tokenizer, prompts, context)
-    spelled = [
-        ids[:-1] for ids in chat.reply_ids(model.tokenizer, [reply.raw for reply in replies])
-    ]
-    tails = [tail[: context - len(head)] for head, tail in zip(heads, spelled, strict=True)]
-    whole = [
-        reply.finished and len(tail) == len(ids)
-        for reply, tail, ids in zip(replies, tails, spelled, strict=True)
-    ]
+    texts = tokens(model, prompts, replies)
     found: dict[int, float] = {}
-    lengths = [len(head) + len(tail) for head, tail in zip(heads, tails, strict=True)]
+    lengths = [len(text.prompt) + len(text.reply) for text in texts]
     for batch in batches(lengths, model.vocabulary, MOST):
-        rows, last = [heads[i] + tails[i] for i in batch], [len(tails[i]) for i in batch]
+        rows = [texts[i].prompt + texts[i].reply for i in batch]
+        last = [len(texts[i].reply) for i in batch]
         ours, theirs = model.following(rows, last), reference.following(rows, last)
         for i, own, other in zip(batch, ours, theirs, strict=True):
-            found[i] = kl(own, other, whole[i])
+            found[i] = kl(own, other, texts[i].whole)
     if not all(map(math.isfinite, found.values())):
         raise ModelError(
             f"{reference.folder} has no probability at all for what {model.folder} may say: no"
             " divergence."
         )
-    return [found[i] for i in range(len(heads))]
+    return [found[i] for i in range(len(texts))]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """Tokens of a prompt and of its reply, and whether this is all of the reply."""
+
+    prompt: list[int]
+    reply: list[int]
+    whole: bool
+
+
+def tokens(
+    model: HuggingFace, prompts: Sequence[Conversation], replies: Sequence[Reply]
+) -> list[Text]:
+    """Each reply behind its prompt, as much as fits; raises DataError where a prompt does not."""
+    context = checkpoint.context_length(model.model)
+    heads = chat.encoded(model.tokenizer, prompts, context)
+    spelled = chat.reply_ids(model.tokenizer, [reply.raw for reply in replies])
+    texts: list[Text] = []
+    for head, (*ids, _), reply in zip(heads, spelled, replies, strict=True):
+        tail = ids[: context - len(head)]
+        texts.append(Text(head, tail, reply.finished and len(tail) == len(ids)))
+    return texts
 
 
 def kl(own: Any, other: Any, whole: bool) -> float:
