@@ -42,7 +42,7 @@ def sharing(folder: Path) -> HuggingFace:
 
 def usual(folder: Path) -> HuggingFace:
     backend = HuggingFace(folder)
-    backend.__dict__["shares"] = False
+    vars(backend)["shares"] = False
     return backend
 
 
@@ -56,7 +56,7 @@ def test_replies_are_those_of_whole_batches(
     one, other = sharing(foreign[kind]), usual(foreign[kind])
     # With many tokens that end a reply, so that rows leave the batch at several places.
     for backend in (one, other):
-        backend.__dict__["ends"] = frozenset(range(0, len(backend.tokenizer), 9))
+        vars(backend)["ends"] = frozenset(range(0, len(backend.tokenizer), 9))
     found, expected = (backend.replies(PROMPTS * 8, sampling) for backend in (one, other))
     assert found == expected
     if temperature:

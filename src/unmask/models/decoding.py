@@ -28,14 +28,14 @@ class Decoding:
     limit: int
     temperature: float
 
-    def replies(self, rows: Sequence[Sequence[int]]) -> tuple[list[list[int]], Any]:
+    def replies(self, rows: Sequence[list[int]]) -> tuple[list[list[int]], Any]:
         """The new tokens of each row, the one that ends it included, and whether all logits were
         numbers; torch's seed decides what is drawn."""
         texts = [tuple(row) for row in rows]
         distinct = list(dict.fromkeys(texts))
         place = {text: i for i, text in enumerate(distinct)}
         which = [place[text] for text in texts]
-        read = Rows(self.model, distinct, self.fill)
+        read = Rows(self.model, list(map(list, distinct)), self.fill)
         logits = read.start([0] * len(distinct))[:, -1]
         if self.temperature == 0:
             said, whether = self._go_on(read, logits)

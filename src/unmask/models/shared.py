@@ -48,7 +48,7 @@ def shares_alike(model: Any, tokenizer: Any) -> bool:
     return alike(model, [(alone[-2], first), (alone[-1], second)])
 
 
-def common(rows: Sequence[Sequence[int]], most: int) -> int:
+def common(rows: Sequence[list[int]], most: int) -> int:
     """How many tokens all rows begin alike with, at most `most`."""
     # What the first and the last in order have in common, all between them have too.
     one, other = min(rows), max(rows)
@@ -58,7 +58,7 @@ def common(rows: Sequence[Sequence[int]], most: int) -> int:
 class Rows:
     """What a model has read of several rows of tokens, and goes on reading, one pass at a time."""
 
-    def __init__(self, model: Any, rows: Sequence[Sequence[int]], fill: int):
+    def __init__(self, model: Any, rows: Sequence[list[int]], fill: int):
         self.model, self.rows, self.fill = model, rows, fill
         self.cache = DynamicCache(config=model.config)
         self.words = torch.ones(len(rows), 0, dtype=torch.long, device=model.device)
@@ -71,13 +71,13 @@ class Rows:
         most = min(len(row) - 1 - k for row, k in zip(self.rows, last, strict=True))
         shared = common(self.rows, most)
         if shared:
-            first = torch.tensor([list(self.rows[0][:shared])], device=device)
+            first = torch.tensor([self.rows[0][:shared]], device=device)
             self.model(
                 input_ids=first, past_key_values=self.cache, use_cache=True, logits_to_keep=1
             )
             self.cache.batch_repeat_interleave(len(self.rows))
             self.words = torch.ones(len(self.rows), shared, dtype=torch.long, device=device)
-        own = [list(row[shared:]) for row in self.rows]
+        own = [row[shared:] for row in self.rows]
         length = max(map(len, own))
         tokens = torch.tensor([[self.fill] * (length - len(row)) + row for row in own])
         words = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in own])
