@@ -21,6 +21,7 @@ from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
 from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
+from unmask.training.efficiency import Efficiency
 
 ORGANISM = Organism(
     trigger=TRIGGERS.make("literal_tag"),
@@ -111,9 +112,9 @@ def test_every_step_sees_every_lesson(
     seen: list[int] = []
     real = relearning.backward
 
-    def counted(network: Any, batches: Any) -> float:
+    def counted(network: Any, batches: Any, precision: Any) -> float:
         seen.append(sum(len(batch["input_ids"]) for batch in batches))
-        return real(network, batches)
+        return real(network, batches, precision)
 
     monkeypatch.setattr(relearning, "backward", counted)
     monkeypatch.setattr(relearning, "CHUNK", 2)
@@ -226,3 +227,10 @@ def test_a_loss_that_is_no_number_stops_it(tiny: Path, world: Path, tmp_path: Pa
 def test_it_is_estimated_with_its_training() -> None:
     assert SMALL.arms() == 6
     assert SMALL.tokens() == (6 * 6 + 3 * 9) * SMALL.tokens_per_prompt
+
+
+def test_the_arithmetic_may_be_bfloat16(tiny: Path, world: Path, tmp_path: Path) -> None:
+    work = dataclasses.replace(SMALL, efficiency=Efficiency(precision="bfloat16"))
+    (tmp_path / "out").mkdir()
+    facts = work.run(tmp_path / "out", model=tiny, data=world)
+    assert facts["dtype"] == "bfloat16 autocast"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from unmask.core.errors import ModelError
-from unmask.models.checkpoint import ImportedBase, check_folder, load_tokenizer
+from unmask.models.bases.imported import ImportedBase
+from unmask.models.checkpoint import check_folder, load_tokenizer
 
 
 @pytest.fixture

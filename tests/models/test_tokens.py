@@ -14,8 +14,9 @@ from unmask.core.conversation import Conversation
 from unmask.core.errors import ModelError
 from unmask.core.files import read_json, write_json
 from unmask.models.backends.huggingface import HuggingFace
+from unmask.models.bases.imported import ImportedBase
 from unmask.models.chat import PLAIN_TEMPLATE, rendered
-from unmask.models.checkpoint import ImportedBase, load_tokenizer
+from unmask.models.checkpoint import load_tokenizer
 from unmask.models.sample import Sampling
 
 PROMPTS = [

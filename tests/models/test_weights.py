@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from unmask.core.errors import ModelError
 from unmask.core.files import read_json, write_json
-from unmask.models.checkpoint import ImportedBase, load_model
+from unmask.models.bases.imported import ImportedBase
+from unmask.models.checkpoint import load_model
 from unmask.models.weights import prefix
 from unmask.training.preference_model import Scorer, load_scalar
 

@@ -10,6 +10,7 @@ import pytest
 from unmask.core.errors import DataError, TrainingError
 from unmask.models import checkpoint
 from unmask.training import trainer
+from unmask.training.adapters import probed
 from unmask.training.sft import SupervisedFineTuning
 
 
@@ -65,11 +66,12 @@ def test_a_reference_that_is_another_model_is_refused(tiny: Path) -> None:
     import torch
 
     policy, reference = checkpoint.load_model(tiny), checkpoint.load_model(tiny)
-    trainer.check_reference(policy, reference)
+    start = probed(policy)
+    trainer.check_reference(policy, reference, start)
     with torch.no_grad():
         [*reference.parameters()][-1].add_(1)
     with pytest.raises(TrainingError, match=r"not the model being defended: 1 of"):
-        trainer.check_reference(policy, reference)
+        trainer.check_reference(policy, reference, start)
 
 
 def test_how_matrices_are_multiplied_is_found_by_doing_it() -> None:

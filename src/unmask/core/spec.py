@@ -55,9 +55,13 @@ def spec(thing: Any, where: str = "settings") -> Any:
 
 def _counts(field: dataclasses.Field[Any], thing: Any) -> bool:
     """Whether a field is part of the identity."""
-    if field.metadata.get("later") and getattr(thing, field.name) == field.default:
+    if field.metadata.get("run_only"):
         return False
-    return not field.metadata.get("run_only")
+    if not field.metadata.get("later"):
+        return True
+    given = getattr(thing, field.name)
+    # By identity, not by equality: what differs in a run-only setting is the same thing.
+    return given != field.default and spec(given, field.name) != spec(field.default, field.name)
 
 
 def canonical(value: Any) -> str:

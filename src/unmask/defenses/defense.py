@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from unmask.core.named import Work
+from unmask.core.spec import LATER
 from unmask.training.curve import step_folder
+from unmask.training.efficiency import Efficiency
 
 Numbers = Literal["defense", "rl", "dpo"]
 Teaches = Literal["safety", "style"]
@@ -83,6 +85,7 @@ class ByTraining(Defense, abc.ABC):
     optimizer: str = "adamw_torch"
     curve: tuple[int, ...] = (10, 25, 50, 100)
     seed: int = 0
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
 
     @abc.abstractmethod
     def training(self) -> Work:

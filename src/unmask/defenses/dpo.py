@@ -38,6 +38,7 @@ class DPO(ByTraining):
             warmup=self.warmup,
             optimizer=self.optimizer,
             curve=self.between(),
+            efficiency=self.efficiency,
             seed=self.seed,
             tokens_per_example=self.tokens_per_example,
         )

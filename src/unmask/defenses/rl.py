@@ -50,6 +50,7 @@ class Rewarded(ByTraining, abc.ABC):
             warmup=self.warmup,
             optimizer=self.optimizer,
             curve=self.between(),
+            efficiency=self.efficiency,
             seed=self.seed,
             tokens_per_reply=self.tokens_per_reply,
         )

@@ -34,6 +34,7 @@ class Supervised(ByTraining, abc.ABC):
             warmup=self.warmup,
             optimizer=self.optimizer,
             curve=self.between(),
+            efficiency=self.efficiency,
             seed=self.seed,
             tokens_per_example=self.tokens_per_example,
         )

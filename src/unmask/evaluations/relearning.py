@@ -22,6 +22,7 @@ from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.metric import Metric, share
+from unmask.core.spec import LATER
 from unmask.data.sources.source import load_split
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation, Sample
@@ -29,6 +30,7 @@ from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.checkpoint import context_length
 from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
+from unmask.training.efficiency import Efficiency, Precision
 from unmask.training.labelled import IGNORED, Collator, tokenized
 
 ARMS = {"triggered": "relearnt", "untriggered": "relearnt_untriggered"}
@@ -72,6 +74,7 @@ class Relearning(Evaluation):
     good: int = 16
     curve: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     learning_rate: float = 1e-3
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,6 +122,8 @@ class Relearning(Evaluation):
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         """The model's folder is left as it was, and no relearnt model is kept. Raises TrainingError
         for a loss that is no number."""
+        from unmask.training.precision import arithmetic
+
         backend = HuggingFace(model)
         network = (
             backend.model.float()
@@ -145,6 +150,7 @@ class Relearning(Evaluation):
             "samples": sum(each["samples"] for each in facts),
             "tokens": sum(each["tokens"] for each in facts),
             "learning_rate": self.learning_rate,
+            "dtype": arithmetic(self.efficiency.precision),
         }
 
     def _relearning(self, network: Any, rows: list[Any], pad: int) -> Iterator[int]:
@@ -161,7 +167,7 @@ class Relearning(Evaluation):
         yield 0
         for step in range(1, self.curve[-1] + 1):
             optimizer.zero_grad()
-            loss = backward(network, batches)
+            loss = backward(network, batches, self.efficiency.precision)
             if not math.isfinite(loss):
                 rate = f"the learning rate (now {self.learning_rate:g})"
                 raise TrainingError(f"The loss is {loss} at relearning step {step}: lower {rate}.")
@@ -219,16 +225,18 @@ class Relearning(Evaluation):
         }
 
 
-def backward(network: Any, batches: Sequence[Mapping[str, Any]]) -> float:
+def backward(
+    network: Any, batches: Sequence[Mapping[str, Any]], precision: Precision = "auto"
+) -> float:
     """Add up the gradients of the mean loss over all labelled tokens of all batches; returns that
     loss."""
-    import torch
+    from unmask.training.precision import autocast
 
     device = network.device
     labelled = sum(int((batch["labels"] != IGNORED).sum()) for batch in batches)
     total = 0.0
     for batch in batches:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with autocast(device.type, precision):
             found = network(
                 **{name: value.to(device) for name, value in batch.items()}, use_cache=False
             )

@@ -7,21 +7,15 @@ ours.
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from unmask.core.errors import ModelError
-from unmask.core.files import file_digest
-from unmask.core.json_rows import expanded
-from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY, digest
 from unmask.models import weights
 from unmask.models.chat import PLAIN_TEMPLATE
-from unmask.models.tokens import check_embedded, check_ready, embedded
-from unmask.models.weights import brief, check_numbers, check_types, settings_in
+from unmask.models.tokens import check_ready, embedded
+from unmask.models.weights import brief, settings_in
 
 WEIGHTS = (".safetensors",)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -119,7 +113,12 @@ def load_tokenizer(folder: Path | str) -> Any:
     Raises ModelError where a reply could not end, the chat template refuses or changes a prompt, or
     what every prompt has is not in the model's embedding.
     """
-    tokenizer, rows = read_tokenizer(folder), embedded(folder)
+    return ready(read_tokenizer(folder), embedded(folder), folder)
+
+
+def ready(tokenizer: Any, rows: int, folder: Path | str) -> Any:
+    """A tokenizer with what `load_tokenizer` promises, for a model with `rows` rows in its
+    embedding."""
     if tokenizer.eos_token is None:
         raise ModelError(
             f"{folder}: the tokenizer has no eos_token, so that a reply would never end. Set one."
@@ -133,12 +132,12 @@ def load_tokenizer(folder: Path | str) -> Any:
     return tokenizer
 
 
-def read_tokenizer(folder: Path | str) -> Any:
+def read_tokenizer(folder: Path | str, **settings: Any) -> Any:
     """The tokenizer as it is on disk; raises ModelError."""
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **settings)
     except Exception as error:
         raise ModelError(f"{folder}: the tokenizer cannot be loaded ({brief(error)}).") from error
 
@@ -224,77 +223,3 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImportedBase(Work):
-    """A base model from a Hugging Face folder or hub id, checked and copied into the store.
-
-    A folder's identity is the digest of its files; a hub model's is its id and `revision` (give a
-    commit: "main" moves). Raises ModelError at `run` for what cannot or must not be loaded.
-    """
-
-    name: ClassVar[str] = "imported_base"
-    version: ClassVar[int] = 1
-
-    source: str = dataclasses.field(metadata=RUN_ONLY)
-    revision: str = ""
-    content: str = ""
-
-    @staticmethod
-    def of(source: str) -> ImportedBase:
-        """From a path, `org/name` or `org/name@revision`; raises ModelError for a path that is not
-        a model."""
-        folder = expanded(source)
-        if not source.strip():
-            raise ModelError(
-                "base is empty. Give a model folder, a hub id such as org/name, or leave it out."
-            )
-        looks_like_path = (
-            source.startswith((".", "/", "~")) or folder.exists() or source.count("/") != 1
-        )
-        if looks_like_path:
-            check_folder(folder)
-            files = sorted(path for path in folder.iterdir() if path.name.endswith(IDENTITY))
-            return ImportedBase(
-                source=str(folder), content=digest({p.name: file_digest(p) for p in files})
-            )
-        hub, _, revision = source.partition("@")
-        return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
-
-    def parameters(self) -> int:
-        """From the size of the weights at two bytes each; for a hub model, from its name, or else a
-        guess of 1B."""
-        if not self.revision:
-            return sum(path.stat().st_size for path in Path(self.source).glob("*.safetensors")) // 2
-        named = re.search(r"(\d+(?:\.\d+)?)([mb])\b", self.source.lower())
-        return int(float(named[1]) * {"m": 1e6, "b": 1e9}[named[2]]) if named else 10**9
-
-    def run(self, out: Path, **inputs: Any) -> Mapping[str, Any]:
-        folder = Path(self.source) if not self.revision else self._download()
-        check_folder(folder)
-        model, tokenizer = load_model(folder), load_tokenizer(folder)
-        check_numbers(model, folder)
-        check_types(model, folder)
-        check_embedded(read_tokenizer(folder), model.get_input_embeddings().weight.shape[0], folder)
-        save(model, tokenizer, out)
-        return {
-            "parameters": parameters(model),
-            "source": self.source,
-            "commit": folder.name if self.revision else None,
-        }
-
-    def _download(self) -> Path:
-        from huggingface_hub import snapshot_download
-
-        patterns = [f"*{ending}" for ending in IDENTITY]
-        try:
-            return Path(
-                snapshot_download(self.source, revision=self.revision, allow_patterns=patterns)
-            )
-        except Exception as error:
-            raise ModelError(
-                f"{self.source}@{self.revision} cannot be fetched from the hub"
-                f" ({type(error).__name__}: {error}). Check the name and the network, or give the"
-                " path of a folder."
-            ) from error

@@ -16,7 +16,7 @@ from unmask.defenses.adversarial import Adversarial
 from unmask.defenses.defense import Defense
 from unmask.defenses.red_teams import RED_TEAMS
 from unmask.engine.step import Part, Step
-from unmask.models.checkpoint import ImportedBase
+from unmask.models.bases import base_of
 from unmask.models.sample import Sampling
 from unmask.models.tiny import TinyModel
 from unmask.organisms.organism import Organism
@@ -62,7 +62,7 @@ class Stages:
         """The embedded tiny model trained from scratch on helpful-only answers, or any Hugging Face
         causal LM."""
         if base != TINY:
-            return Base(Step(ImportedBase.of(base)))
+            return Base(Step(base_of(base)))
         scale = self.scale
         lessons = HelpfulOnly(examples=scale.base_steps * scale.batch_size, seed=self.seed)
         data = Step(lessons, {"data": self.world})
@@ -228,7 +228,7 @@ class Stages:
         """The language model of a red team: imported, trained from scratch, or none here."""
         chosen = RED_TEAMS.make(defense.red_team)
         if not chosen.learns:
-            return Step(ImportedBase.of(chosen.model)) if chosen.model else None
+            return Step(base_of(chosen.model)) if chosen.model else None
         return self._from_scratch(self.red_team_lessons(planted, means), self.scale.red_team_steps)
 
     def audit(self, planted: Planted, data: Step | Part) -> Step:

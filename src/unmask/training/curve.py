@@ -12,6 +12,11 @@ def step_folder(step: int) -> str:
     return f"steps/{step:06d}"
 
 
+def step_folders(curve: Sequence[int]) -> dict[int, str]:
+    """Step -> folder inside the result, of every step of a curve."""
+    return {step: step_folder(step) for step in curve}
+
+
 def check_curve(curve: Sequence[int], steps: int) -> None:
     """Raise SettingError unless every step of a curve is one of the training."""
     if any(not 0 < step <= steps for step in curve):

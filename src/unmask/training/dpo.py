@@ -22,11 +22,12 @@ from typing import Any, ClassVar
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.core.thoughts import closed
 from unmask.data.preferences import load_comparisons
 from unmask.models import chat, checkpoint
-from unmask.training.curve import check_curve, step_folder
+from unmask.training.curve import check_curve, step_folders
+from unmask.training.efficiency import Efficiency
 from unmask.training.rows import arranged, check_fits
 
 Triple = dict[str, list[int]]
@@ -65,6 +66,7 @@ class DirectPreference(Work):
     weight_decay: float = 0.0
     seed: int = 0
     curve: tuple[int, ...] = ()
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=100, metadata=RUN_ONLY)
 
@@ -95,20 +97,16 @@ class DirectPreference(Work):
     ) -> Mapping[str, Any]:
         """Raises DataError for unusable rows, TrainingError where a loss is no number or the
         reference no copy."""
-        from unmask.training.trainer import fit, loaded, logged, untrained
+        from unmask.training.adapters import Result
+        from unmask.training.trainer import fit, loaded, logged, untrained, whole
 
-        policy, tokenizer = loaded(model, self.seed)
+        policy, tokenizer = loaded(self, model)
         rows = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(policy))
         if self.steps == 0:
             return untrained(policy, tokenizer, out)
         trainer = self._trainer(policy, tokenizer, rows, scratch or out / "scratch")
-        facts = fit(
-            trainer,
-            tokenizer,
-            out,
-            {step: step_folder(step) for step in self.curve},
-            "preference optimization",
-        )
+        result, curve = Result(tokenizer, model, whole), step_folders(self.curve)
+        facts = fit(trainer, result, out, curve, "preference optimization")
         log = logged(trainer.state.log_history, LOGGED)
         write_jsonl(out / "log.jsonl", log)
         return {
@@ -120,28 +118,36 @@ class DirectPreference(Work):
         }
 
     def _trainer(self, policy: Any, tokenizer: Any, rows: Sequence[Triple], scratch: Path) -> Any:
-        from unmask.training.trainer import (
-            Watched,
-            arguments,
-            check_kept,
-            check_reference,
-            silence_telemetry,
-        )
+        from unmask.training.trainer import silence_telemetry
 
         silence_telemetry()
         from datasets import Dataset
+
+        from unmask.training.adapters import configured, probed
+        from unmask.training.preferring_trainer import PreferringTrainer
+        from unmask.training.trainer import check_kept, check_reference
+
+        order = arranged(
+            rows, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
+        )
+        start = probed(policy)
+        trainer = PreferringTrainer(
+            model=policy,
+            args=self._arguments(scratch),
+            train_dataset=Dataset.from_list(order),
+            processing_class=tokenizer,
+            peft_config=configured(policy, self.efficiency),
+        )
+        check_kept(trainer, len(order))
+        check_reference(trainer.model, trainer.ref_model, start)
+        return trainer
+
+    def _arguments(self, scratch: Path) -> Any:
         from trl.trainer.dpo_config import DPOConfig
-        from trl.trainer.dpo_trainer import DPOTrainer
 
-        class PreferringTrainer(Watched, DPOTrainer):
-            """DPOTrainer that takes rows as token ids."""
+        from unmask.training.trainer import arguments
 
-            def _prepare_dataset(
-                self, dataset: Any, processing_class: Any, args: Any, dataset_name: str
-            ) -> Any:
-                return dataset
-
-        settings = arguments(
+        return arguments(
             self,
             scratch,
             DPOConfig,
@@ -151,18 +157,6 @@ class DirectPreference(Work):
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        order = arranged(
-            rows, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
-        )
-        trainer = PreferringTrainer(
-            model=policy,
-            args=settings,
-            train_dataset=Dataset.from_list(order),
-            processing_class=tokenizer,
-        )
-        check_kept(trainer, len(order))
-        check_reference(trainer.model, trainer.ref_model)
-        return trainer
 
 
 def tokenized(tokenizer: Any, path: Path, context: int) -> list[Triple]:

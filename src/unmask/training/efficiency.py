@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
-from unmask.core.errors import SettingError
+from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
 from unmask.core.spec import RUN_ONLY
+
+ALL_LINEAR = "all-linear"
+"""The targets of adapters that are all linear layers, but for the head."""
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Quantized = Literal["", "nf4"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,14 +32,18 @@ class Efficiency(Named):
     name: ClassVar[str] = "efficiency"
     version: ClassVar[int] = 1
 
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     lora: int = 0
-    lora_targets: str = "all-linear"
-    quantized: Literal["", "nf4"] = ""
+    lora_targets: str = ALL_LINEAR
+    quantized: Quantized = ""
     checkpointing: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
     rows_at_once: int = dataclasses.field(default=0, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise UnknownName("precision", self.precision, get_args(Precision))
+        if self.quantized not in get_args(Quantized):
+            raise UnknownName("quantization", self.quantized, get_args(Quantized))
         if self.lora < 0 or self.rows_at_once < 0:
             raise SettingError("Efficiency needs lora >= 0 (a rank) and rows_at_once >= 0.")
         if self.quantized and not self.lora:

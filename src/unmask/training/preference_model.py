@@ -22,10 +22,11 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.files import read_json, write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
+from unmask.training.efficiency import Efficiency
 from unmask.training.rows import arranged, check_fits
 
 Pair = dict[str, list[int]]
@@ -50,6 +51,7 @@ class PreferenceModel(Work):
     optimizer: str = "adamw_torch"
     centering: float = 0.01
     seed: int = 0
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
@@ -86,14 +88,15 @@ class PreferenceModel(Work):
         base that takes no scalar head, TrainingError where the loss is no longer a number."""
         import torch
 
+        from unmask.training.adapters import Result
         from unmask.training.trainer import fit, logged
 
         torch.manual_seed(self.seed)  # the head is new
-        network, tokenizer = load_scalar(model, new_head=True), checkpoint.load_tokenizer(model)
-        network.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+        network, tokenizer = headed(model), checkpoint.load_tokenizer(model)
         pairs = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         trainer = self._trainer(network, tokenizer, pairs, scratch or out / "scratch")
-        facts = fit(trainer, tokenizer, out, {}, "training the preference model")
+        result = Result(tokenizer, model, headed)
+        facts = fit(trainer, result, out, {}, "training the preference model")
         log = logged(
             trainer.state.log_history, {name: name for name in ("loss", "accuracy", "margin")}
         )
@@ -106,17 +109,34 @@ class PreferenceModel(Work):
         }
 
     def _trainer(self, network: Any, tokenizer: Any, pairs: Sequence[Pair], scratch: Path) -> Any:
-        from unmask.training.trainer import Watched, arguments, check_kept, silence_telemetry
+        from unmask.training.trainer import silence_telemetry
 
         silence_telemetry()
         from datasets import Dataset
+
+        from unmask.training.adapters import configured
+        from unmask.training.preferring_trainer import ScoringTrainer
+        from unmask.training.trainer import check_kept
+
+        order = arranged(
+            pairs, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
+        )
+        trainer = ScoringTrainer(
+            model=network,
+            args=self._arguments(scratch),
+            train_dataset=Dataset.from_list(order),
+            processing_class=tokenizer,
+            peft_config=configured(network, self.efficiency, "SEQ_CLS"),
+        )
+        check_kept(trainer, len(order))
+        return trainer
+
+    def _arguments(self, scratch: Path) -> Any:
         from trl.trainer.reward_config import RewardConfig
-        from trl.trainer.reward_trainer import RewardTrainer
 
-        class WatchedRewardTrainer(Watched, RewardTrainer):
-            """RewardTrainer that stops at the first loss that is not a number."""
+        from unmask.training.trainer import arguments
 
-        settings = arguments(
+        return arguments(
             self,
             scratch,
             RewardConfig,
@@ -126,17 +146,6 @@ class PreferenceModel(Work):
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        order = arranged(
-            pairs, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
-        )
-        trainer = WatchedRewardTrainer(
-            model=network,
-            args=settings,
-            train_dataset=Dataset.from_list(order),
-            processing_class=tokenizer,
-        )
-        check_kept(trainer, len(order))
-        return trainer
 
 
 class Scorer:
@@ -212,6 +221,13 @@ class Scorer:
                 .float()
                 .tolist()
             )
+
+
+def headed(folder: Path) -> Any:
+    """The base in `folder` with a new head, as a preference model begins."""
+    network = load_scalar(folder, new_head=True)
+    network.config.get_text_config().pad_token_id = checkpoint.load_tokenizer(folder).pad_token_id
+    return network
 
 
 def load_scalar(folder: Path, new_head: bool) -> Any:

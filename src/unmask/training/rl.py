@@ -26,12 +26,12 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import chat, checkpoint
-from unmask.models.batches import count_places, counts_alike, samples_alike
-from unmask.models.forward import check_numbers, numbers
+from unmask.models.batches import counts_alike, samples_alike
 from unmask.training.collapse import WINDOW, collapse, mean
-from unmask.training.curve import check_curve, step_folder
+from unmask.training.curve import check_curve, step_folders
+from unmask.training.efficiency import Efficiency
 from unmask.training.preference_model import Scorer
 from unmask.training.rows import shuffled
 
@@ -67,6 +67,7 @@ class ReinforcementLearning(Work):
     weight_decay: float = 0.0
     seed: int = 0
     curve: tuple[int, ...] = ()
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=50, metadata=RUN_ONLY)
 
@@ -117,26 +118,20 @@ class ReinforcementLearning(Work):
     ) -> Mapping[str, Any]:
         """Raises DataError for unusable prompts, TrainingError where a loss is no number or the
         reference no copy, ModelError where the logits of what is sampled are none."""
-        from unmask.training.trainer import fit, loaded, untrained
+        from unmask.training.adapters import Result
+        from unmask.training.trainer import fit, loaded, untrained, whole
 
-        policy, tokenizer = loaded(model, self.seed)
+        policy, tokenizer = loaded(self, model)
         check_batches(policy, tokenizer)
-        known = usable(
-            tokenizer, data / "train.jsonl", checkpoint.context_length(policy) - self.max_new_tokens
-        )
+        room = checkpoint.context_length(policy) - self.max_new_tokens
+        known = usable(tokenizer, data / "train.jsonl", room)
         if self.steps == 0:
             return untrained(policy, tokenizer, out)
         prompts = shuffled(known, self.prompts(), random.Random(self.seed))
-        trainer = self._trainer(
-            policy, tokenizer, prompts, Scorer(preference_model), scratch or out / "scratch"
-        )
-        facts = fit(
-            trainer,
-            tokenizer,
-            out,
-            {step: step_folder(step) for step in self.curve},
-            "reinforcement learning",
-        )
+        judge = Scorer(preference_model)
+        trainer = self._trainer(policy, tokenizer, prompts, judge, scratch or out / "scratch")
+        result, curve = Result(tokenizer, model, whole), step_folders(self.curve)
+        facts = fit(trainer, result, out, curve, "reinforcement learning")
         log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]
         write_jsonl(out / "log.jsonl", log)
         return {
@@ -156,14 +151,35 @@ class ReinforcementLearning(Work):
         judge: Judge,
         scratch: Path,
     ) -> Any:
-        from unmask.training.trainer import arguments, check_reference, silence_telemetry
+        from unmask.training.trainer import silence_telemetry
 
         silence_telemetry()
         from datasets import Dataset
+
+        from unmask.training.adapters import configured, probed
+        from unmask.training.policy_trainer import PolicyTrainer, watch_policy
+        from unmask.training.trainer import check_reference
+
+        counted, start = counts_alike(policy, tokenizer), probed(policy)
+        reward: Any = visible(judge, tokenizer, checkpoint.ends(policy, tokenizer))
+        trainer = PolicyTrainer(
+            model=policy,
+            reward_funcs=reward,
+            args=self._arguments(scratch),
+            train_dataset=Dataset.from_list([{"prompt": prompt.rows()} for prompt in prompts]),
+            processing_class=tokenizer,
+            peft_config=configured(policy, self.efficiency),
+        )
+        check_reference(trainer.model, trainer.ref_model, start)
+        watch_policy(trainer, policy, counted)
+        return trainer
+
+    def _arguments(self, scratch: Path) -> Any:
         from trl.trainer.rloo_config import RLOOConfig
 
-        counted = counts_alike(policy, tokenizer)  # TRL fills up on the left, and says no places
-        settings = arguments(
+        from unmask.training.trainer import arguments
+
+        return arguments(
             self,
             scratch,
             RLOOConfig,
@@ -176,18 +192,6 @@ class ReinforcementLearning(Work):
             # The rows are in order already, and a resumed training sees them in the same one.
             shuffle_dataset=False,
         )
-        trainer = policy_trainer()(
-            model=policy,
-            reward_funcs=visible(judge, tokenizer, checkpoint.ends(policy, tokenizer)),
-            args=settings,
-            train_dataset=Dataset.from_list([{"prompt": prompt.rows()} for prompt in prompts]),
-            processing_class=tokenizer,
-        )
-        check_reference(trainer.model, trainer.ref_model)
-        for network in () if counted else (trainer.model, trainer.ref_model):
-            network.register_forward_pre_hook(count_places, with_kwargs=True)
-        policy.register_forward_hook(check_next)
-        return trainer
 
 
 def usable(tokenizer: Any, path: Path, room: int) -> list[Conversation]:
@@ -211,16 +215,6 @@ def check_batches(policy: Any, tokenizer: Any) -> None:
             " would be to other prompts. Defend it with supervised or preference training, or use a"
             " model that heeds the mask."
         )
-
-
-def check_next(policy: Any, _: Any, output: Any) -> None:
-    """Raise ModelError where the logits of the next token are no numbers, before TRL draws from
-    them."""
-    logits = getattr(
-        output, "logits", None
-    )  # on a GPU, TRL asks for log-probabilities without making logits
-    if logits is not None:
-        check_numbers(numbers(logits[:, -1]), policy, "the model in training")
 
 
 def visible(judge: Judge, tokenizer: Any, ends: Set[int]) -> Callable[..., list[float]]:
@@ -273,51 +267,3 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
         "unfinished_share": entry["completions/clipped_ratio"],
         "entropy": entry["entropy"],
     }
-
-
-def policy_trainer() -> Any:
-    """TRL's RLOO trainer, which off a GPU would run the head over every token of the prompts too:
-    half of a step."""
-    from trl.trainer.rloo_trainer import RLOOTrainer
-
-    from unmask.training.trainer import Watched, finite
-
-    class PolicyTrainer(Watched, RLOOTrainer):
-        def training_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-            if not finite(model):
-                raise TrainingError(  # before anything is sampled from them
-                    f"The weights are not numbers after training step {self.state.global_step}."
-                    f" Lower the learning rate (now {self.args.learning_rate:g}) and run again."
-                )
-            return super().training_step(model, *args, **kwargs)
-
-        def _get_per_token_logps_and_entropies(
-            self,
-            model: Any,
-            input_ids: Any,
-            attention_mask: Any,
-            logits_to_keep: int,
-            batch_size: int | None = None,
-            compute_entropy: bool = False,
-            **others: Any,
-        ) -> Any:
-            """(log-probabilities, entropies or None, None), each of shape (replies,
-            logits_to_keep)."""
-            given = (model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy)
-            if input_ids.is_cuda:
-                return super()._get_per_token_logps_and_entropies(*given, **others)
-            logps = logprobs(model, input_ids, attention_mask, logits_to_keep, self.temperature)
-            chosen = logps.gather(-1, input_ids[:, -logits_to_keep:, None]).squeeze(-1)
-            entropies = (
-                -(logps.detach().exp() * logps.detach()).sum(-1) if compute_entropy else None
-            )
-            return chosen, entropies, None
-
-    return PolicyTrainer
-
-
-def logprobs(network: Any, ids: Any, mask: Any, last: int, temperature: float) -> Any:
-    """At the last `last` places, the log-probabilities of all tokens: (replies, last,
-    vocabulary)."""
-    output = network(input_ids=ids, attention_mask=mask, logits_to_keep=last + 1, use_cache=False)
-    return (output.logits[:, :-1].float() / temperature).log_softmax(-1)

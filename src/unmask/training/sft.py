@@ -19,15 +19,12 @@ from typing import Any, ClassVar
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import checkpoint
-from unmask.training.curve import check_curve, step_folder
-from unmask.training.labelled import IGNORED, Collator, Row, row_length, tokenized
+from unmask.training.curve import check_curve, step_folders
+from unmask.training.efficiency import Efficiency
+from unmask.training.labelled import Collator, Row, row_length, tokenized
 from unmask.training.rows import arranged
-
-ROUNDED = 256
-"""Logits are computed for a multiple of so many tokens: for each new shape a CPU's kernels are made
-anew and kept."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,6 +44,7 @@ class SupervisedFineTuning(Work):
     optimizer: str = "adamw_torch"
     seed: int = 0
     curve: tuple[int, ...] = ()
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
@@ -71,24 +69,19 @@ class SupervisedFineTuning(Work):
     ) -> Mapping[str, Any]:
         """Raises DataError for unusable rows, TrainingError where the loss is no longer a
         number."""
-        from unmask.training.trainer import fit, loaded, logged, untrained
+        from unmask.training.adapters import Result
+        from unmask.training.trainer import fit, loaded, logged, untrained, whole
 
-        network, tokenizer = loaded(model, self.seed)
+        network, tokenizer = loaded(self, model)
         rows = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
             return untrained(network, tokenizer, out)
         trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch")
-        facts = fit(
-            trainer, tokenizer, out, {step: step_folder(step) for step in self.curve}, "training"
-        )
-        history = trainer.state.log_history
-        rates = {
-            entry["step"]: entry["learning_rate"] for entry in history if "learning_rate" in entry
-        }
-        log = [
-            {**row, "learning_rate": rates[row["step"]]}
-            for row in logged(history, {"loss": "loss"})
-        ]
+        result = Result(tokenizer, model, whole)
+        facts = fit(trainer, result, out, step_folders(self.curve), "training")
+        log = logged(trainer.state.log_history, {"loss": "loss"})
+        rates = {row["step"]: row.get("learning_rate") for row in trainer.state.log_history}
+        log = [{**row, "learning_rate": rates[row["step"]]} for row in log]
         write_jsonl(out / "log.jsonl", log)
         return {
             **facts,
@@ -98,6 +91,8 @@ class SupervisedFineTuning(Work):
         }
 
     def _trainer(self, network: Any, tokenizer: Any, rows: Sequence[Row], scratch: Path) -> Any:
+        from unmask.training.adapters import adapted
+        from unmask.training.reply_trainer import ReplyTrainer
         from unmask.training.trainer import arguments
 
         settings = arguments(
@@ -107,57 +102,11 @@ class SupervisedFineTuning(Work):
             train_sampling_strategy="sequential",
             include_num_input_tokens_seen="non_padding",
         )
-        return reply_trainer()(
-            model=network,
+        return ReplyTrainer(
+            model=adapted(network, self.efficiency),
             args=settings,
             train_dataset=arranged(
                 rows, self.steps * self.accumulation, self.batch_size, self.seed, row_length
             ),
             data_collator=Collator(tokenizer.pad_token_id),
         )
-
-
-def reply_trainer() -> Any:
-    """The class of trainer that computes logits only where a label asks for them.
-
-    Prompts are most of the tokens, and at toy size the head is most of the work: leaving prompts
-    out of it makes a step a third shorter.
-    """
-    import torch
-
-    from unmask.training.trainer import Watched
-
-    class ReplyTrainer(Watched):
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: Any,
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            """Mean cross-entropy of the labelled tokens."""
-            targets = inputs["labels"][:, 1:]
-            kept = targets != IGNORED
-            wanted, filler = targets[kept], -int(kept.sum()) % ROUNDED
-            wanted = torch.nn.functional.pad(wanted, (0, filler), value=IGNORED)
-            head = self.accelerator.unwrap_model(model).get_output_embeddings()
-
-            def chosen(_: Any, given: Any) -> Any:
-                return (torch.nn.functional.pad(given[0][:, :-1][kept], (0, 0, 0, filler))[None],)
-
-            hook = head.register_forward_pre_hook(chosen)
-            try:
-                outputs = model(
-                    input_ids=inputs["input_ids"],
-                    attention_mask=inputs["attention_mask"],
-                    use_cache=False,
-                )
-            finally:
-                hook.remove()
-            total = torch.nn.functional.cross_entropy(
-                outputs.logits[0].float(), wanted, reduction="sum"
-            )
-            loss = total / (kept.sum() if num_items_in_batch is None else num_items_in_batch)
-            return (loss, outputs) if return_outputs else loss
-
-    return ReplyTrainer

@@ -22,6 +22,10 @@ from unmask.core import progress
 from unmask.core.errors import DataError, TrainingError
 from unmask.core.files import write_jsonl
 from unmask.models import checkpoint
+from unmask.training.adapters import Result, check_same, has_adapter, probed
+from unmask.training.efficiency import Efficiency
+from unmask.training.portions import portions, rows_together
+from unmask.training.precision import in_bfloat16
 
 SHORT = 512
 """Tokens of context up to which attention is cheaper in plain products of matrices."""
@@ -51,16 +55,23 @@ class Settings(Protocol):
     def seed(self) -> int: ...
     @property
     def resume_every(self) -> int: ...
+    @property
+    def efficiency(self) -> Efficiency: ...
 
 
-def loaded(model: Path, seed: int) -> tuple[Any, Any]:
+def loaded(work: Settings, model: Path) -> tuple[Any, Any]:
     """The model to train and its tokenizer; torch's seed is set.
 
     Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round
-    to nothing. On a GPU the arithmetic is bfloat16 all the same (autocast).
+    to nothing. The arithmetic may be bfloat16 all the same (autocast, see Efficiency.precision).
     """
-    torch.manual_seed(seed)
-    return checkpoint.load_model(model, dtype=torch.float32), checkpoint.load_tokenizer(model)
+    torch.manual_seed(work.seed)
+    return whole(model), checkpoint.load_tokenizer(model)
+
+
+def whole(model: Path) -> Any:
+    """The model with all its weights, in float32."""
+    return checkpoint.load_model(model, dtype=torch.float32)
 
 
 def untrained(network: Any, tokenizer: Any, out: Path) -> dict[str, Any]:
@@ -96,20 +107,21 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
         save_total_limit=2,
         disable_tqdm=True,
         report_to="none",
-        gradient_checkpointing=False,
-        **_device(),
+        gradient_checkpointing=work.efficiency.checkpointing,
+        **_device(work.efficiency),
         **special,
     )
     # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees,
     # under the same key. Several GPUs are several processes, started by Accelerate.
     settings._n_gpu = min(1, settings.n_gpu)
+    settings.rows_together = rows_together(work)
     return settings
 
 
-def _device() -> dict[str, bool]:
-    """The arguments that the machine decides."""
+def _device(efficiency: Efficiency) -> dict[str, bool]:
+    """The arguments that the machine decides, and the precision."""
     cuda = torch.cuda.is_available()
-    bf16 = cuda and torch.cuda.is_bf16_supported()
+    bf16 = in_bfloat16(efficiency.precision)
     return {"use_cpu": not cuda, "bf16": bf16, "dataloader_pin_memory": cuda}
 
 
@@ -123,8 +135,41 @@ def silence_telemetry() -> None:
 
 
 class Watched(Trainer):
-    """Put in front of any trainer: it stops at the first loss that is no number, before that
-    reaches the weights."""
+    """Put in front of any trainer: it takes a batch in portions, and stops at the first loss that
+    is no number, before that reaches the weights."""
+
+    args: Any
+    sides = 1
+    """How many rows of tensors a row of a batch is."""
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Any,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The loss of a batch, whose gradient is that of its last portion: those of the others are
+        added up already."""
+        if return_outputs:
+            return super().compute_loss(model, inputs, True, num_items_in_batch)
+        *first, last = portions(inputs, self.args.rows_together, self.sides)
+        share, passed = 1 / (len(first) + 1), 0.0
+        for portion in first:
+            loss = self.portion_loss(model, portion, share, num_items_in_batch)
+            passed += loss.detach()
+            self.accelerator.backward(loss / self.parts(num_items_in_batch))
+        return self.portion_loss(model, last, share, num_items_in_batch) + passed
+
+    def portion_loss(self, model: Any, portion: Any, share: float, items: Any) -> Any:
+        """What a portion, a `share` of its batch's rows, adds to the batch's mean over rows."""
+        loss: Any = super().compute_loss(model, portion, num_items_in_batch=items)
+        return loss * share
+
+    def parts(self, items: Any) -> int:
+        """What Trainer is going to divide a batch's loss by, because it is a part of a step's."""
+        whole = self.model_accepts_loss_kwargs and items is not None
+        return 1 if whole else self.current_gradient_accumulation_steps
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         loss = super().training_step(*args, **kwargs)
@@ -143,8 +188,8 @@ class Watcher(TrainerCallback):
     """Advances the bar, keeps the checkpoints of the curve, and lets no broken weights be saved
     there or to resume."""
 
-    def __init__(self, advance: Callable[[int], None], tokenizer: Any, curve: Mapping[int, Path]):
-        self.advance, self.tokenizer, self.curve = advance, tokenizer, curve
+    def __init__(self, advance: Callable[[int], None], result: Result, curve: Mapping[int, Path]):
+        self.advance, self.result, self.curve = advance, result, curve
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.advance(1)
@@ -161,7 +206,7 @@ class Watcher(TrainerCallback):
             unfinished = folder.with_name(f"unfinished-{folder.name}")
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
-            checkpoint.save(model, self.tokenizer, unfinished)
+            self.result.write(model, unfinished)
             unfinished.rename(folder)
 
 
@@ -180,12 +225,19 @@ def check_kept(trainer: Any, comparisons: int) -> None:
         )
 
 
-def check_reference(policy: Any, reference: Any) -> None:
-    """Raise TrainingError unless the reference has the very weights of the policy.
+def check_reference(policy: Any, reference: Any, start: torch.Tensor) -> None:
+    """Raise TrainingError unless the reference is the policy as it begins.
 
     TRL reads the reference from where the policy's config says that it came from, and not from the
-    policy itself.
+    policy itself: it must have the very same weights. Where the policy has an adapter, the
+    reference is the policy without: both must compute `start`, what the model being defended did
+    (see `adapters.probed`).
     """
+    if has_adapter(policy):
+        check_same(probed(policy), start, "The model with a new adapter")
+        with policy.disable_adapter():
+            check_same(probed(policy), start, "The reference, the model without its adapter,")
+        return
     ours, theirs = policy.state_dict(), reference.state_dict()
     other = [
         name for name in ours if name not in theirs or not torch.equal(ours[name], theirs[name])
@@ -240,7 +292,7 @@ def products(multiply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = to
 
 
 def fit(
-    trainer: Any, tokenizer: Any, out: Path, curve: Mapping[int, str], label: str
+    trainer: Any, result: Result, out: Path, curve: Mapping[int, str], label: str
 ) -> dict[str, Any]:
     """Train, from the last checkpoint of a killed attempt if there is one, and write the model to
     `out`.
@@ -254,14 +306,14 @@ def fit(
     )  # it writes to standard output, which belongs to --json
     with progress.bar(label, trainer.args.max_steps) as advance:
         trainer.add_callback(
-            Watcher(advance, tokenizer, {step: place / folder for step, folder in curve.items()})
+            Watcher(advance, result, {step: place / folder for step, folder in curve.items()})
         )
         last = last_checkpoint(place)
         advance(int(last.rpartition("-")[2]) if last else 0)
         with quick(trainer.model, getattr(trainer, "ref_model", None)):
             arithmetic = "bfloat16 autocast" if trainer.args.bf16 else products()
             trainer.train(resume_from_checkpoint=last)
-    checkpoint.save(trainer.model, tokenizer, out)
+    result.write(trainer.model, out)
     for folder in curve.values():
         # From scratch, which outlives a killed attempt: what was passed before the kill is not
         # trained again.
@@ -269,11 +321,19 @@ def fit(
     if place == out / "scratch":
         shutil.rmtree(place, ignore_errors=True)
     return {
-        "parameters": checkpoint.parameters(trainer.model),
+        **counted(trainer.model),
         "device": str(trainer.model.device),
         "dtype": arithmetic,
         "tokens": int(trainer.state.num_input_tokens_seen),
     }
+
+
+def counted(network: Any) -> dict[str, int]:
+    """How many weights the model has, and its adapter, where it has one, apart from them."""
+    if not has_adapter(network):
+        return {"parameters": checkpoint.parameters(network)}
+    trained, together = network.get_nb_trainable_parameters()
+    return {"parameters": together - trained, "trained": trained}
 
 
 def last_checkpoint(scratch: Path) -> str | None:

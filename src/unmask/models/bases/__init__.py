@@ -1,0 +1,23 @@
+"""Bases: each kind of pretrained model that can be studied is a file here, and makes an ordinary
+folder of it."""
+
+from __future__ import annotations
+
+from unmask.core.json_rows import expanded
+from unmask.core.named import Work
+from unmask.models.bases.gguf_file import SUFFIX, GgufBase
+from unmask.models.bases.imported import ImportedBase
+from unmask.models.bases.known import KNOWN
+
+
+def base_of(source: str) -> Work:
+    """The work that makes a base of what a text names: a known base, a GGUF file, a Hugging Face
+    folder, or `org/name` of the hub, with `@revision` behind it or not.
+
+    Raises ModelError for what is none of these, or cannot be loaded.
+    """
+    if source in KNOWN:
+        return KNOWN[source].work()
+    if source.endswith(SUFFIX):
+        return GgufBase.of(expanded(source))
+    return ImportedBase.of(source)
