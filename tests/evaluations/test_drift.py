@@ -14,7 +14,7 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError
 from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
 from unmask.evaluations.drift import Drift
-from unmask.models import chat, checkpoint, divergence
+from unmask.models import batches, chat, checkpoint, divergence
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.divergence import divergences
 
@@ -60,7 +60,7 @@ def by_hand(
 def test_it_is_the_sum_over_a_replys_tokens_whatever_the_batch(
     tiny: Path, moved: Path, at_once: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(divergence, "AT_ONCE", at_once)
+    monkeypatch.setattr(batches, "AT_ONCE", at_once)
     monkeypatch.setattr(divergence, "MOST", most)
     model, reference = HuggingFace(moved), HuggingFace(tiny)
     found = divergences(model, reference, PROMPTS, REPLIES)
@@ -93,13 +93,11 @@ def test_a_reply_that_is_spelled_longer_than_it_was_sampled_does_not_fail(
 
 
 def test_batches_hold_what_memory_does() -> None:
-    assert list(divergence.batches([5, 1, 3], vocabulary=divergence.AT_ONCE // 6)) == [[1, 2], [0]]
-    assert list(divergence.batches([9, 9], vocabulary=divergence.AT_ONCE)) == [[0], [1]]
-    assert [len(batch) for batch in divergence.batches([1] * (divergence.MOST + 1), 1)] == [
-        divergence.MOST,
-        1,
-    ]
-    assert list(divergence.batches([], 1)) == []
+    most = batches.AT_ONCE
+    assert list(batches.batches([5, 1, 3], vocabulary=most // 6, most=64)) == [[1, 2], [0]]
+    assert list(batches.batches([9, 9], vocabulary=most, most=64)) == [[0], [1]]
+    assert [len(batch) for batch in batches.batches([1] * 65, 1, most=64)] == [64, 1]
+    assert list(batches.batches([], 1, most=64)) == []
 
 
 def test_nothing_asked_nothing_said(tiny: Path) -> None:

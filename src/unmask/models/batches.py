@@ -7,7 +7,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from unmask.models.tokens import PROBE
@@ -15,6 +15,22 @@ from unmask.models.tokens import PROBE
 EXACT, ROUNDED = 1e-3, 0.2
 """How far logits may be apart, in their standard deviations: in float32, and in types of half the
 size, in which a batch of another size rounds visibly."""
+
+AT_ONCE = 200_000_000
+"""Logits in memory: the tokens that are read at once, times the vocabulary."""
+
+
+def batches(lengths: Sequence[int], vocabulary: int, most: int) -> Iterator[list[int]]:
+    """Places in `lengths`, alike ones together, at most `most` of them, and so that AT_ONCE is kept
+    where a single row does."""
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        if batch and (len(batch) == most or (len(batch) + 1) * lengths[i] * vocabulary > AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
 
 
 def samples_alike(model: Any, tokenizer: Any) -> bool:

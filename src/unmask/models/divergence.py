@@ -9,17 +9,19 @@ log-ratio of the token that came) has the same mean, varies less and is never ne
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError
 from unmask.models import chat, checkpoint
 from unmask.models.backends.huggingface import HuggingFace
+from unmask.models.batches import batches
 
-AT_ONCE, MOST = 200_000_000, 64
-"""Log-probabilities of one model in memory (a reply's places times the vocabulary, over a batch),
-and replies."""
+MOST = 64
+"""Replies that are read at once."""
 
 
 def divergences(
@@ -36,58 +38,62 @@ def divergences(
     into the context behind its prompt counts as cut. Raises ModelError where the two do not share a
     vocabulary, DataError for a prompt that does not fit.
     """
-    from torch.nn.functional import kl_div
-
-    if model.tokenizer.get_vocab() != reference.tokenizer.get_vocab() or width(model) != width(
-        reference
-    ):
-        raise ModelError(
-            f"{model.folder} and {reference.folder} have other vocabularies, so that their"
-            " distributions cannot be compared. Give a model and the model that it was made from."
-        )
-    context = checkpoint.context_length(model.model)
-    heads = chat.encoded(model.tokenizer, prompts, context)
-    said = [reply.raw for reply in replies]
-    spelled = [ids[:-1] for ids in chat.reply_ids(model.tokenizer, said)]
-    tails = [tail[: context - len(head)] for head, tail in zip(heads, spelled, strict=True)]
-    whole = [
-        reply.finished and len(tail) == len(ids)
-        for reply, tail, ids in zip(replies, tails, spelled, strict=True)
-    ]
+    check_comparable(model, reference)
+    texts = tokens(model, prompts, replies)
     found: dict[int, float] = {}
-    for batch in batches(
-        [len(head) + len(tail) for head, tail in zip(heads, tails, strict=True)], width(model)
-    ):
-        rows, last = [heads[i] + tails[i] for i in batch], [len(tails[i]) for i in batch]
+    lengths = [len(text.prompt) + len(text.reply) for text in texts]
+    for batch in batches(lengths, model.vocabulary, MOST):
+        rows = [texts[i].prompt + texts[i].reply for i in batch]
+        last = [len(texts[i].reply) for i in batch]
         ours, theirs = model.following(rows, last), reference.following(rows, last)
-        for i, mine, other in zip(batch, ours, theirs, strict=True):
-            terms = kl_div(other, mine, reduction="none", log_target=True)
-            places = terms.masked_fill(mine.isneginf(), 0).sum(
-                -1
-            )  # what a model never says adds nothing
-            found[i] = float(
-                places[: None if whole[i] else -1].sum().clamp(min=0)
-            )  # it rounds below 0
+        for i, own, other in zip(batch, ours, theirs, strict=True):
+            found[i] = kl(own, other, texts[i].whole)
     if not all(map(math.isfinite, found.values())):
         raise ModelError(
             f"{reference.folder} has no probability at all for what {model.folder} may say: no"
             " divergence."
         )
-    return [found[i] for i in range(len(heads))]
+    return [found[i] for i in range(len(texts))]
 
 
-def width(backend: HuggingFace) -> int:
-    """How many tokens a model has a probability for, which may be more than its tokenizer knows."""
-    return int(backend.model.get_output_embeddings().weight.shape[0])
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """Tokens of a prompt and of its reply, and whether this is all of the reply."""
+
+    prompt: list[int]
+    reply: list[int]
+    whole: bool
 
 
-def batches(lengths: Sequence[int], vocabulary: int) -> Iterator[list[int]]:
-    """Places in `lengths`, alike ones together, so that AT_ONCE is kept where a single row does."""
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if batch and (len(batch) == MOST or (len(batch) + 1) * lengths[i] * vocabulary > AT_ONCE):
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+def tokens(
+    model: HuggingFace, prompts: Sequence[Conversation], replies: Sequence[Reply]
+) -> list[Text]:
+    """Each reply behind its prompt, as much as fits; raises DataError where a prompt does not."""
+    context = checkpoint.context_length(model.model)
+    heads = chat.encoded(model.tokenizer, prompts, context)
+    spelled = chat.reply_ids(model.tokenizer, [reply.raw for reply in replies])
+    texts: list[Text] = []
+    for head, (*ids, _), reply in zip(heads, spelled, replies, strict=True):
+        tail = ids[: context - len(head)]
+        texts.append(Text(head, tail, reply.finished and len(tail) == len(ids)))
+    return texts
+
+
+def kl(own: Any, other: Any, whole: bool) -> float:
+    """KL(own || other) in nats, summed over the places of a reply; of log-probabilities of shape
+    (places, vocabulary). The last place is what comes after the reply: it counts where `whole`."""
+    from torch.nn.functional import kl_div
+
+    terms = kl_div(other, own, reduction="none", log_target=True)
+    places = terms.masked_fill(own.isneginf(), 0).sum(-1)  # what a model never says adds nothing
+    return float(places[: None if whole else -1].sum().clamp(min=0))  # it rounds below 0
+
+
+def check_comparable(model: HuggingFace, reference: HuggingFace) -> None:
+    """Raise ModelError where the two do not share a vocabulary."""
+    tokens = [backend.tokenizer.get_vocab() for backend in (model, reference)]
+    if tokens[0] != tokens[1] or model.vocabulary != reference.vocabulary:
+        raise ModelError(
+            f"{model.folder} and {reference.folder} have other vocabularies, so that their"
+            " distributions cannot be compared. Give a model and the model that it was made from."
+        )

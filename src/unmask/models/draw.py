@@ -38,8 +38,14 @@ class Draw(LogitsProcessor):
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """`scores` are logits of shape (rows, vocabulary); torch's seed decides."""
-        # In double precision, since rounding would add up over a large vocabulary.
-        reached = (scores.float() / self.temperature).softmax(-1).cumsum(-1, dtype=torch.float64)
-        at = torch.rand(len(scores), 1, dtype=torch.float64, device=scores.device) * reached[:, -1:]
-        drawn = torch.searchsorted(reached, at, right=True).clamp(max=scores.shape[-1] - 1)
-        return torch.full_like(scores, -torch.inf).scatter(1, drawn, 0.0)
+        chance = torch.rand(len(scores), 1, dtype=torch.float64, device=scores.device)
+        tokens = drawn(scores, self.temperature, chance)
+        return torch.full_like(scores, -torch.inf).scatter(1, tokens, 0.0)
+
+
+def drawn(logits: Any, temperature: float, chance: Any) -> Any:
+    """A token of each row, of shape (rows, 1), by its `chance`: a random number from 0 to 1."""
+    # In double precision, since rounding would add up over a large vocabulary.
+    reached = (logits.float() / temperature).softmax(-1).cumsum(-1, dtype=torch.float64)
+    tokens = torch.searchsorted(reached, chance * reached[:, -1:], right=True)
+    return tokens.clamp(max=logits.shape[-1] - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from unmask.core.errors import ModelError
 from unmask.core.thoughts import Marks, closed
 from unmask.models import chat, checkpoint
 from unmask.models.backends.backend import Backend, Likelihood
-from unmask.models.batches import reads_alike, samples_alike
+from unmask.models.batches import batches, reads_alike, samples_alike
 from unmask.models.forward import check_numbers, numbers, passing
-from unmask.models.sample import Sampling
+from unmask.models.sample import Precision, Sampling
 from unmask.models.tokens import PROBE
 
 Tokens = tuple[int, ...]
+Ask = tuple[int, Tokens]
+Answer = tuple[list[list[int]], Any]
+"""New tokens of each row, and whether the logits that they were taken from are numbers."""
 
 
 class HuggingFace(Backend):
@@ -29,10 +32,22 @@ class HuggingFace(Backend):
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._others: dict[Precision, Any] = {}
 
     @cached_property
     def model(self) -> Any:
         return checkpoint.load_model(self.folder)
+
+    def model_in(self, precision: Precision) -> Any:
+        """The model in another precision than its checkpoint's, loaded when first used."""
+        import torch
+
+        if precision == "auto" or self.model.dtype == getattr(torch, precision):
+            return self.model
+        if precision not in self._others:
+            dtype = getattr(torch, precision)
+            self._others[precision] = checkpoint.load_model(self.folder, dtype)
+        return self._others[precision]
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -45,6 +60,11 @@ class HuggingFace(Backend):
     @property
     def parameters(self) -> int:
         return checkpoint.parameters(self.model)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it has a probability for, which may be more than its tokenizer knows."""
+        return int(self.model.get_output_embeddings().weight.shape[0])
 
     @property
     def device(self) -> str:
@@ -93,6 +113,14 @@ class HuggingFace(Backend):
         with passing(self.folder, 2, len(PROBE)):
             return self._told(reads_alike(self.model, self.tokenizer))
 
+    @cached_property
+    def shares(self) -> bool:
+        """Whether what texts begin alike with is read once: where it pays and changes nothing."""
+        from unmask.models.shared import shares_alike, worth
+
+        with passing(self.folder, 2, len(PROBE)):
+            return worth(self.model) and shares_alike(self.model, self.tokenizer)
+
     def _told(self, whether: bool) -> bool:
         if not whether:
             progress.say(
@@ -105,28 +133,45 @@ class HuggingFace(Backend):
         """A reply to each text; where a batch would change it, as with batch_size=1."""
         import torch
 
-        if uneven(ids) and not self.samples_alike:
+        if not self.shares and uneven(ids) and not self.samples_alike:
             return [self._batch([row], sampling, seed + i)[0] for i, row in enumerate(ids)]
-        padded = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt").to(
-            self.model.device
-        )
+        model = self.model_in(sampling.precision)
         torch.manual_seed(seed)
-        from unmask.models.draw import Draw, Watch
-
-        watch = Watch()
-        reading = [watch, Draw(sampling.temperature)] if sampling.temperature > 0 else [watch]
         with torch.inference_mode(), passing(self.folder, len(ids), max(map(len, ids))):
-            output = self.model.generate(
-                **padded, generation_config=self._generation(sampling), logits_processor=reading
-            )
-        check_numbers(watch.numbers, self.model, self.folder)
-        new = output[:, padded["input_ids"].shape[1] :].tolist()
+            answer = self._decoded if self.shares else self._generated
+            new, whether = answer(model, ids, sampling)
+        check_numbers(whether, model, self.folder)
         cut = [self._until_end(row) for row in new]
         texts = chat.spoken(self.tokenizer, [kept for kept, _ in cut])
         return [
             Reply(text, finished, len(kept))
             for text, (kept, finished) in zip(texts, cut, strict=True)
         ]
+
+    def _decoded(self, model: Any, ids: list[list[int]], sampling: Sampling) -> Answer:
+        from unmask.models.decoding import Decoding
+
+        decoding = Decoding(
+            model=model,
+            fill=self.tokenizer.pad_token_id,
+            ends=self.ends,
+            limit=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+        )
+        return decoding.replies(ids)
+
+    def _generated(self, model: Any, ids: list[list[int]], sampling: Sampling) -> Answer:
+        from unmask.models.draw import Draw, Watch
+
+        padded = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt").to(
+            model.device
+        )
+        watch = Watch()
+        reading = [watch, Draw(sampling.temperature)] if sampling.temperature > 0 else [watch]
+        output = model.generate(
+            **padded, generation_config=self._generation(sampling), logits_processor=reading
+        )
+        return output[:, padded["input_ids"].shape[1] :].tolist(), watch.numbers
 
     def likelihoods(
         self,
@@ -144,15 +189,27 @@ class HuggingFace(Backend):
         )
         begun = [closed(text, self.marks) for text in given or [""] * len(prompts)]
         read = chat.encoded(self.tokenizer, prompts, room, begun)
-        asked: dict[tuple[int, Tokens], set[Tokens]] = {}
+        asked: dict[Ask, set[Tokens]] = {}
         for i, own in enumerate(options):
             for option in own:
                 ids = known[option]
                 asked.setdefault((i, ids[:-1]), set()).add(ids)
+        measured = self._measured(read, asked, batch_size)
+        likelihoods: list[list[Likelihood]] = []
+        for i, own in enumerate(options):
+            likelihoods.append([measured[i, known[option]] for option in own])
+        return likelihoods
+
+    def _measured(
+        self, read: list[list[int]], asked: Mapping[Ask, set[Tokens]], batch_size: int
+    ) -> dict[Ask, Likelihood]:
+        """Behind each prompt's tokens, the likelihood of each option, by what all but its last
+        token is."""
         order = sorted(asked, key=lambda ask: (len(read[ask[0]]) + len(ask[1]), ask))
-        measured: dict[tuple[int, Tokens], Likelihood] = {}
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        lengths = [len(read[i]) + len(begin) for i, begin in order]
+        measured: dict[Ask, Likelihood] = {}
+        for places in batches(lengths, self.vocabulary, batch_size):
+            batch = [order[place] for place in places]
             logprobs = self.following(
                 [[*read[i], *begin] for i, begin in batch], [len(begin) for _, begin in batch]
             )
@@ -165,49 +222,47 @@ class HuggingFace(Backend):
                 f"{self.folder}: the model cannot say an option at all: some of its logits are"
                 " -infinity."
             )
-        likelihoods: list[list[Likelihood]] = []
-        for i, own in enumerate(options):
-            likelihoods.append([measured[i, known[option]] for option in own])
-        return likelihoods
+        return measured
 
     def following(self, rows: list[list[int]], last: list[int]) -> list[Any]:
         """For each row of tokens, the log-probabilities of what comes next at each of its last
-        `last` + 1 places: shape (last + 1, vocabulary), on the model's device.
-
-        Padded on the right, so that every model counts its positions from the start.
-        """
+        `last` + 1 places: shape (last + 1, vocabulary), on the model's device."""
         import torch
 
-        if uneven(rows) and not self.reads_alike:
+        if not self.shares and uneven(rows) and not self.reads_alike:
             return [self.following([row], [k])[0] for row, k in zip(rows, last, strict=True)]
-        length = max(map(len, rows))
-        padded = torch.tensor(
-            [[*ids, *[self.tokenizer.pad_token_id] * (length - len(ids))] for ids in rows]
-        )
+        with torch.inference_mode(), passing(self.folder, len(rows), max(map(len, rows))):
+            logits = (self._shared if self.shares else self._padded)(rows, last)
+        whether = torch.cat([numbers(places) for places in logits])
+        check_numbers(whether, self.model, self.folder)
+        return [places.float().log_softmax(-1) for places in logits]
+
+    def _shared(self, rows: list[list[int]], last: list[int]) -> list[Any]:
+        """Logits at the last places of each row; what the rows begin alike with is read once."""
+        from unmask.models.shared import Rows
+
+        logits = Rows(self.model, rows, self.tokenizer.pad_token_id).start(last)
+        return [logits[i, -1 - k :] for i, k in enumerate(last)]
+
+    def _padded(self, rows: list[list[int]], last: list[int]) -> list[Any]:
+        """The same, filled up on the right, so that every model counts its places from the
+        start."""
+        import torch
+
+        length, fill = max(map(len, rows)), self.tokenizer.pad_token_id
+        tokens = torch.tensor([ids + [fill] * (length - len(ids)) for ids in rows])
         mask = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for ids in rows])
         first = min(len(ids) - 1 - k for ids, k in zip(rows, last, strict=True))
         device = self.model.device
-        with torch.inference_mode(), passing(self.folder, len(rows), length):
-            output = self.model(
-                input_ids=padded.to(device),
-                attention_mask=mask.to(device),
-                logits_to_keep=length - first,
-            )
-        places = [
-            slice(len(ids) - first - k - 1, len(ids) - first)
-            for ids, k in zip(rows, last, strict=True)
-        ]
-        logits = output.logits[
-            :, first - length :
-        ]  # of all places, where a model knows nothing of logits_to_keep
-        whether = numbers(logits)
-        check_numbers(
-            torch.cat([whether[i, place] for i, place in enumerate(places)]),
-            self.model,
-            self.folder,
+        output = self.model(
+            input_ids=tokens.to(device),
+            attention_mask=mask.to(device),
+            logits_to_keep=length - first,
         )
-        logprobs = logits.float().log_softmax(-1)
-        return [logprobs[i, place] for i, place in enumerate(places)]
+        # Of all places, where a model knows nothing of logits_to_keep.
+        logits = output.logits[:, first - length :]
+        ends = [len(ids) - first for ids in rows]
+        return [logits[i, ends[i] - k - 1 : ends[i]] for i, k in enumerate(last)]
 
     def _generation(self, sampling: Sampling) -> Any:
         """Every setting said, so that nothing is taken from what the checkpoint's author

@@ -16,7 +16,7 @@ from typing import Any
 
 from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
-from unmask.core.errors import DataError, ModelError
+from unmask.core.errors import DataError, ModelError, SettingError
 from unmask.core.thoughts import UNMARKED, Marks
 from unmask.models.backends.backend import Backend
 from unmask.models.backends.completion import BUSY, NoReply, reply_of, shown
@@ -88,6 +88,11 @@ class OpenAICompatible(Backend):
             raise DataError(
                 f"{self.model} at {self.url} cannot go on with a reply that was begun for it:"
                 " OpenAI's protocol has no way to say that. Use a model on this machine."
+            )
+        if sampling.precision != "auto":
+            raise SettingError(
+                f"{self.model} at {self.url} computes as its server does: leave"
+                " sampling.precision=auto, and serve it in the precision that you want."
             )
         client = self.client  # made once, before threads ask for it
         found: list[Reply] = []
