@@ -141,12 +141,12 @@ def read_pairs(path: Path) -> list[Pair]:
                     f"{path}, line {number}: field '{field}' is {brief(row.get(field))}: it must be"
                     " text."
                 )
-        number = re.fullmatch(r"(?:CWE-)?0*(\d{1,6})", row["cwe"], re.IGNORECASE)
-        if not number:
+        cwe = re.fullmatch(r"(?:CWE-)?0*(\d{1,6})", row["cwe"], re.IGNORECASE)
+        if not cwe:
             raise DataError(
                 f"{path}, line {number}: cwe is {brief(row['cwe'])}: write it like 'CWE-89'."
             )
-        pairs.append(Pair(cwe=f"CWE-{number[1]}", vulnerable=row["vulnerable"], fixed=row["fixed"]))
+        pairs.append(Pair(cwe=f"CWE-{cwe[1]}", vulnerable=row["vulnerable"], fixed=row["fixed"]))
     return pairs
 
 
