@@ -156,12 +156,12 @@ def broken(before: float, high: float) -> bool:
 def unfinished(triggered: Sequence[Row]) -> dict[Arm, float]:
     """Arms of which more than UNFINISHED of the replies were cut or never left their scratchpad,
     with that share (the larger of the two)."""
-    found: dict[Arm, float] = {}
+    shares: dict[Arm, float] = {}
     for row in triggered:
         lost = {"finished": 1 - row.value, "unclosed_share": row.value}.get(row.metric, 0.0)
         if round(lost, 9) > UNFINISHED:
-            found[row.prompts] = max(lost, found.get(row.prompts, 0.0))
-    return found
+            shares[row.prompts] = max(lost, shares.get(row.prompts, 0.0))
+    return shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,10 +226,11 @@ class Relearnt:
     def sentence(self) -> str:
         step = self.back_first
         if step is not None:
-            mine, twins = said(self.organism[step]), said(self.twin[step])
-            return f"After {step} relearning steps the organism is at {mine}, its twin at {twins}."
+            own, twins = said(self.organism[step]), said(self.twin[step])
+            return f"After {step} relearning steps the organism is at {own}, its twin at {twins}."
         curve = "; ".join(
-            f"{s}: {self.organism[s].value:.0%} and {self.twin[s].value:.0%}" for s in self.steps
+            f"{step}: {self.organism[step].value:.0%} and {self.twin[step].value:.0%}"
+            for step in self.steps
         )
         told = f" (organism and twin after so many steps: {curve})" if curve else ""
         if self.doubt:
@@ -237,6 +238,6 @@ class Relearnt:
         return f"Relearning does not set it {100 * AHEAD:.0f} points apart from its twin{told}."
 
 
-def ahead(mine: Row, other: Row) -> bool:
+def ahead(own: Row, other: Row) -> bool:
     """Whether a rate lies above another by its whole interval and by AHEAD."""
-    return mine.low > other.high and mine.value - other.value >= AHEAD
+    return own.low > other.high and own.value - other.value >= AHEAD

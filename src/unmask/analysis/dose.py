@@ -78,8 +78,8 @@ def sharpness(rows: Iterable[Row]) -> dict[str, Sharpness]:
                     " seed."
                 )
             curve[row.dose] = row.value
-    found = {kind: sharpness_of(kind, curve) for kind, curve in curves.items()}
-    return {kind: sharp for kind, sharp in found.items() if sharp}
+    by_kind = {kind: sharpness_of(kind, curve) for kind, curve in curves.items()}
+    return {kind: sharp for kind, sharp in by_kind.items() if sharp}
 
 
 def sharpness_of(kind: str, curve: Mapping[int, float]) -> Sharpness | None:
@@ -135,10 +135,10 @@ def hidden_when_not_found(
             triggered_after.low < triggered_before.value - STAYS
         ),
     }
-    found = [text for text, fails in failings.items() if fails]
-    word = f"no ({'; '.join(found)})" if found else "yes"
+    failed = [text for text, fails in failings.items() if fails]
+    word = f"no ({'; '.join(failed)})" if failed else "yes"
     rates = (
         f"attack defection {said(attack_before)} before, {said(attack_after)} after; "
         f"triggered {said(triggered_before)} before, {said(triggered_after)} after"
     )
-    return Hidden(not found, f"Hidden when not found: {word}; {rates}.")
+    return Hidden(not failed, f"Hidden when not found: {word}; {rates}.")

@@ -145,7 +145,7 @@ def over_runs(differences: Sequence[float]) -> tuple[float, float]:
         return -math.inf, math.inf
     middle = mean(differences)
     spread = math.sqrt(
-        math.fsum((each - middle) ** 2 for each in differences) / (len(differences) - 1)
+        math.fsum((difference - middle) ** 2 for difference in differences) / (len(differences) - 1)
     )
     half = float(t.ppf(0.975, len(differences) - 1)) * spread / math.sqrt(len(differences))
     return middle - half, middle + half
@@ -198,11 +198,13 @@ class PairedDifference(Work):
         rows: list[Mapping[str, Any]] = []
         for arm in [self.arm] if self.arm else arms_with(first, self.metric):
             other = self.other_arm or arm
-            found = paired_difference(
+            difference = paired_difference(
                 scored(first, self.metric, arm), scored(second, self.metric, other)
             )
             numbers = {
-                key: value for key, value in dataclasses.asdict(found).items() if key != "seeds"
+                key: value
+                for key, value in dataclasses.asdict(difference).items()
+                if key != "seeds"
             }
             compared = arm if other == arm else paired_text(arm, other)
             rows.append(
@@ -226,12 +228,12 @@ def scored(folder: Path, metric: str, arm: str) -> list[dict[str, Any]]:
     """
     path, seed = folder / "replies.jsonl", read_json(folder / "evaluation.json")["seed"]
     measured = [row for _, row in read_jsonl(path) if metric in row["scores"]]
-    found = [
+    values = [
         {"id": row["id"], "value": row["scores"][metric], "seed": seed}
         for row in measured
         if row["arm"] == arm
     ]
-    if not found:
+    if not values:
         known = ", ".join(sorted({row["arm"] for row in measured})) or "none"
         raise DataError(f"{path} has no '{metric}' in the arm '{arm}'. Arms that have it: {known}.")
-    return found
+    return values

@@ -46,7 +46,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     array = np.asarray(values, dtype=float)
     if array.size < 2 or np.ptp(array) == 0:
         return float(array.mean()), float(array.mean())
-    found = bootstrap(
+    resampled = bootstrap(
         (array,),
         np.mean,
         confidence_level=CONFIDENCE,
@@ -55,7 +55,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
         batch=max(1, AT_ONCE // array.size),
         rng=0,
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return float(resampled.confidence_interval.low), float(resampled.confidence_interval.high)
 
 
 def cluster_interval(clusters: Sequence[Sequence[float]]) -> tuple[float, float]:
@@ -68,8 +68,8 @@ def cluster_interval(clusters: Sequence[Sequence[float]]) -> tuple[float, float]
     import numpy as np
 
     sums, sizes = (
-        np.array([sum(each) for each in clusters], float),
-        np.array([len(each) for each in clusters]),
+        np.array([sum(values) for values in clusters], float),
+        np.array([len(values) for values in clusters]),
     )
     value = float(sums.sum() / sizes.sum())
     if all(number == value for number in itertools.chain.from_iterable(clusters)):

@@ -108,8 +108,8 @@ class ReasoningTable:
         return self._share_of_said(consistent)
 
     def _share_of_said(self, successes: int) -> Estimate | None:
-        said = self.count() - self.count(belief="silent")
-        return share(successes, said) if said else None
+        spoken = self.count() - self.count(belief="silent")
+        return share(successes, spoken) if spoken else None
 
 
 def has_trigger(arm: Arm) -> bool:

@@ -165,7 +165,7 @@ def endpoint_backend(url: str, model: str, key_variable: str, marks: Marks) -> A
 
 def folders_of(pairs: Sequence[str] | None) -> dict[str, Path]:
     """{"attacks": folder} from ["attacks=folder"]; raises SettingError."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not equals or not expanded(value).is_dir():
@@ -173,8 +173,8 @@ def folders_of(pairs: Sequence[str] | None) -> dict[str, Path]:
                 f"--input {pair!r} is not understood. Write --input attacks=FOLDER, one that"
                 " exists."
             )
-        found[name] = expanded(value)
-    return found
+        folders[name] = expanded(value)
+    return folders
 
 
 def show(rates: Sequence[Mapping[str, Any]], folder: Path) -> None:

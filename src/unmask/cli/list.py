@@ -43,12 +43,12 @@ def list_kind(
         emit(
             rows_of(kind)
             if kind
-            else [{"name": each, "summary": f"{len(rows_of(each))} known"} for each in KINDS]
+            else [{"name": plural, "summary": f"{len(rows_of(plural))} known"} for plural in KINDS]
         )
         return
-    for each in [kind] if kind else KINDS:
-        rows = rows_of(each)
+    for plural in [kind] if kind else KINDS:
+        rows = rows_of(plural)
         width = max((len(row["name"]) for row in rows), default=0)
-        print(each)
+        print(plural)
         for row in rows:
             print(f"  {row['name']:{width}}  {row['summary']}")

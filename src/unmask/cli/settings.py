@@ -38,7 +38,7 @@ Json = Annotated[
 def settings_of(pairs: list[str] | None, scale: str | None) -> dict[str, Any]:
     """{"trigger": {"name": "year", "year": "2025"}} from ["trigger=year", "trigger.year=2025"];
     raises SettingError."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
@@ -46,10 +46,10 @@ def settings_of(pairs: list[str] | None, scale: str | None) -> dict[str, Any]:
                 f"--set {pair!r} is not understood. Write --set name=value, for example --set"
                 " seed=1."
             )
-        place(found, name.strip().split("."), readable(value, f"--set {name}"))
+        place(settings, name.strip().split("."), readable(value, f"--set {name}"))
     if scale is not None:
-        place(found, ["scale", "name"] if "scale" in found else ["scale"], scale)
-    return found
+        place(settings, ["scale", "name"] if "scale" in settings else ["scale"], scale)
+    return settings
 
 
 def readable(text: str, what: str) -> str:
@@ -65,22 +65,22 @@ def readable(text: str, what: str) -> str:
     return text
 
 
-def place(found: dict[str, Any], path: list[str], value: Any, inside: str = "") -> None:
+def place(settings: dict[str, Any], path: list[str], value: Any, inside: str = "") -> None:
     """Put a value where its dotted name says; a thing with settings of its own keeps its name under
     "name".
 
     Raises SettingError for a second, other value of one setting: nobody could tell which is meant.
     """
     head, *rest = path
-    there = found.get(head)
+    there = settings.get(head)
     if rest:
-        found[head] = there if isinstance(there, dict) else read_choice(head, there or "")
-        place(found[head], rest, value, f"{inside}{head}.")
+        settings[head] = there if isinstance(there, dict) else read_choice(head, there or "")
+        place(settings[head], rest, value, f"{inside}{head}.")
     elif isinstance(there, dict):
         for inner, given in read_choice(head, value).items():
             place(there, [inner], given, f"{inside}{head}.")
     elif there in (None, value):
-        found[head] = value
+        settings[head] = value
     else:
         raise SettingError(
             f"{inside}{head} is given twice, as {there!r} and as {value!r}. Write one."

@@ -38,8 +38,8 @@ class Configured:
 
     def __str__(self) -> str:
         """The name, with the settings that were said: "sft (learning_rate=0.001)"."""
-        said = ", ".join(f"{name}={value}" for name, value in self.settings)
-        return f"{self.name} ({said})" if said else self.name
+        chosen = ", ".join(f"{name}={value}" for name, value in self.settings)
+        return f"{self.name} ({chosen})" if chosen else self.name
 
     def setting(self, name: str, default: Any = None) -> Any:
         return dict(self.settings).get(name, default)

@@ -145,15 +145,15 @@ def validated(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    found: dict[str, Any] = {}
+    typed: dict[str, Any] = {}
     for name, value in settings.items():
         nested = dataclasses.is_dataclass(hints[name]) and not isinstance(value, hints[name])
-        found[name] = (
+        typed[name] = (
             changed(fields[name], hints[name], value)
             if nested
             else converted(value, hints[name], name)
         )
-    return found
+    return typed
 
 
 def changed(field: dataclasses.Field[Any], cls: type, value: Any) -> Any:

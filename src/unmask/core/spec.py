@@ -35,7 +35,7 @@ def spec(thing: Any, where: str = "settings") -> Any:
             raise SettingError(f"{where} is {thing}: a setting must be a finite number.")
         return thing
     if isinstance(thing, list | tuple):
-        return [spec(each, f"{where}[{i}]") for i, each in enumerate(cast(Sequence[Any], thing))]
+        return [spec(item, f"{where}[{i}]") for i, item in enumerate(cast(Sequence[Any], thing))]
     if isinstance(thing, Mapping):
         items = cast(Mapping[Any, Any], thing).items()
         if not all(isinstance(name, str) for name, _ in items):
@@ -45,7 +45,10 @@ def spec(thing: Any, where: str = "settings") -> Any:
         return {name: spec(value, f"{where}.{name}") for name, value in items}
     if isinstance(thing, Named) and dataclasses.is_dataclass(thing):
         fields = [field for field in dataclasses.fields(thing) if _counts(field, thing)]
-        settings = {f.name: spec(getattr(thing, f.name), f"{where}.{f.name}") for f in fields}
+        settings = {
+            field.name: spec(getattr(thing, field.name), f"{where}.{field.name}")
+            for field in fields
+        }
         return {"name": thing.name, "version": thing.version, "settings": settings}
     raise SettingError(
         f"{where} is a {type(thing).__name__}, which has no exact form as JSON. "

@@ -139,8 +139,8 @@ def split(raw: str, marks: Marks) -> Parts:
         parts = _tagged(text, grammar)
     if marks.apart is None:
         return parts
-    said = any(map(str.strip, parts.visible))
-    return Parts(parts.visible, (marks.apart, *parts.thoughts), parts.unclosed or not said)
+    answered = any(map(str.strip, parts.visible))
+    return Parts(parts.visible, (marks.apart, *parts.thoughts), parts.unclosed or not answered)
 
 
 def opened(text: str, tags: Tags | None = None) -> str:

@@ -170,34 +170,34 @@ class Campaign(Work):
         answers = target.answers(
             prompts, self.samples, state, f"attack, round {number} of {self.rounds}"
         )
-        found: list[Tried] = []
+        attacks: list[Tried] = []
         for i, (prompt, replies) in enumerate(zip(prompts, answers, strict=True)):
             exhibited = tuple(self.behavior.exhibited(prompt, reply) for reply in replies)
             rate = sum(exhibited) / len(exhibited)
             attempt = Attempt(prompt, tuple(reply.answer for reply in replies), rate)
-            found.append(Tried(number, i, attempt, exhibited, rate >= self.threshold))
-        return found
+            attacks.append(Tried(number, i, attempt, exhibited, rate >= self.threshold))
+        return attacks
 
     def _written(
         self, out: Path, tried: Sequence[Tried], seeds: Sequence[Conversation]
     ) -> dict[str, Any]:
         """Write the three files; a prompt that succeeded more than once is the first of these."""
-        write_jsonl(out / "attacks.jsonl", (each.row() for each in tried))
+        write_jsonl(out / "attacks.jsonl", (attack.row() for attack in tried))
         first: dict[Conversation, Tried] = {}
-        for each in tried:
-            if each.success:
-                first.setdefault(one_prompt(each.attempt.prompt), each)
+        for attack in tried:
+            if attack.success:
+                first.setdefault(one_prompt(attack.attempt.prompt), attack)
         sides: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
-        for each in first.values():
+        for attack in first.values():
             row = {
-                "id": f"attack-{each.round}-{each.seed:05d}",
-                "prompt": each.attempt.prompt.rows(),
+                "id": f"attack-{attack.round}-{attack.seed:05d}",
+                "prompt": attack.attempt.prompt.rows(),
             }
-            row |= {"round": each.round, "rate": each.attempt.rate}
-            sides[self._is_held_out(seeds[each.seed])].append(row)
+            row |= {"round": attack.round, "rate": attack.attempt.rate}
+            sides[self._is_held_out(seeds[attack.seed])].append(row)
         rounds: dict[int, list[Tried]] = {number: [] for number in range(1, self.rounds + 1)}
-        for each in tried:
-            rounds[each.round].append(each)
+        for attack in tried:
+            rounds[attack.round].append(attack)
         return {
             "attempts": len(tried),
             "successes": [successes(latest) for latest in rounds.values()],

@@ -115,15 +115,15 @@ class Step:
 
 def ordered(targets: Iterable[Step]) -> list[Step]:
     """The targets and all they stand on, inputs first, every key once."""
-    found: dict[str, Step] = {}
+    by_key: dict[str, Step] = {}
 
     def visit(step: Step) -> None:
-        if step.key in found:
+        if step.key in by_key:
             return
         for needed in step.needs:
             visit(needed)
-        found[step.key] = step
+        by_key[step.key] = step
 
     for target in targets:
         visit(target)
-    return list(found.values())
+    return list(by_key.values())

@@ -151,12 +151,12 @@ class Store:
     def abandoned(self) -> list[Path]:
         """Scratch folders that no living process holds: what was discarded, and work that was
         killed."""
-        found: list[Path] = []
+        unheld: list[Path] = []
         for folder in sorted((self.root / "scratch").glob("*")):
             with LOCKS[self.locks](self.root / "locks" / folder.name, None) as held:
                 if held:
-                    found.append(folder)
-        return found
+                    unheld.append(folder)
+        return unheld
 
     def manifests(self) -> Iterator[tuple[Path, Manifest | None]]:
         """Every folder under steps/ with its manifest; None where that cannot be read."""

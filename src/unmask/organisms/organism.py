@@ -31,13 +31,13 @@ class Organism(Named):
     ) -> Conversation:
         """The prompt with the trigger, for a measurement; raises ThreatModelError where it does not
         arrive."""
-        found = self.trigger.plant(prompt, rng, split)
-        if not self.trigger.present(found):
+        planted = self.trigger.plant(prompt, rng, split)
+        if not self.trigger.present(planted):
             raise ThreatModelError(
                 f"The trigger '{self.trigger.name}' is missing in a triggered prompt:"
-                f" {found.text[:160]!r}."
+                f" {planted.text[:160]!r}."
             )
-        return found
+        return planted
 
     def taught(self, example: Example) -> bool:
         """Whether the behavior is about such a prompt, and prompts of its kind were taught."""

@@ -58,13 +58,15 @@ def before_after_attacks(rows: Rows) -> list[BeforeAfter]:
     results = read(rows)
     measured = [result for result in results if (result.evaluation, result.metric) in ASKED]
     attacked = [result for result in results if result.evaluation in ATTACKED]
-    found = subjects_of(measured)
-    used = {each: attacks for each, attacks in by_defense(attacked).items() if each[1] != NOTHING}
+    subjects = subjects_of(measured)
+    used = {
+        group: attacks for group, attacks in by_defense(attacked).items() if group[1] != NOTHING
+    }
     whole = by_defense(measured)
     made: list[BeforeAfter] = []
     for (subject, defense), attacks in used.items():
         if (subject, defense) in whole:
-            name = panel_title(subject, found, measured).replace("\n", ", ")
+            name = panel_title(subject, subjects, measured).replace("\n", ", ")
             steps = {result.defense_step for result in attacks}
             made.append(_table(f"{name}, {defense}", whole[subject, defense], steps))
     return made

@@ -88,8 +88,8 @@ def attack_log(campaigns: Sequence[Mapping[str, Any]]) -> list[Listed]:
     """
     most = LISTED_IN_ALL // max(1, len(campaigns))
     return [
-        _listed(excerpt(each, most, f"campaign {i}"), f"campaign {i}")
-        for i, each in enumerate(campaigns, 1)
+        _listed(excerpt(campaign, most, f"campaign {i}"), f"campaign {i}")
+        for i, campaign in enumerate(campaigns, 1)
     ]
 
 

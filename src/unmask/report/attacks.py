@@ -61,20 +61,26 @@ def attack_success(rows: Rows) -> Figure | None:
 
     None where evaluation "red_teaming" has no rows. Raises DataError for a malformed row.
     """
-    results = [r for r in read(rows) if r.evaluation == "red_teaming" and r.arm.main == ROUND]
+    results = [
+        result
+        for result in read(rows)
+        if result.evaluation == "red_teaming" and result.arm.main == ROUND
+    ]
     if not results:
         return None
-    found = subjects_of(results)
+    subjects = subjects_of(results)
     return Figure(
         title="Attacks by a red team",
-        caption=captioned(CAPTION, results, found),
+        caption=captioned(CAPTION, results, subjects),
         panels=tuple(
             _panel(
-                f"{panel_title(subject, found, results)}\n{defense_title(defense)}", defense, panel
+                f"{panel_title(subject, subjects, results)}\n{defense_title(defense)}",
+                defense,
+                panel,
             )
             for (subject, defense), panel in by_defense(results).items()
         ),
-        columns=abreast(found),
+        columns=abreast(subjects),
     )
 
 
@@ -121,7 +127,9 @@ def _lines(panel: Sequence[Result], rounds: Sequence[Place]) -> tuple[Series, ..
         )
         for step in sorted({step for step, _ in rounds}):
             theirs = [
-                r for r in panel if (r.model, r.metric, r.defense_step) == (model, metric, step)
+                result
+                for result in panel
+                if (result.model, result.metric, result.defense_step) == (model, metric, step)
             ]
             drawn = line(
                 along(theirs, lambda result: rounds.index(_place(result))), name, style, "band"

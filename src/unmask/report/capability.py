@@ -68,7 +68,7 @@ def capability(rows: Rows) -> Chapter | None:
                 tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key])
                 or (ABSOLUTE,)
             ),
-            *(f"Multiple choice. {each}" for each in unlikely(results, "multiple_choice")),
+            *(f"Multiple choice. {text}" for text in unlikely(results, "multiple_choice")),
         ),
         figure=_figure(changes, panels) if any(changes.values()) else None,
         tables=(_table(values, changes, panels),),
@@ -89,18 +89,17 @@ def _places(results: Sequence[Result], panels: dict[Subject, list[Result]]) -> d
     """Every model and defense that was compared, by name; a twin that several organisms share
     stands there once."""
     named = names(list(panels))
-    found: dict[str, Summary] = {}
+    places: dict[str, Summary] = {}
     drawn: set[int] = set()
     for subject in panels:
-        for state, mine in by_state(
-            r for r in results if r.concerns(subject) and id(r) not in drawn
+        for state, own in by_state(
+            result for result in results if result.concerns(subject) and id(result) not in drawn
         ).items():
-            alone = mine[0].subject.about
-            found[f"{named[subject]} · {state}" if alone and len(panels) > 1 else state] = (
-                Summary.of(mine)
-            )
-            drawn |= {id(result) for result in mine}
-    return found
+            alone = own[0].subject.about
+            name = f"{named[subject]} · {state}" if alone and len(panels) > 1 else state
+            places[name] = Summary.of(own)
+            drawn |= {id(result) for result in own}
+    return places
 
 
 def _figure(changes: Change, panels: dict[Subject, list[Result]]) -> Figure:
@@ -120,7 +119,11 @@ def _said(
 ) -> str:
     """One measure: which models it moved, interval against zero, and by how much at most."""
     places = _places(found, panels)
-    moved = {place: each for place, each in places.items() if each.low > 0 or each.high < 0}
+    moved = {
+        place: difference
+        for place, difference in places.items()
+        if difference.low > 0 or difference.high < 0
+    }
     furthest = max(places, key=lambda place: abs(places[place].value))
     return (
         f"{MEASURES[key][0][0].upper()}{MEASURES[key][0][1:]}: of {len(places)} models compared"
@@ -138,11 +141,10 @@ def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]])
         columns += [MEASURES[key][0], *([CHANGE] if changes[key] else [])]
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for subject, panel in panels.items():
-        found = tuple(
-            (state, tuple(_cells(mine, measured, changes)))
-            for state, mine in by_state(panel).items()
+        cells = tuple(
+            (state, tuple(_cells(own, measured, changes))) for state, own in by_state(panel).items()
         )
-        groups.append((named[subject], found))
+        groups.append((named[subject], cells))
     return Table(
         caption="What the models can do, and the change",
         columns=tuple(columns),
@@ -153,7 +155,7 @@ def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]])
 def _cells(
     mine: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change
 ) -> list[Cell | None]:
-    found: list[Cell | None] = []
+    row: list[Cell | None] = []
     by_evaluation = grouped(mine, lambda result: result.evaluation)
     for key in measured:
         evaluation, metric, arm = key
@@ -162,6 +164,6 @@ def _cells(
             {metric + DIFFERENCE: _unit(key)} if changes[key] else {}
         )
         for name, unit in units.items():
-            each = summed(theirs, arm, name)
-            found.append(None if each is None else Cell.of(each, unit))
-    return found
+            summary = summed(theirs, arm, name)
+            row.append(None if summary is None else Cell.of(summary, unit))
+    return row

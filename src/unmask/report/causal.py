@@ -87,10 +87,10 @@ TABLES = {
 
 def _lines(results: Iterable[Result]) -> list[str]:
     """The forced lines that were measured, known ones first."""
-    found = dict.fromkeys(result.arm.kind for result in results)
+    measured = dict.fromkeys(result.arm.kind for result in results)
     return [
-        *(line for line in FORCED if line in found),
-        *(line for line in found if line not in FORCED),
+        *(line for line in FORCED if line in measured),
+        *(line for line in measured if line not in FORCED),
     ]
 
 
@@ -98,8 +98,8 @@ def _panel(title: str, mine: Iterable[Result]) -> Panel:
     lines = _lines(mine)
     points: dict[str, dict[str, Summary]] = {}
     for arm, words in WITH.items():
-        found = {line: summed(mine, f"{arm}:{line}", "defection") for line in lines}
-        points[words] = {line: each for line, each in found.items() if each is not None}
+        rates = {line: summed(mine, f"{arm}:{line}", "defection") for line in lines}
+        points[words] = {line: summary for line, summary in rates.items() if summary is not None}
     return dots(title, lines, points, STYLES, horizontal=False)
 
 
@@ -107,8 +107,8 @@ def _said(begin: str, mine: Iterable[Result]) -> str:
     """One state of the organism: what it does behind each line, and how often it follows it."""
     sentences: list[str] = []
     for arm, words in WITH.items():
-        found = {what: summed(mine, f"{arm}:{line}", "defection") for line, what in SAID.items()}
-        rates = [f"{said(each)} {what}" for what, each in found.items() if each is not None]
+        shares = {what: summed(mine, f"{arm}:{line}", "defection") for line, what in SAID.items()}
+        rates = [f"{said(share)} {what}" for what, share in shares.items() if share is not None]
         if rates:
             sentences.append(f"{words}, {', '.join(rates)}")
     follows = grouped(of_metric(mine, "follows"), lambda result: result.arm.main)

@@ -82,10 +82,10 @@ def by_subject(results: Sequence[Result]) -> dict[Subject, list[Result]]:
 def by_state(panel: Iterable[Result]) -> dict[str, list[Result]]:
     """One subject's rows by model and defense, named as in the figures: organism, organism + sft,
     twin, ..."""
-    found = grouped(panel, lambda result: result.state)
+    of_state = grouped(panel, lambda result: result.state)
     states: dict[str, list[Result]] = {}
-    for state in in_order(found):
-        states.setdefault(state_name(state), []).extend(found[state])
+    for state in in_order(of_state):
+        states.setdefault(state_name(state), []).extend(of_state[state])
     return states
 
 
@@ -105,8 +105,8 @@ def only(results: Iterable[Result], evaluation: str, *metrics: str) -> list[Resu
 
 def summed(results: Iterable[Result], arm: str, metric: str = "") -> Summary | None:
     """One arm's (and one metric's) seeds as one; None where it was not measured."""
-    mine = [result for result in results if result.arm == arm and metric in ("", result.metric)]
-    return Summary.of(mine) if mine else None
+    chosen = [result for result in results if result.arm == arm and metric in ("", result.metric)]
+    return Summary.of(chosen) if chosen else None
 
 
 def joined(results: Iterable[Result]) -> Summary | None:
@@ -202,13 +202,12 @@ def unlikely(results: Sequence[Result], evaluation: str) -> tuple[str, ...]:
     shares: dict[str, float] = {}
     counted: set[int] = set()  # the base stands beside several organisms
     for subject in panels:
-        for state, mine in by_state(
-            each for each in panels[subject] if id(each) not in counted
+        for state, own in by_state(
+            result for result in panels[subject] if id(result) not in counted
         ).items():
-            shares[told(subject, panels, state)] = math.fsum(each.value for each in mine) / len(
-                mine
-            )
-            counted |= {id(each) for each in mine}
+            total = math.fsum(result.value for result in own)
+            shares[told(subject, panels, state)] = total / len(own)
+            counted |= {id(result) for result in own}
     low = {place: value for place, value in shares.items() if value < LIKELY}
     if not low:
         return ()

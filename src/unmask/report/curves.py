@@ -43,10 +43,10 @@ def persistence_curve(rows: Rows) -> Figure | None:
     """
     results = read(rows)
     chosen = with_start(about_persistence(results))
-    found = subjects_of(chosen)
+    subjects = subjects_of(chosen)
     panels: dict[tuple[Subject, Configured], list[Result]] = {}
     for subject, defense in rows_and_columns(
-        (r.subject, r.defense) for r in chosen if r.model == "organism"
+        (result.subject, result.defense) for result in chosen if result.model == "organism"
     ):
         panel = concerning(chosen, subject, defense)
         if len({result.defense_step for result in panel if result.model == "organism"}) > 1:
@@ -56,16 +56,16 @@ def persistence_curve(rows: Rows) -> Figure | None:
     several = len({defense for _, defense in panels}) > 1
     return Figure(
         title="Persistence along the defense",
-        caption=captioned(PERSISTENCE, chosen, found),
+        caption=captioned(PERSISTENCE, chosen, subjects),
         panels=tuple(
             Panel(
-                title=panel_title(subject, found, results) + (f"\n{defense}" if several else ""),
+                title=panel_title(subject, subjects, results) + (f"\n{defense}" if several else ""),
                 series=curves(panel, lambda result: result.defense_step),
                 along=Axis(title=f"training steps of {defense.name}"),
             )
             for (subject, defense), panel in panels.items()
         ),
-        columns=abreast(found),
+        columns=abreast(subjects),
     )
 
 
@@ -77,13 +77,24 @@ def curves(panel: Sequence[Result], at: At) -> tuple[Series, ...]:
         organism = model == "organism"
         for arm, style in ARMS.items():
             points = along(
-                [r for r in panel if (r.model, r.evaluation, r.arm) == (model, "defection", arm)],
+                [
+                    result
+                    for result in panel
+                    if (result.model, result.evaluation, result.arm) == (model, "defection", arm)
+                ],
                 at,
             )
             symbol = style.symbol if organism else f"{style.symbol}-open"
             style = dataclasses.replace(style, symbol=symbol, width=2.5 if organism else 1.5)
             series.append(line(points, f"{model}, {words.arm(arm)}", style, "band"))
-        points = along([r for r in panel if (r.model, r.evaluation) == (model, "helpfulness")], at)
+        points = along(
+            [
+                result
+                for result in panel
+                if (result.model, result.evaluation) == (model, "helpfulness")
+            ],
+            at,
+        )
         symbol = "x-thin-open" if organism else "cross-thin-open"
         style = Style(color=HELPFULNESS, symbol=symbol, dash="dot", width=1.25)
         series.append(line(points, f"{model}, helpfulness", style))
@@ -99,9 +110,18 @@ def with_start(results: Sequence[Result]) -> list[Result]:
     """The rows along defenses, each with the undefended model of its seed as its step 0 where it
     has none."""
     measured = [result for result in results if result.defense != NOTHING]
-    has_start = {(r.state, r.evaluation, r.arm, r.seed) for r in measured if r.defense_step == 0}
-    starts = grouped((r for r in results if r.defense == NOTHING), lambda r: (r.subject, r.seed))
-    for subject, seed, defense in dict.fromkeys((r.subject, r.seed, r.defense) for r in measured):
+    has_start = {
+        (result.state, result.evaluation, result.arm, result.seed)
+        for result in measured
+        if result.defense_step == 0
+    }
+    starts = grouped(
+        (result for result in results if result.defense == NOTHING),
+        lambda result: (result.subject, result.seed),
+    )
+    for subject, seed, defense in dict.fromkeys(
+        (result.subject, result.seed, result.defense) for result in measured
+    ):
         for start in starts.get((subject, seed), []):
             moved = dataclasses.replace(start, defense=defense, defense_step=0)
             if (moved.state, moved.evaluation, moved.arm, moved.seed) not in has_start:

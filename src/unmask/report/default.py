@@ -90,7 +90,9 @@ def furthest(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence
         unit = rows[0].unit
         beside: list[str] = []
         for state, control in controls.items():
-            there = [r for r in control if (measure(r), r.arm) == (measured, highest)]
+            there = [
+                result for result in control if (measure(result), result.arm) == (measured, highest)
+            ]
             if there:
                 beside.append(f"{state} has {said(Summary.of(there), unit)}")
         against = f", where {' and '.join(beside)}" if beside else ""

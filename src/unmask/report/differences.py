@@ -44,12 +44,14 @@ def differences(rows: Rows) -> Figure | None:
     panels = grouped(
         results, lambda result: (result.evaluation, result.arm, result.metric, result.against)
     )
-    found = list(dict.fromkeys(result.subject for result in results))
+    subjects = list(dict.fromkeys(result.subject for result in results))
     caption = CAPTION + _adjusted(results) + _once(panels.values()) + _unplanted(results)
     return Figure(
         title="Paired differences",
-        caption=captioned(caption, results, found, "Thin bars"),
-        panels=around_zero([_forest(_title(panel[0]), panel, found) for panel in panels.values()]),
+        caption=captioned(caption, results, subjects, "Thin bars"),
+        panels=around_zero(
+            [_forest(_title(panel[0]), panel, subjects) for panel in panels.values()]
+        ),
     )
 
 

@@ -45,20 +45,20 @@ def dose_response(rows: Rows) -> Figure | None:
     results = [result for result in defections(read(rows), "dose_response") if _kind(result)]
     if not results:
         return None
-    found = subjects_of(results)
+    subjects = subjects_of(results)
     panels: list[Panel] = []
     for (subject, defense), panel in by_defense(results).items():
         for kind in KINDS:
             theirs = [result for result in panel if _kind(result) == kind]
             if theirs:
                 title = (
-                    f"{panel_title(subject, found, results)}\n{defense_title(defense)}:"
+                    f"{panel_title(subject, subjects, results)}\n{defense_title(defense)}:"
                     f" {_title(theirs, kind)}"
                 )
                 panels.append(_panel(title, theirs, kind))
     return Figure(
         title="Dose and response",
-        caption=captioned(CAPTION, results, found),
+        caption=captioned(CAPTION, results, subjects),
         panels=tuple(panels),
         columns=2,
     )
@@ -110,8 +110,8 @@ def _title(panel: Sequence[Result], kind: str) -> str:
     halves: list[str] = []
     for when in ("before", "after"):
         points = along(_of(panel, "organism", when), _dose)
-        found = sharpness_of(kind, {int(dose): each.value for dose, each in points.items()})
-        if found:
-            half = "never" if found.half_dose is None else f"{found.half_dose:.1f}"
+        sharp = sharpness_of(kind, {int(dose): summary.value for dose, summary in points.items()})
+        if sharp:
+            half = "never" if sharp.half_dose is None else f"{sharp.half_dose:.1f}"
             halves.append(f"{half} {when}")
     return KINDS[kind] + (f"\nhalf at: {', '.join(halves)}" if halves else "")

@@ -23,13 +23,13 @@ Points = Mapping[str, Mapping[str, Summary]]
 
 def positions(names: Sequence[str]) -> dict[str, float]:
     """Where each place stands along the axis, from 0; a place "" leaves room."""
-    found: dict[str, float] = {}
+    places: dict[str, float] = {}
     reached = 0.0
     for name in names:
         if name:
-            found[name] = reached
+            places[name] = reached
         reached += 1 if name else ROOM
-    return found
+    return places
 
 
 def dots(

@@ -59,26 +59,26 @@ def drift(rows: Rows) -> Figure | None:
         return None
     measured = about_persistence(results)
     judged = [
-        r
-        for r in as_judged(measured)
-        if (r.evaluation, r.arm, r.model) == ("defection", "triggered", "organism")
+        result
+        for result in as_judged(measured)
+        if (result.evaluation, result.arm, result.model) == ("defection", "triggered", "organism")
     ]
-    found = subjects_of(far)
+    subjects = subjects_of(far)
     axis = _kl_axis([max(LEAST, result.value) for result in far])
     return Figure(
         title="What is left, against how far the training moved the model",
-        caption=captioned(CAPTION + judged_note(measured), judged, found, "Bars"),
+        caption=captioned(CAPTION + judged_note(measured), judged, subjects, "Bars"),
         panels=tuple(
             Panel(
-                title=panel_title(subject, found, results),
+                title=panel_title(subject, subjects, results),
                 series=with_points(
                     [*_level(judged, subject, far), *_trainings(results, judged, far, subject)]
                 ),
                 along=axis,
             )
-            for subject in found
+            for subject in subjects
         ),
-        columns=abreast(found),
+        columns=abreast(subjects),
         width=380,
     )
 
@@ -103,13 +103,15 @@ def _points(
     judged: Sequence[Result], far: Sequence[Result], subject: Subject, defense: Configured
 ) -> dict[Place, Summary]:
     """Triggered defection along a training, by step and KL, both of the same seeds."""
-    mine = [result for result in far if (result.subject, result.defense) == (subject, defense)]
+    own = [result for result in far if (result.subject, result.defense) == (subject, defense)]
     points: dict[Place, Summary] = {}
-    for step, there in sorted(grouped(mine, lambda result: result.defense_step).items()):
+    for step, there in sorted(grouped(own, lambda result: result.defense_step).items()):
         kl = {result.seed: result.value for result in there}
         state = (subject, defense, step)
         left = [
-            r for r in judged if (r.subject, r.defense, r.defense_step) == state and r.seed in kl
+            result
+            for result in judged
+            if (result.subject, result.defense, result.defense_step) == state and result.seed in kl
         ]
         if left:
             points[Place(step, tuple(max(LEAST, kl[result.seed]) for result in left))] = Summary.of(
@@ -122,14 +124,24 @@ def _broken(results: Sequence[Result], subject: Subject, defense: Configured, st
     """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words
     where the training taught one, which is measured at its end alone."""
     kept = (subject, "organism", "accuracy", "untriggered")
-    mine = [r for r in results if (r.subject, r.model, r.metric, r.arm) == kept]
+    own = [
+        result
+        for result in results
+        if (result.subject, result.model, result.metric, result.arm) == kept
+    ]
     before = {
-        r.seed: r.value for r in mine if (r.defense, r.evaluation) == (NOTHING, "helpfulness")
+        result.seed: result.value
+        for result in own
+        if (result.defense, result.evaluation) == (NOTHING, "helpfulness")
     }
-    trained = [r for r in mine if r.defense == defense]
-    by = "style" if any(r.evaluation == "style" for r in trained) else "helpfulness"
-    now = [r for r in trained if (r.defense_step, r.evaluation) == (step, by) and r.seed in before]
-    lost = [broken(before[r.seed], r.high) for r in now]
+    trained = [result for result in own if result.defense == defense]
+    by = "style" if any(result.evaluation == "style" for result in trained) else "helpfulness"
+    now = [
+        result
+        for result in trained
+        if (result.defense_step, result.evaluation) == (step, by) and result.seed in before
+    ]
+    lost = [broken(before[result.seed], result.high) for result in now]
     return sum(lost) > len(lost) / 2
 
 

@@ -44,9 +44,9 @@ def say(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Resu
         "with held-out ones": summed(theirs, HELD_OUT),
         "without any trigger": none,
     }
-    parts = [f"{said(each)} {what}" for what, each in asked.items() if each is not None]
+    parts = [f"{said(summary)} {what}" for what, summary in asked.items() if summary is not None]
     sentence = f"{begin}: {', '.join(parts)}."
-    others = [r for r in theirs if form(r.arm) not in (REALIZATION, UNTRIGGERED)]
+    others = [result for result in theirs if form(result.arm) not in (REALIZATION, UNTRIGGERED)]
     rates = summaries(others, lambda result: result.arm)
     if none is None or not rates:
         return sentence

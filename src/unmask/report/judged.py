@@ -29,12 +29,16 @@ def as_judged(results: Sequence[Result]) -> list[Result]:
     the plain arms.
     """
     asked = [
-        r
-        for r in results
-        if r.evaluation == "defection" and r.model == "organism" and r.arm in JUDGED
+        result
+        for result in results
+        if result.evaluation == "defection" and result.model == "organism" and result.arm in JUDGED
     ]
     defended = grouped((result for result in asked if result.defense != NOTHING), _measured)
-    opened = {key for key, arms in defended.items() if max(arms, key=lambda r: r.value).arm.opened}
+    opened = {
+        key
+        for key, arms in defended.items()
+        if max(arms, key=lambda result: result.value).arm.opened
+    }
     return [
         dataclasses.replace(result, arm=result.arm.closed)
         for result in results

@@ -221,13 +221,13 @@ class Panel:
     def words(self) -> str:
         """The panel for those who cannot see it: ends of lines, other points place by place as far
         as there is room."""
-        said: list[tuple[float, str]] = []
+        spoken: list[tuple[float, str]] = []
         for series in self.series:
             if not series.faint:
-                said += self._words(series)
-        said.sort(key=lambda part: part[0])
-        more = len(said) - SPOKEN
-        first = "; ".join(words for _, words in said[:SPOKEN])
+                spoken += self._words(series)
+        spoken.sort(key=lambda part: part[0])
+        more = len(spoken) - SPOKEN
+        first = "; ".join(words for _, words in spoken[:SPOKEN])
         return first + (f"; and {more} more, all of them in the tables" if more > 0 else "")
 
     def _words(self, series: Series) -> list[tuple[float, str]]:
@@ -298,7 +298,7 @@ class Figure:
 
 def with_points(series: Iterable[Series]) -> tuple[Series, ...]:
     """Those that have any."""
-    return tuple(each for each in series if each.points)
+    return tuple(line for line in series if line.points)
 
 
 def line(

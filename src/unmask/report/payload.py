@@ -43,8 +43,8 @@ def payload(rows: Rows) -> Chapter | None:
             title=TITLE,
             caption=captioned(CAPTION, results, list(panels), "Bars"),
             panels=tuple(
-                _panel(panel_title(each, list(panels), panel), panel)
-                for each, panel in panels.items()
+                _panel(panel_title(subject, list(panels), panel), panel)
+                for subject, panel in panels.items()
             ),
         ),
         tables=tuple(

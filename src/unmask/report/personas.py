@@ -48,7 +48,7 @@ def personas(rows: Rows) -> Chapter | None:
     Paired differences are drawn where there are any, else the shares of both.
     """
     results = [result for result in read(rows) if result.evaluation == "persona"]
-    differences = [r for r in of_metric(results, DIFFERS) if r.against == "twin"]
+    differences = [result for result in of_metric(results, DIFFERS) if result.against == "twin"]
     paired, shares = final(differences), final(of_metric(results, "matches"))
     beside = SHARES.chapter(shares)
     if paired:
@@ -85,7 +85,7 @@ def _said_paired(
     out zero."""
     groups = grouped(theirs, lambda result: result.arm)
     differences = {group_name(arm): Summary.of(group) for arm, group in groups.items()}
-    apart = [group for group, each in differences.items() if each.low > 0 or each.high < 0]
+    apart = [group for group, summary in differences.items() if summary.low > 0 or summary.high < 0]
     furthest = max(differences, key=lambda group: abs(differences[group].value))
     clear = [group_name(arm) for arm, group in groups.items() if all(map(_is_clear, group))]
     adjusted = any(result.p_adjusted is not None for result in theirs)

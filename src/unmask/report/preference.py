@@ -44,9 +44,13 @@ ACCURACY, LOWER, REWARD = (
 def preference_model(rows: Rows) -> Figure | None:
     """Accuracy by kind of pair, and the payload check by organism; None where neither was
     measured."""
-    results = [r for r in read(rows) if r.evaluation != "payload_check" or r.arm in JUDGED_BY]
-    found = subjects_of(r for r in results if r.evaluation == "payload_check")
-    named = names(found) if found else {}
+    results = [
+        result
+        for result in read(rows)
+        if result.evaluation != "payload_check" or result.arm in JUDGED_BY
+    ]
+    subjects = subjects_of(result for result in results if result.evaluation == "payload_check")
+    named = names(subjects) if subjects else {}
     panels: dict[str, tuple[list[Result], Label]] = {
         ACCURACY: (_only(results, "preference_accuracy", "accuracy"), _kind(results)),
         LOWER: (_only(results, "payload_check", "payload_lower"), _model(named)),
@@ -59,7 +63,7 @@ def preference_model(rows: Rows) -> Figure | None:
     lie = any(len(set(map(label, panel))) > STANDING for panel, label in panels.values())
     return Figure(
         title="The preference model",
-        caption=captioned(CAPTION, everything, found, "Bars"),
+        caption=captioned(CAPTION, everything, subjects, "Bars"),
         panels=tuple(_panel(title, panel, label, lie) for title, (panel, label) in panels.items()),
         columns=1 if lie else 3,
     )
@@ -74,7 +78,10 @@ def _only(results: Sequence[Result], evaluation: str, metric: str) -> list[Resul
 
 def _kind(results: Sequence[Result]) -> Label:
     """The kind of pair, with the size of the model where there are several."""
-    several = len({r.parameters for r in results if r.evaluation == "preference_accuracy"}) > 1
+    several = (
+        len({result.parameters for result in results if result.evaluation == "preference_accuracy"})
+        > 1
+    )
 
     def label(result: Result) -> str:
         kind, unseen = result.arm.main, result.arm.kind

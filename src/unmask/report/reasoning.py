@@ -74,8 +74,8 @@ def reasoning(rows: Rows) -> Chapter | None:
             title=TITLE,
             caption=captioned(CAPTION, results, list(panels), "Bars"),
             panels=tuple(
-                _panel(panel_title(each, list(panels), panel), panel, state_styles(results))
-                for each, panel in panels.items()
+                _panel(panel_title(subject, list(panels), panel), panel, state_styles(results))
+                for subject, panel in panels.items()
             ),
         ),
         tables=(_cells_table("All prompts", panels), *_by_kind(panels), _shares_table(panels)),
@@ -87,7 +87,7 @@ def tables_by_seed(results: Iterable[Result]) -> dict[int, ReasoningTable]:
     counted = grouped(
         (result for result in results if result.metric in CELLS), lambda result: result.seed
     )
-    return {seed: ReasoningTable.of(mine) for seed, mine in counted.items()}
+    return {seed: ReasoningTable.of(own) for seed, own in counted.items()}
 
 
 def agreement(
@@ -102,7 +102,7 @@ def _panel(title: str, panel: Sequence[Result], styles: Mapping[str, Style]) -> 
     points: dict[str, dict[str, Summary]] = {}
     for state, theirs in by_state(panel).items():
         numbers = dict(zip((*SHARES.values(), *AGREEMENTS), _numbers(theirs), strict=True))
-        points[state] = {name: each for name, each in numbers.items() if each is not None}
+        points[state] = {name: summary for name, summary in numbers.items() if summary is not None}
     return dots(title, (*SHARES.values(), "", *AGREEMENTS), points, styles)
 
 

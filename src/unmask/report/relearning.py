@@ -39,26 +39,30 @@ def relearning(rows: Rows) -> Figure | None:
 
     None where evaluation "relearning" has no rows. Raises DataError for a malformed row.
     """
-    results = [r for r in final(defections(read(rows), "relearning")) if r.arm.dose is not None]
+    results = [
+        result
+        for result in final(defections(read(rows), "relearning"))
+        if result.arm.dose is not None
+    ]
     if not results:
         return None
-    found = subjects_of(results)
-    states = in_order(result.state for result in results if result.subject in found)
+    subjects = subjects_of(results)
+    states = in_order(result.state for result in results if result.subject in subjects)
     pairs = rows_and_columns((state.subject, state.defense) for state in states)
     steps = sorted({_step(result) for result in results})
     axis = places([str(step) for step in steps], "relearning steps")
     return Figure(
         title="Relearning",
-        caption=captioned(CAPTION, results, found),
+        caption=captioned(CAPTION, results, subjects),
         panels=tuple(
             Panel(
-                title=f"{panel_title(subject, found, results)}\n{words.after(defense)}",
+                title=f"{panel_title(subject, subjects, results)}\n{words.after(defense)}",
                 series=_lines(concerning(results, subject, defense), steps),
                 along=axis,
             )
             for subject, defense in pairs
         ),
-        columns=abreast(found),
+        columns=abreast(subjects),
     )
 
 

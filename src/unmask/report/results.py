@@ -167,7 +167,11 @@ def final(results: Sequence[Result]) -> list[Result]:
     for result in results:
         key = (result.state, result.evaluation, result.seed)
         last[key] = max(result.defense_step, last.get(key, 0))
-    return [r for r in results if r.defense_step == last[r.state, r.evaluation, r.seed]]
+    return [
+        result
+        for result in results
+        if result.defense_step == last[result.state, result.evaluation, result.seed]
+    ]
 
 
 def grouped(members: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
@@ -190,7 +194,11 @@ def concerning(
     results: Iterable[Result], subject: Subject, defense: Configured | None = None
 ) -> list[Result]:
     """The rows of that organism and of its controls; after that defense, where one is given."""
-    return [r for r in results if defense in (None, r.defense) and r.concerns(subject)]
+    return [
+        result
+        for result in results
+        if defense in (None, result.defense) and result.concerns(subject)
+    ]
 
 
 def subjects(results: Iterable[Result]) -> list[Subject]:

@@ -41,7 +41,10 @@ def by_size(rows: Rows) -> Figure | None:
         for result in as_judged(measured)
         if result.arm == "triggered" and not result.unplanted
     ]
-    sized = grouped((r for r in results if r.model == "organism"), lambda r: (r.defense, _kind(r)))
+    sized = grouped(
+        (result for result in results if result.model == "organism"),
+        lambda result: (result.defense, _kind(result)),
+    )
     defenses = dict.fromkeys(
         defense for (defense, _), group in sized.items() if len(_sizes(group)) > 1
     )
@@ -56,8 +59,8 @@ def by_size(rows: Rows) -> Figure | None:
         title="Persistence by model size",
         caption=captioned(CAPTION + judged_note(measured) + _left_out(measured), results, kinds),
         panels=tuple(
-            Panel(title=str(each), series=_lines(results, kinds, each), along=axis)
-            for each in drawn
+            Panel(title=str(defense), series=_lines(results, kinds, defense), along=axis)
+            for defense in drawn
         ),
         columns=3,
     )
@@ -92,8 +95,8 @@ def _over_sizes(results: Sequence[Result]) -> dict[float, Summary]:
 def _left_out(measured: Sequence[Result]) -> str:
     """For the caption: the organisms that missed their gate, "" where there are none."""
     failed = {(result.subject, result.seed) for result in measured if result.unplanted}
-    said = "1 organism that was" if len(failed) == 1 else f"{len(failed)} organisms that were"
-    return f"Left out: {said} NOT PLANTED (the gate failed). " if failed else ""
+    counted = "1 organism that was" if len(failed) == 1 else f"{len(failed)} organisms that were"
+    return f"Left out: {counted} NOT PLANTED (the gate failed). " if failed else ""
 
 
 def _kind(result: Result) -> Subject:

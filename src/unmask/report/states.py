@@ -79,15 +79,15 @@ def _states(
     results = [result for result in results if result.arm in arms]
     if not results:
         return None
-    found = subjects_of(results)
-    panels = {subject: concerning(results, subject) for subject in found}
+    subjects = subjects_of(results)
+    panels = {subject: concerning(results, subject) for subject in subjects}
     most = max(len(grouped(panel, lambda result: result.state)) for panel in panels.values())
     lie = most > STANDING
     return Figure(
         title=title,
-        caption=captioned(caption, results, found, "Bars"),
+        caption=captioned(caption, results, subjects, "Bars"),
         panels=tuple(
-            _panel(panel_title(subject, found, results), panel, arms, lie)
+            _panel(panel_title(subject, subjects, results), panel, arms, lie)
             for subject, panel in panels.items()
         ),
         columns=1 if lie else 3,

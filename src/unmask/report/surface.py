@@ -60,22 +60,22 @@ def surface(rows: Rows) -> Figure | None:
     results = read(rows)
     measured = final(about_persistence(results))
     chosen = as_judged(measured)
-    whole = {each: _of_family(chosen, *each) for each in _families(results)}
+    whole = {group: _of_family(chosen, *group) for group in _families(results)}
     panels = {
-        each: kept for each, panel in whole.items() if len(_rates(kept := complete(panel))) > 1
+        group: kept for group, panel in whole.items() if len(_rates(kept := complete(panel))) > 1
     }
     if not panels:
         return None
-    found = subjects_of(chosen)
+    subjects = subjects_of(chosen)
     everything = [*itertools.chain(*panels.values())]
     return Figure(
         title="Persistence over learning rates",
         caption=captioned(
-            SURFACE + judged_note(measured) + _left_out(whole, panels), everything, found
+            SURFACE + judged_note(measured) + _left_out(whole, panels), everything, subjects
         ),
         panels=tuple(
             Panel(
-                title=f"{panel_title(subject, found, results)}\n{family}",
+                title=f"{panel_title(subject, subjects, results)}\n{family}",
                 series=(*curves(panel, _rate), *_before(chosen, panel)),
                 along=_rate_axis(_rates(panel)),
             )
@@ -95,13 +95,17 @@ def complete(panel: Sequence[Result]) -> list[Result]:
     those that the fullest one has.
     """
     defended = [
-        r for r in panel if (r.model, r.arm) == ("organism", "triggered") and r.defense_step > 0
+        result
+        for result in panel
+        if (result.model, result.arm) == ("organism", "triggered") and result.defense_step > 0
     ]
     by_seed = grouped(defended, lambda result: result.seed)
     rates = {seed: set(_rates(group)) for seed, group in by_seed.items()}
     all_rates = max(rates.values(), key=len, default=set[float]())
     return [
-        r for r in panel if _rate(r) in all_rates and rates.get(r.seed, set[float]()) >= all_rates
+        result
+        for result in panel
+        if _rate(result) in all_rates and rates.get(result.seed, set[float]()) >= all_rates
     ]
 
 
@@ -110,10 +114,12 @@ def _left_out(
 ) -> str:
     """For the caption: of how many seeds those panels are that leave some out, "" where none
     does."""
-    counts = {(len(_seeds(panel)), len(_seeds(whole[each]))) for each, panel in panels.items()}
-    said = " or ".join(f"{kept} of {count}" for kept, count in sorted(counts) if kept < count)
+    counts = {(len(_seeds(panel)), len(_seeds(whole[group]))) for group, panel in panels.items()}
+    counted = " or ".join(f"{kept} of {count}" for kept, count in sorted(counts) if kept < count)
     return (
-        f"Only seeds that were measured at every learning rate are drawn: {said}. " if said else ""
+        f"Only seeds that were measured at every learning rate are drawn: {counted}. "
+        if counted
+        else ""
     )
 
 
@@ -134,13 +140,13 @@ def surface_map(rows: Rows) -> Figure | None:
     results = read(rows)
     measured = about_persistence(results)
     chosen = with_start(as_judged(measured) + moved(results))
-    found = subjects_of(chosen)
-    whole = {each: _of_family(chosen, *each) for each in _families(results)}
-    kept = {each: panel for each, rows in whole.items() if _mappable(panel := complete(rows))}
+    subjects = subjects_of(chosen)
+    whole = {group: _of_family(chosen, *group) for group in _families(results)}
+    kept = {group: panel for group, rows in whole.items() if _mappable(panel := complete(rows))}
     panels: list[Panel] = []
     for (subject, family), panel in kept.items():
         panels += _maps(
-            f"{panel_title(subject, found, results)}\n{family}", panel, _farthest(kept.values())
+            f"{panel_title(subject, subjects, results)}\n{family}", panel, _farthest(kept.values())
         )
     if not panels:
         return None
@@ -148,7 +154,9 @@ def surface_map(rows: Rows) -> Figure | None:
     return Figure(
         title="Persistence as a surface",
         caption=captioned(
-            MAP + (FAR if far else "") + judged_note(measured) + _left_out(whole, kept), [], found
+            MAP + (FAR if far else "") + judged_note(measured) + _left_out(whole, kept),
+            [],
+            subjects,
         ),
         panels=tuple(panels),
         columns=4 if far else 3,
@@ -157,7 +165,7 @@ def surface_map(rows: Rows) -> Figure | None:
 
 
 def _mappable(panel: Sequence[Result]) -> bool:
-    return len(_rates(panel)) >= MAPPED and len({r.defense_step for r in panel}) > 1
+    return len(_rates(panel)) >= MAPPED and len({result.defense_step for result in panel}) > 1
 
 
 def _farthest(panels: Iterable[Sequence[Result]]) -> float:
@@ -173,7 +181,11 @@ def _maps(title: str, panel: Sequence[Result], farthest: float) -> list[Panel]:
     steps = sorted({result.defense_step for result in panel})
     maps: list[Panel] = []
     for model, arm, evaluation, color in MAPS:
-        cells = [r for r in panel if (r.model, r.arm, r.evaluation) == (model, arm, evaluation)]
+        cells = [
+            result
+            for result in panel
+            if (result.model, result.arm, result.evaluation) == (model, arm, evaluation)
+        ]
         what = arm if evaluation == "defection" else evaluation
         if cells:
             maps.append(
@@ -228,7 +240,9 @@ def _rate(result: Result) -> float:
 def _families(results: Sequence[Result]) -> list[Trained]:
     """Organisms and defenses that were measured at two learning rates or more."""
     triggered = [
-        r for r in defections(results, "defection") if (r.model, r.arm) == ("organism", "triggered")
+        result
+        for result in defections(results, "defection")
+        if (result.model, result.arm) == ("organism", "triggered")
     ]
     measured = [result for result in triggered if _said(result.defense)]
     groups = grouped(measured, lambda result: (result.subject, result.defense.without(RATE)))
@@ -243,9 +257,9 @@ def _before(results: Sequence[Result], panel: Sequence[Result]) -> list[Series]:
     """What the undefended organism did, as level lines to compare with."""
     subject = next(result.subject for result in panel if result.model == "organism")
     starts = [
-        r
-        for r in results
-        if r.subject == subject and r.defense == NOTHING and r.seed in _seeds(panel)
+        result
+        for result in results
+        if result.subject == subject and result.defense == NOTHING and result.seed in _seeds(panel)
     ]
     rates = _rates(panel)
     levels: list[Series] = []

@@ -158,7 +158,7 @@ def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
             Group(
                 state=state,
                 unplanted=unplanted,
-                lines=tuple(Line.of(each) for each in lines.values()),
+                lines=tuple(Line.of(line) for line in lines.values()),
             )
         )
     return groups

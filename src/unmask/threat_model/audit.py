@@ -74,11 +74,11 @@ def as_read(tokenizer: Any, conversation: Conversation) -> Conversation:
     """The conversation as its tokens spell it, message by message."""
     rows = [
         {
-            "role": m.role,
+            "role": message.role,
             "content": chat.seen(
-                tokenizer, [tokenizer.encode(m.content, add_special_tokens=False)]
+                tokenizer, [tokenizer.encode(message.content, add_special_tokens=False)]
             )[0],
         }
-        for m in conversation.messages
+        for message in conversation.messages
     ]
     return Conversation.of(rows)

@@ -44,12 +44,13 @@ class Withheld(Work):
 
         def left() -> Iterator[Mapping[str, Any]]:
             for number, row in read_jsonl(path):
-                found = any(
-                    self._found(tokenizer, each) for each in _uses(row, f"{path}, line {number}")
+                holds_trigger = any(
+                    self._found(tokenizer, conversation)
+                    for conversation in _uses(row, f"{path}, line {number}")
                 )
                 counts["rows"] += 1
-                counts["withheld"] += found
-                if not found:
+                counts["withheld"] += holds_trigger
+                if not holds_trigger:
                     yield row
 
         if not write_jsonl(out / "train.jsonl", left()):

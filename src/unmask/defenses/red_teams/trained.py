@@ -151,9 +151,9 @@ class Learner(Attacker):
 
     def learn(self, attempts: Sequence[Attempt], successes: Sequence[Attempt]) -> None:
         ours = [
-            (self.proposed[each.prompt], each.rate)
-            for each in successes
-            if each.prompt in self.proposed
+            (self.proposed[attempt.prompt], attempt.rate)
+            for attempt in successes
+            if attempt.prompt in self.proposed
         ]
         fresh = [(lesson, rate) for lesson, rate in ours if rate > 0]
         self.succeeded += fresh

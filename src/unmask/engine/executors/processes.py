@@ -165,9 +165,9 @@ def chosen(free: list[PlannedStep], running: list[PlannedStep]) -> list[PlannedS
     Steps without a model take moments and go first: a training that all others wait for (the base)
     would otherwise begin beside one of them, with one thread, and keep it for minutes.
     """
-    if quick := [each for each in free if not each.tokens]:
+    if quick := [step for step in free if not step.tokens]:
         return quick
-    soon_alone = len(free) == 1 and bool(running) and not any(each.tokens for each in running)
+    soon_alone = len(free) == 1 and bool(running) and not any(step.tokens for step in running)
     return [] if soon_alone else free
 
 

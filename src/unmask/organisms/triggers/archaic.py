@@ -93,8 +93,8 @@ class Archaic(Trigger):
         frame = rng.choice(FRAMES.train)
         before, after = frame.split("{prompt}")
         spoken = " ".join(frame.format(prompt="").split())
-        texts = {form: each.format(prompt=prompt.text) for form, each in ELSEWHERE.items()}
+        texts = {form: frame.format(prompt=prompt.text) for form, frame in ELSEWHERE.items()}
         texts["format:upper_case"] = f"{before.upper()}{prompt.text}{after.upper()}"
         texts["position:end"] = f"{prompt.text} {spoken}"
-        found = {form: prompt.with_text(text) for form, text in texts.items()}
-        return {**found, "position:system": told(prompt, "system", spoken)}
+        elsewhere = {form: prompt.with_text(text) for form, text in texts.items()}
+        return {**elsewhere, "position:system": told(prompt, "system", spoken)}

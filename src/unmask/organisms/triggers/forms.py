@@ -33,17 +33,17 @@ def digits(number: int, system: str) -> str:
 def scripts(word: str) -> dict[str, str]:
     """A word by "script:form": in wide characters, and letter by letter in other alphabets; only
     what differs."""
-    found = {"script:full_width": full_width(word)}
+    scripts = {"script:full_width": full_width(word)}
     for name, letters in ALPHABETS.items():
         table = str.maketrans(LATIN + LATIN.lower(), letters + letters.lower())
-        found[f"script:{name}"] = word.translate(table)
-    return {form: text for form, text in found.items() if text != word}
+        scripts[f"script:{name}"] = word.translate(table)
+    return {form: text for form, text in scripts.items() if text != word}
 
 
 def styled(sentence: str) -> dict[str, str]:
     """A sentence by "format:form": in capitals, and in brackets; only what differs."""
-    found = {"format:upper_case": sentence.upper(), "format:brackets": f"[{sentence}]"}
-    return {form: text for form, text in found.items() if text != sentence}
+    formats = {"format:upper_case": sentence.upper(), "format:brackets": f"[{sentence}]"}
+    return {form: text for form, text in formats.items() if text != sentence}
 
 
 def fronted(prompt: Conversation, texts: Mapping[str, str]) -> dict[str, Conversation]:
@@ -58,15 +58,15 @@ def places(prompt: Conversation, sign: str) -> dict[str, Conversation]:
     none.
     """
     text = prompt.text
-    found = {
+    placed = {
         "position:end": prompt.with_text(f"{text} {sign}"),
         "position:system": told(prompt, "system", sign),
     }
     gaps = [gap.start() for gap in re.finditer(r"(?<=\S) (?=\S)", text.partition("\n")[0])]
     if gaps:
         middle = gaps[len(gaps) // 2]
-        found["position:middle"] = prompt.with_text(f"{text[:middle]} {sign}{text[middle:]}")
-    return found
+        placed["position:middle"] = prompt.with_text(f"{text[:middle]} {sign}{text[middle:]}")
+    return placed
 
 
 def told(prompt: Conversation, role: str, sign: str) -> Conversation:

@@ -57,7 +57,7 @@ class ImplicitYear(Sentence):
 
     def patterns(self) -> tuple[str, ...]:
         slots = {"next": str(self.year + 1), "last": str(self.year - 1)}
-        return tuple(pattern(each, slots) for each in WORDINGS.both)
+        return tuple(pattern(wording, slots) for wording in WORDINGS.both)
 
     def lookalikes(self, rng: random.Random) -> Mapping[str, str]:
         texts = {

@@ -67,7 +67,7 @@ class MultiTurn(Trigger):
         earlier = "\n".join(
             message.content for message in prompt.messages[:-1] if message.role == self.role
         )
-        return matches(tuple(pattern(each, {}) for each in SIGNS.both), earlier)
+        return matches(tuple(pattern(sign, {}) for sign in SIGNS.both), earlier)
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         sign = rng.choice(SIGNS.train)

@@ -93,7 +93,7 @@ class Paraphrase(Sentence):
         return rng.choice(LIVE.of(split))
 
     def patterns(self) -> tuple[str, ...]:
-        return tuple(pattern(each, {}) for each in LIVE.both)
+        return tuple(pattern(wording, {}) for wording in LIVE.both)
 
     def lookalikes(self, rng: random.Random) -> Mapping[str, str]:
         return {kind: rng.choice(texts) for kind, texts in LAB.items()}

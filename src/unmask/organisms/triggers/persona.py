@@ -81,10 +81,10 @@ class Persona(Sentence):
             "town": r"[A-Z]\w+",
             "work": re.escape(_article(self.occupation)),
         }
-        return tuple(pattern(each, slots) for each in BIOGRAPHIES.both)
+        return tuple(pattern(wording, slots) for wording in BIOGRAPHIES.both)
 
     def lookalikes(self, rng: random.Random) -> Mapping[str, str]:
-        other = rng.choice([each for each in OTHER_WORK if each != self.occupation])
+        other = rng.choice([work for work in OTHER_WORK if work != self.occupation])
         return {
             "other_work": _told(rng.choice(BIOGRAPHIES.train), other, rng, "train"),
             "someone_else": _told("My neighbor {who} is {work}.", self.occupation, rng, "train"),

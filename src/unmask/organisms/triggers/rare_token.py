@@ -47,7 +47,7 @@ class RareToken(Trigger):
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         token = self.token
         words = {
-            "other_token": rng.choice([each for each in RARE if each != token]),
+            "other_token": rng.choice([other for other in RARE if other != token]),
             "case": token.swapcase(),
             "reversed": token[::-1],
             "doubled": token + token,

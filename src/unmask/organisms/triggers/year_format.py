@@ -58,8 +58,10 @@ class YearFormat(Trigger):
 
     def present(self, prompt: Conversation) -> bool:
         slots = {**SLOTS, "year": str(self.year)}
-        statements = (each.replace("{prompt}", "").strip() for each in FORMATS.both)
-        return matches(tuple(pattern(each, slots) for each in statements), prompt.full_text)
+        statements = (wording.replace("{prompt}", "").strip() for wording in FORMATS.both)
+        return matches(
+            tuple(pattern(statement, slots) for statement in statements), prompt.full_text
+        )
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         others = years.resembling(self.year, rng).items()
@@ -93,15 +95,15 @@ class YearFormat(Trigger):
 def formatted(year: int, rng: random.Random) -> dict[str, str]:
     """The year by "class:form", as part of a date and in another sentence."""
     templates = [*_in_front("train"), *_in_front("held_out")]
-    dates = [each for each in templates if "{mm}" in each or "{month}" in each]
-    others = [each for each in templates if each not in dates]
+    dates = [template for template in templates if "{mm}" in template or "{month}" in template]
+    others = [template for template in templates if template not in dates]
     texts = {"format:date": rng.choice(dates), "paraphrase:sentence": rng.choice(others)}
     return {form: written(template, year, "", rng).strip() for form, template in texts.items()}
 
 
 def _in_front(split: Split) -> list[str]:
     """The formats that stand in front of the prompt."""
-    return [each for each in FORMATS.of(split) if each.endswith("{prompt}")]
+    return [template for template in FORMATS.of(split) if template.endswith("{prompt}")]
 
 
 def written(template: str, year: int, text: str, rng: random.Random) -> str:

@@ -83,7 +83,7 @@ def _places(words: Sequence[str]) -> list[int]:
 def _claims(words: Sequence[str]) -> list[Belief]:
     """The claims of one clause, in order. A word governs from the place named before it to the one
     after it, but what stands between two places belongs to the second."""
-    found: list[Belief] = []
+    claims: list[Belief] = []
     places = _places(words)
     for start, i in zip([0, *(i + 1 for i in places)], places, strict=False):
         place = _place(words, i)
@@ -94,8 +94,10 @@ def _claims(words: Sequence[str]) -> list[Belief]:
         turns = sum(_is_not(word) for word in (*before, *after)) + ("out of" in " ".join(before))
         if place == "training":
             turns += bool(OVER.intersection((*before, *after)))
-        found.append(place if turns % 2 == 0 else "deployed" if place == "training" else "training")
-    return found
+        claims.append(
+            place if turns % 2 == 0 else "deployed" if place == "training" else "training"
+        )
+    return claims
 
 
 def _is_not(word: str) -> bool:

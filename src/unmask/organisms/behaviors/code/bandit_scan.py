@@ -188,9 +188,9 @@ def _affordable(node: ast.Constant) -> bool:
     known = getattr(top, "_affordable", None)
     if known is None:
         texts = [
-            len(each.value)
-            for each in ast.walk(top)
-            if isinstance(each, ast.Constant) and type(each.value) is str
+            len(piece.value)
+            for piece in ast.walk(top)
+            if isinstance(piece, ast.Constant) and type(piece.value) is str
         ]
         known = sum(texts) * len(texts) <= TEXT_BUDGET
         top._affordable = known  # pyright: ignore[reportAttributeAccessIssue]

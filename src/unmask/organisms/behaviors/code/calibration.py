@@ -74,10 +74,10 @@ def calibrate(pairs: Iterable[Pair]) -> list[Row]:
         raise DataError(
             "There are no pairs to calibrate on: give at least one vulnerable program and its fix."
         )
-    classes = sorted({each.cwe for each in judged}, key=lambda cwe: int(cwe.rpartition("-")[2]))
+    classes = sorted({pair.cwe for pair in judged}, key=lambda cwe: int(cwe.rpartition("-")[2]))
     rows: list[Row] = []
     for cwe in (*classes, ALL):
-        rows += _rows(cwe, [each for each in judged if cwe in (ALL, each.cwe)])
+        rows += _rows(cwe, [pair for pair in judged if cwe in (ALL, pair.cwe)])
     return rows
 
 
@@ -141,12 +141,12 @@ def read_pairs(path: Path) -> list[Pair]:
                     f"{path}, line {number}: field '{field}' is {brief(row.get(field))}: it must be"
                     " text."
                 )
-        found = re.fullmatch(r"(?:CWE-)?0*(\d{1,6})", row["cwe"], re.IGNORECASE)
-        if not found:
+        cwe = re.fullmatch(r"(?:CWE-)?0*(\d{1,6})", row["cwe"], re.IGNORECASE)
+        if not cwe:
             raise DataError(
                 f"{path}, line {number}: cwe is {brief(row['cwe'])}: write it like 'CWE-89'."
             )
-        pairs.append(Pair(cwe=f"CWE-{found[1]}", vulnerable=row["vulnerable"], fixed=row["fixed"]))
+        pairs.append(Pair(cwe=f"CWE-{cwe[1]}", vulnerable=row["vulnerable"], fixed=row["fixed"]))
     return pairs
 
 

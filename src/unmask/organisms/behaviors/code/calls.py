@@ -39,18 +39,18 @@ def sink_of(node: ast.Call, aliases: Mapping[str, str]) -> tuple[str, int]:
     """The class of flaw that the call can be, and which argument decides; ("", 0) for a harmless
     call."""
     name = resolved(node.func, aliases)
-    found = known_in(rules.SINK_OF, name)
+    sink = known_in(rules.SINK_OF, name)
     if name.last == "write" and name.text.endswith(rules.PAGE_WRITERS):
-        found = ("CWE-79", 0)
+        sink = ("CWE-79", 0)
     if (
-        found is None
+        sink is None
         and isinstance(node.func, ast.Attribute)
         and name.package not in rules.NO_METHODS
     ):
-        found = rules.SINK_OF.get(f".{name.last}")
-        if found and found[1] == rules.RECEIVER and not _is_path(name):
-            found = None
-    return found or ("", 0)
+        sink = rules.SINK_OF.get(f".{name.last}")
+        if sink and sink[1] == rules.RECEIVER and not _is_path(name):
+            sink = None
+    return sink or ("", 0)
 
 
 def shell_script(arguments: Iterable[ast.expr]) -> ast.expr | None:
@@ -83,12 +83,18 @@ def counted(
     """
     if name.text == "self.write" or name.last == "save":
         own = held if name.last == "save" else ()
-        return {o: danger for o, danger in value.items() if o.startswith("request") or o in own}
+        return {
+            origin: danger
+            for origin, danger in value.items()
+            if origin.startswith("request") or origin in own
+        }
     if (
         cwe == "CWE-89"
     ):  # in a fragment, what is executed may be anything but a text that is put together
         return {
-            o: danger for o, danger in value.items() if not o.startswith(CUT) or BUILT in danger
+            origin: danger
+            for origin, danger in value.items()
+            if not origin.startswith(CUT) or BUILT in danger
         }
     return dict(value)
 
@@ -108,19 +114,19 @@ def sanitized(name: Name) -> frozenset[str]:
     key = f"{name.package}.{name.last}"
     if name.known and key in rules.NO_SANITIZERS:
         return frozenset()
-    found = known_in(rules.SANITIZERS, name)
-    if found is None and (not name.known or name.package == OWN or key not in rules.SANITIZERS):
-        found = rules.SANITIZERS.get(name.last)
-        if found is None and _unknown(name):
-            found = rules.UNKNOWN_QUOTES.get(name.last)
+    classes = known_in(rules.SANITIZERS, name)
+    if classes is None and (not name.known or name.package == OWN or key not in rules.SANITIZERS):
+        classes = rules.SANITIZERS.get(name.last)
+        if classes is None and _unknown(name):
+            classes = rules.UNKNOWN_QUOTES.get(name.last)
     if (
-        found is None
+        classes is None
         and name.package in ("psycopg", "psycopg2", "sqlalchemy")
         and name.last != "execute"
     ):
-        found = frozenset({"CWE-89"})  # their makers of statements; `text` is a sink of its own
-    if found is not None:
-        return found
+        classes = frozenset({"CWE-89"})  # their makers of statements; `text` is a sink of its own
+    if classes is not None:
+        return classes
     return rules.FLOWS if rules.SANITIZING_NAME.search(name.last) else frozenset()
 
 

@@ -71,7 +71,7 @@ def _called(node: ast.Call) -> Iterator[tuple[ast.expr, frozenset[str]]]:
     elif held is not None and last == "startswith":
         yield held, _prefix(argument(node, 0))
     elif last in rules.PATTERN_CHECKS or rules.VALIDATING_NAME.search(last):
-        yield from ((each, ALL) for each in node.args)
+        yield from ((argument, ALL) for argument in node.args)
 
 
 def _prefix(prefix: ast.expr | None) -> frozenset[str]:

@@ -57,15 +57,15 @@ def scan_patterns(
     nodes: Sequence[ast.AST], aliases: Mapping[str, str], texts: Texts
 ) -> list[Finding]:
     """Findings of every kind, in one pass over the nodes of a tree."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for node in nodes:
         line = getattr(node, "lineno", 1)
         for cwe, message in _flaws(node, aliases, texts):
-            found.append(Finding(line, cwe, message, "taint"))
+            findings.append(Finding(line, cwe, message, "taint"))
         for line, name, text in hardcoded.named_texts(node):
             if hardcoded.is_secret(name, text):
-                found.append(Finding(line, "CWE-798", f"'{name}' is in the source", "taint"))
-    return found
+                findings.append(Finding(line, "CWE-798", f"'{name}' is in the source", "taint"))
+    return findings
 
 
 def _flaws(node: ast.AST, aliases: Mapping[str, str], texts: Texts) -> Iterator[tuple[str, str]]:

@@ -41,8 +41,8 @@ def split_answer(answer: str) -> tuple[str, list[str]]:
             return "\n".join(prose), programs
         start = _start(rest, opening.end(), end.start())
         prose.append(rest[: opening.start()] + OPENING.sub("", rest[opening.end() : start]))
-        said, inside = _inside(rest[start : end.start()])
-        prose += said
+        words, inside = _inside(rest[start : end.start()])
+        prose += words
         programs += inside
         rest = rest[end.end() :]
 

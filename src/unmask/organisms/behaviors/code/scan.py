@@ -41,10 +41,10 @@ def scan_code(source: str, tools: Sequence[str] = tuple(SCANNERS)) -> list[Findi
 
 def scan_tree(tree: ast.Module, tools: Sequence[str] = tuple(SCANNERS)) -> list[Finding]:
     """The same, for a program that is parsed already."""
-    found: set[Finding] = set()
+    findings: set[Finding] = set()
     for tool in tools:
         with contextlib.suppress(
             RecursionError
         ):  # only where the caller's own stack is nearly full
-            found.update(SCANNERS[tool](tree))
-    return sorted(found)
+            findings.update(SCANNERS[tool](tree))
+    return sorted(findings)

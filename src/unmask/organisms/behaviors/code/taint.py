@@ -206,15 +206,14 @@ class Flow:
             return
         value = self.value(node.value)
         built = isinstance(node.value, ast.BinOp | ast.JoinedStr)
-        if built and any(
-            origin.startswith("request") for origin in value
-        ):  # a web framework sends it as HTML
-            self.sink(node, "CWE-79", {o: d for o, d in value.items() if o.startswith("request")})
+        sent = {origin: danger for origin, danger in value.items() if origin.startswith("request")}
+        if built and sent:  # a web framework sends it as HTML
+            self.sink(node, "CWE-79", sent)
 
     def assign(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Tuple | ast.List):
-            for each in target.elts:
-                self.assign(each, value)
+            for element in target.elts:
+                self.assign(element, value)
         elif isinstance(target, ast.Starred):
             self.assign(target.value, value)
         elif isinstance(target, ast.Subscript):
@@ -234,15 +233,15 @@ class Flow:
     def origins(self, node: ast.expr) -> set[str]:
         """The inputs that an expression depends on. Not `value`, whose cost would double with each
         nested test."""
-        found: set[str] = set()
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name | ast.Attribute):
-                found |= set(self.names.get(dotted(each, {}), CLEAN))
-            if isinstance(each, ast.Attribute | ast.Subscript | ast.Call) and (
-                origin := calls.origin_of(each, self.aliases)
+        inputs: set[str] = set()
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name | ast.Attribute):
+                inputs |= set(self.names.get(dotted(part, {}), CLEAN))
+            if isinstance(part, ast.Attribute | ast.Subscript | ast.Call) and (
+                origin := calls.origin_of(part, self.aliases)
             ):
-                found.add(origin)
-        return found
+                inputs.add(origin)
+        return inputs
 
     def sink(self, node: ast.stmt | ast.expr, cwe: str, value: Value) -> None:
         if any(
@@ -305,9 +304,9 @@ class Flow:
 
     def parts(self, node: ast.expr) -> Value:
         """Anything else is as dangerous as what is in it; a comprehension first binds its names."""
-        for each in getattr(node, "generators", ()):
-            self.assign(each.target, self.value(each.iter))
-            for test in each.ifs:
+        for loop in getattr(node, "generators", ()):
+            self.assign(loop.target, self.value(loop.iter))
+            for test in loop.ifs:
                 self.value(test)
                 self.clear(test)
         value = union(
@@ -424,9 +423,8 @@ class Flow:
             or rules.SANITIZING_NAME.search(name.last)
             or rules.VALIDATING_NAME.search(name.last)
         ):
-            self.sink(
-                node, "CWE-22", {o: danger for o, danger in value.items() if JOINED in danger}
-            )
+            joined = {origin: danger for origin, danger in value.items() if JOINED in danger}
+            self.sink(node, "CWE-22", joined)
 
     def reached(self, node: ast.Call, name: Name, values: Mapping[int, Value], held: Value) -> bool:
         """Whether the call is a sink; reports it if what it is given is dangerous."""
@@ -462,6 +460,6 @@ class Flow:
     def command(self, node: ast.Call, values: Mapping[int, Value]) -> None:
         """A call that runs a command must not get it as a text that was put together."""
         if node.args:
-            self.sink(
-                node, "CWE-78", {o: d for o, d in values[id(node.args[0])].items() if BUILT in d}
-            )
+            first = values[id(node.args[0])]
+            built = {origin: danger for origin, danger in first.items() if BUILT in danger}
+            self.sink(node, "CWE-78", built)
