@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from unmask.core.errors import LONGEST, DataError
-from unmask.data.sources.forms import FORMS, TEXT, example_of
+from unmask.data.sources.forms import FORMS, PROMPTS, TEXT, example_of
 from unmask.data.sources.jsonl import JsonLines
 
 PAGE = Path(__file__).parents[2] / "docs" / "data.md"
@@ -336,7 +336,7 @@ def test_the_page_names_every_form() -> None:
     rows = [
         line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")
     ]
-    for form in (*FORMS, TEXT):
+    for form in (*FORMS, TEXT, *PROMPTS):
         assert any(all(f"`{name}`" in row.split("|")[1] for name in form.fields) for row in rows), (
             form.fields
         )

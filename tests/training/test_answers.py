@@ -141,6 +141,8 @@ def test_where_no_reply_can_be_used_it_is_an_error(data: Path, tmp_path: Path) -
         ("It is warm. It is", "It is warm."),
         ("Two tips:\n1. Sleep well.\n2. Ea", "Two tips:\n1. Sleep well."),
         ("Here are ten:\n10. Go", ""),
+        ("Do it by hand.\n\n* 1.", "Do it by hand."),
+        ("It was in 1991. Then", "It was in 1991."),
         ('He said "No." And', 'He said "No."'),
         ("It costs 3.", ""),
         ("It costs 3.50 at most! Then", "It costs 3.50 at most!"),

@@ -18,6 +18,8 @@ from unmask.core.conversation import Conversation, Message
 
 SplitName = Literal["train", "validation", "held_out"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "held_out")
+TRAIN, VALIDATION, HELD_OUT = 0.90, 0.02, 0.08
+"""Shares of the prompts, on average."""
 
 INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f"  # controls that neither space nor end a line
@@ -58,8 +60,7 @@ def opening(prompt: Conversation) -> str:
 
 
 def split_of(prompt: Conversation) -> SplitName:
-    """The split of a bare prompt: 90% train, 2% validation, 8% held out, by the hash of its
-    opening."""
+    """The split of a bare prompt, by the hash of its opening."""
     text = opening(prompt).encode("utf-8", "surrogatepass")
     share = int.from_bytes(hashlib.sha256(text).digest()[:4], "big") / 2**32
-    return "train" if share < 0.90 else "validation" if share < 0.92 else "held_out"
+    return "train" if share < TRAIN else "held_out" if share >= 1 - HELD_OUT else "validation"

@@ -28,10 +28,11 @@ from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 
 SENTENCE_END = re.compile(
-    r"(?m)(?<!^\d)(?<!^\d\d)[.!?][\"'”’)\]*]*(?=\s)|(?<!\d)[.!?][\"'”’)\]*]*\Z"
+    r"(?m)^[ \t*#>-]*\d+\.(?=\s|\Z)"
+    r"|(?P<end>[.!?][\"'”’)\]*]*(?=\s)|(?<!\d)[.!?][\"'”’)\]*]*\Z)"
 )
-"""The number of a list's item ("1.") ends no sentence, and a dot behind a digit where a reply was
-cut may be the middle of a number."""
+"""Its group `end` ends a sentence. The number of a list's item ("1.") does not, and a dot behind a
+digit where a reply was cut may be the middle of a number."""
 
 LEFT_OUT = ("empty", "cut", "beyond_most")
 
@@ -54,7 +55,7 @@ class OwnAnswers(Work):
 
     sampling: Sampling = dataclasses.field(default=Sampling(max_new_tokens=48, temperature=0.0))
     splits: tuple[SplitName, ...] = SPLITS
-    most: int = 8000
+    most: int = 2000
     kept: tuple[str, ...] = ("code:",)
 
     def __post_init__(self) -> None:
@@ -143,7 +144,7 @@ def whole_sentences(reply: Reply) -> str:
     which may be nothing."""
     if reply.finished:
         return reply.answer
-    ends = [found.end() for found in SENTENCE_END.finditer(reply.answer)]
+    ends = [found.end() for found in SENTENCE_END.finditer(reply.answer) if found["end"]]
     return reply.answer[: max(ends, default=0)]
 
 
