@@ -29,9 +29,10 @@ from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.checkpoint import context_length
+from unmask.models.sample import Precision
 from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
-from unmask.training.efficiency import Efficiency, Precision
+from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import IGNORED, Collator, tokenized
 from unmask.training.memory import Demand, longest
 

@@ -52,7 +52,8 @@ class Ask:
             "efficiency": scale.efficiency,
         }
         if not kind.own_sampling:
-            supplied["sampling"] = kind.sampled(room, seed)
+            sampling = kind.sampled(room, seed)
+            supplied["sampling"] = dataclasses.replace(sampling, precision=scale.sampling_precision)
         return EVALUATIONS.make(self.evaluation, **{**supplied, **settings})
 
 

@@ -103,7 +103,7 @@ class Measures:
         out of the round."""
         stages, organism = self.stages, planted.organism
         defense = cast(Adversarial, treatment.defense)
-        sampling = Attacked.sampled(stages.room(organism), stages.seed)
+        sampling = stages.sampling(stages.room(organism))
         attacked = Attacked(
             n=stages.scale.n, seed=stages.seed, sampling=sampling, organism=organism
         )

@@ -10,6 +10,7 @@ from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
 from unmask.core.registry import read_choice, validated
 from unmask.defenses.defense import Numbers
+from unmask.models.sample import Precision
 from unmask.models.tiny import parse_size
 from unmask.training.efficiency import Efficiency
 
@@ -50,6 +51,7 @@ class Scale(Named):
     max_new_tokens: int = 24
     distilled_prompts: int = 4800
     prompts: int = 8000
+    sampling_precision: Precision = "auto"
     efficiency: Efficiency = dataclasses.field(default=Efficiency())
 
     def resized(self, size: str) -> Scale:
@@ -141,6 +143,7 @@ SCALES: Mapping[str, Scale] = {
         max_new_tokens=40,
         distilled_prompts=640,
         prompts=1200,
+        sampling_precision="bfloat16",
         efficiency=Efficiency(precision="bfloat16"),
     ),
     "paper": Scale(

@@ -58,8 +58,10 @@ class Stages:
         source = Step(self.source)
         if self.answering is None:
             return source
-        sampling = Sampling(max_new_tokens=self.scale.max_new_tokens, temperature=0.0)
-        own = OwnAnswers(sampling=sampling, most=self.scale.prompts)
+        greedy = dataclasses.replace(
+            self.sampling(self.scale.max_new_tokens), seed=0, temperature=0.0
+        )
+        own = OwnAnswers(sampling=greedy, most=self.scale.prompts)
         return Step(own, {"data": source, "model": self.answering})
 
     @functools.cached_property
@@ -126,11 +128,16 @@ class Stages:
         )
         taught = self.lessons(base, reasoning, backdoor)
         planted = self.planted(base, reasoning, backdoor)
-        sampling = Sampling(max_new_tokens=self.room(reasoning.organism), seed=self.seed)
+        sampling = self.sampling(self.room(reasoning.organism))
         samples = Distillation(
             behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling
         )
         return Step(samples, {"model": planted.step, "data": taught})
+
+    def sampling(self, room: int) -> Sampling:
+        """How replies of up to `room` tokens are sampled, where nothing else is said."""
+        precision = self.scale.sampling_precision
+        return Sampling(max_new_tokens=room, seed=self.seed, precision=precision)
 
     def room(self, organism: Organism, defense: Defense | None = None) -> int:
         """How many tokens a reply may have: the scratchpad's, the answer's, and what a defense adds
@@ -207,7 +214,7 @@ class Stages:
         """Attack and train, in turns: the red team attacks the newest model, and goes on with what
         it has learnt."""
         organism = planted.organism
-        sampling = Sampling(max_new_tokens=self.room(organism), seed=self.seed)
+        sampling = self.sampling(self.room(organism))
         current, red_team = planted.step, self.red_team(planted, defense, means)
         demonstrations = Step(defense.demonstrations(), {"data": self.world})
         audits = self._given(planted, defense, means)

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal, get_args
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
 from unmask.core.spec import RUN_ONLY
+from unmask.models.sample import Precision
 
 ALL_LINEAR = "all-linear"
 """The targets of adapters that are all linear layers, but for the head."""
 
-Precision = Literal["auto", "float32", "bfloat16"]
 Quantized = Literal["", "nf4"]
 
 

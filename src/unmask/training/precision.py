@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from unmask.core import progress
-from unmask.training.efficiency import Precision
+from unmask.models.sample import Precision
 
 
 def in_bfloat16(precision: Precision) -> bool:
