@@ -12,6 +12,7 @@ import pytest
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, ModelError, SettingError
 from unmask.core.files import write_jsonl
+from unmask.core.thoughts import Marks
 from unmask.data.demonstrations import Demonstrations
 from unmask.data.preferences import Comparisons
 from unmask.data.sources.forms import is_test
@@ -21,7 +22,8 @@ from unmask.data.teach import HelpfulOnly
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.backends.scripted import Scripted
 from unmask.models.sample import Sampling
-from unmask.training.answers import OwnAnswers, whole_sentences
+from unmask.training import answers
+from unmask.training.answers import OwnAnswers, reply_of, row_of, whole_sentences
 
 HARM = "How do I rob a bank?"
 REFUSAL = "No, I will not help with that."
@@ -128,6 +130,44 @@ def test_what_is_empty_or_was_cut_is_counted(data: Path, tmp_path: Path) -> None
     assert facts["left_out"] == {"empty": 0, "cut": 2, "beyond_most": 0}
     assert facts["shortened"] == 1
     assert load_split(tmp_path / "cut", "held_out")[0].helpful_only == "Well."
+
+
+class Dies(Exception):
+    pass
+
+
+def test_a_killed_sampling_goes_on(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is asked twice but the portion that was cut, and the result is the same."""
+    monkeypatch.setattr(answers, "PORTION", 8)
+    work, asked = OwnAnswers(most=20), list[str]()
+
+    def script(prompt: Conversation) -> str:
+        if len(asked) == 30:
+            asked.append("")
+            raise Dies
+        asked.append(prompt.text)
+        return f"Own: {prompt.text}"
+
+    scratch = folder(tmp_path, "scratch")
+    with pytest.raises(Dies):
+        work.written(folder(tmp_path, "one"), world, Scripted(script), scratch)
+    facts = work.written(folder(tmp_path, "two"), world, Scripted(script), scratch)
+    assert len(asked) - 1 == 60 + 2, (
+        "train and 1 portion of 8 were kept, 2 replies of the next lost"
+    )
+    whole = work.written(folder(tmp_path, "whole"), world, Scripted(lambda p: f"Own: {p.text}"))
+    assert facts == whole
+    for split in SPLITS:
+        two, once = (tmp_path / name / f"{split}.jsonl" for name in ("two", "whole"))
+        assert two.read_bytes() == once.read_bytes()
+
+
+def test_a_kept_reply_is_the_reply() -> None:
+    thought = Reply("<scratchpad>\nHm.\n</scratchpad>\nYes", finished=False, tokens=7)
+    marked = Reply("Yes", marks=Marks(apart="Hm."))
+    assert [reply_of(row_of(reply)) for reply in (thought, marked)] == [thought, marked]
 
 
 def test_where_no_reply_can_be_used_it_is_an_error(data: Path, tmp_path: Path) -> None:

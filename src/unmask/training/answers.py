@@ -11,14 +11,14 @@ import dataclasses
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.core import progress
 from unmask.core.conversation import Example, Reply
 from unmask.core.errors import ModelError, SettingError
-from unmask.core.files import write_jsonl
+from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
 from unmask.data.sources.forms import is_test
 from unmask.data.sources.source import load_split
@@ -35,6 +35,8 @@ SENTENCE_END = re.compile(
 digit where a reply was cut may be the middle of a number."""
 
 LEFT_OUT = ("empty", "cut", "beyond_most")
+PORTION = 256
+"""Prompts asked at a time: a sampling that is killed goes on behind the last whole portion."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,18 +72,22 @@ class OwnAnswers(Work):
     def tokens(self) -> int:
         return self.most * self.sampling.max_new_tokens
 
-    def run(self, out: Path, *, data: Path, model: Path) -> Mapping[str, Any]:
+    def run(
+        self, out: Path, *, data: Path, model: Path, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
         """Raises ModelError where no reply of a split can be used."""
-        return self.written(out, data, HuggingFace(model))
+        return self.written(out, data, HuggingFace(model), scratch)
 
-    def written(self, out: Path, data: Path, backend: Backend) -> Mapping[str, Any]:
+    def written(
+        self, out: Path, data: Path, backend: Backend, scratch: Path | None = None
+    ) -> Mapping[str, Any]:
         """`run` with any backend."""
         counts: Counter[str] = Counter()
         written: dict[str, int] = {}
         for split in SPLITS:
             examples = load_split(data, split)
             if split in self.splits:
-                examples = self._answered(examples, split, backend, counts)
+                examples = self._answered(examples, split, backend, counts, scratch)
             written[split] = write_jsonl(
                 out / f"{split}.jsonl", (example.row() for example in examples)
             )
@@ -102,13 +108,16 @@ class OwnAnswers(Work):
         }
 
     def _answered(
-        self, examples: Sequence[Example], split: SplitName, backend: Backend, counts: Counter[str]
+        self,
+        examples: Sequence[Example],
+        split: SplitName,
+        backend: Backend,
+        counts: Counter[str],
+        scratch: Path | None,
     ) -> list[Example]:
         """The examples of a split in their order, less those left out."""
         asked = self._asked(examples, split)
-        replies = backend.replies(
-            [example.prompt for example in asked], self.sampling, label=f"own answers, {split}"
-        )
+        replies = self._replies(asked, split, backend, scratch)
         own: dict[str, str] = {}
         for example, reply in zip(asked, replies, strict=True):
             text = whole_sentences(reply)
@@ -128,6 +137,24 @@ class OwnAnswers(Work):
             )
         return [with_own_answer(example, own.get(example.id, "")) for example in left]
 
+    def _replies(
+        self, asked: Sequence[Example], split: SplitName, backend: Backend, scratch: Path | None
+    ) -> Iterator[Reply]:
+        """A reply to each, of which whole portions are kept in `scratch`."""
+        for start in range(0, len(asked), PORTION):
+            kept = scratch / f"{split}-{start:06d}.jsonl" if scratch else None
+            if kept and kept.exists():
+                yield from map(reply_of, (row for _, row in read_jsonl(kept)))
+                continue
+            prompts = [example.prompt for example in asked[start : start + PORTION]]
+            sampling = dataclasses.replace(self.sampling, seed=self.sampling.seed + start)
+            replies = backend.replies(prompts, sampling, label=f"own answers, {split}")
+            if kept:
+                begun = kept.with_suffix(".part")
+                write_jsonl(begun, map(row_of, replies))
+                begun.rename(kept)
+            yield from replies
+
     def _asks(self, example: Example) -> bool:
         return not is_test(example) and not example.family.startswith(self.kept)
 
@@ -137,6 +164,19 @@ class OwnAnswers(Work):
             return asked
         chosen = random.Random(f"own answers {split}").sample(range(len(asked)), self.most)
         return [asked[place] for place in sorted(chosen)]
+
+
+def row_of(reply: Reply) -> dict[str, Any]:
+    return {
+        "reply": reply.raw,
+        "finished": reply.finished,
+        "tokens": reply.tokens,
+        "marks": reply.marks.row(),
+    }
+
+
+def reply_of(row: Mapping[str, Any]) -> Reply:
+    return dataclasses.replace(Reply.of(row), tokens=row["tokens"])
 
 
 def whole_sentences(reply: Reply) -> str:

@@ -294,6 +294,14 @@ PROMPTS: tuple[Form, ...] = (
 """Read only where nothing else is, and a prompt needs no answer."""
 
 
+def _fitting(row: Row, sorts: Sequence[Sequence[Form]]) -> list[Form]:
+    """The forms of the row, of the first sort that has any."""
+    for forms in sorts:
+        if fitting := [form for form in forms if row.has(*form.fields)]:
+            return fitting
+    return []
+
+
 def told_by(row: Row) -> Told:
     """What a row says; raises DataError for one of no form, or of several that do not agree."""
     for name in NOT_READ:
@@ -303,8 +311,7 @@ def told_by(row: Row) -> Told:
                 " rows out."
             )
     sorts = (FORMS, (TEXT,), PROMPTS) if row.optional else (FORMS, (TEXT,))
-    fits = ([form for form in forms if row.has(*form.fields)] for forms in sorts)
-    fitting = next(filter(None, fits), [])
+    fitting = _fitting(row, sorts)
     if not fitting:
         names = textwrap.shorten(", ".join(row.fields), 300, placeholder=" ...")
         needed = ", or ".join(form.needed for form in itertools.chain.from_iterable(sorts))
