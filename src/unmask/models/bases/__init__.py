@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from unmask.core.json_rows import expanded
 from unmask.core.named import Work
+from unmask.models.bases.adapter import SETTINGS, AdapterBase
 from unmask.models.bases.gguf_file import SUFFIX, GgufBase
 from unmask.models.bases.imported import ImportedBase
 from unmask.models.bases.known import KNOWN
 
 
 def base_of(source: str) -> Work:
-    """The work that makes a base of what a text names: a known base, a GGUF file, a Hugging Face
-    folder, or `org/name` of the hub, with `@revision` behind it or not.
+    """The work that makes a base of what a text names: a known base; a GGUF file; a folder with a
+    PEFT adapter, with `@BASE` behind it or not; a Hugging Face folder; or `org/name` of the hub,
+    with `@revision` behind it or not.
 
     Raises ModelError for what is none of these, or cannot be loaded.
     """
@@ -20,4 +22,13 @@ def base_of(source: str) -> Work:
         return KNOWN[source].work()
     if source.endswith(SUFFIX):
         return GgufBase.of(expanded(source))
+    for path, base in ((source, ""), divided(source)):
+        if (expanded(path) / SETTINGS).is_file():
+            return AdapterBase.of(expanded(path), base_of, base)
     return ImportedBase.of(source)
+
+
+def divided(source: str) -> tuple[str, str]:
+    """What stands before an @, and behind it."""
+    before, _, behind = source.partition("@")
+    return before, behind
