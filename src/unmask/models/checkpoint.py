@@ -56,6 +56,9 @@ def check_format(folder: Path, names: Collection[str]) -> None:
             " read. Convert it: load it where you trust it and save_pretrained(...) writes"
             " safetensors."
         )
+    files = sorted(name for name in names if name.endswith(".gguf"))
+    if files:
+        raise ModelError(f"{folder} has its weights in a GGUF file. Name it: {folder / files[0]}")
     raise ModelError(f"{folder} has no .safetensors file: there are no weights in it.")
 
 
@@ -112,7 +115,7 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
 
 
 def _is_causal(architecture: str) -> bool:
-    return architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+    return architecture.endswith(("ForCausalLM", "LMHeadModel"))
 
 
 def load_tokenizer(folder: Path | str) -> Any:
