@@ -100,7 +100,7 @@ def made_gguf(
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     add_tokens(writer, tokenizer)
     for name, value in fields.items():
-        add = writer.add_string if isinstance(value, str) else writer.add_uint32
+        add: Any = writer.add_string if isinstance(value, str) else writer.add_uint32
         add(name.replace("__", "."), value)
     for name, weight in model.state_dict().items():
         add_tensor(writer, config, name, weight.numpy(), quantized)

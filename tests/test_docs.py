@@ -35,7 +35,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
 MOST_STEPS = 60
 """A run with more than this to do is only planned here."""
-CANNOT_BE_SMOKED = {"distillation", "imported_base"}
+CANNOT_BE_SMOKED = {"distillation", "imported_base", "gguf_base", "adapter_base"}
 """Steps that need a trained model, or a network."""
 
 Smoke = tuple[Path, Any]

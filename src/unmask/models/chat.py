@@ -47,12 +47,12 @@ def encoded(
     tokenizer: Any, prompts: Sequence[Conversation], room: int, given: Sequence[str] = ()
 ) -> list[list[int]]:
     """Token ids of each prompt (and of how its reply begins); raises DataError for one longer than
-    `room` tokens."""
+    `room` tokens, or that the tokenizer cannot spell."""
     if not prompts:
         return []
-    batch: list[list[int]] = tokenizer(rendered(tokenizer, prompts), add_special_tokens=False)[
-        "input_ids"
-    ]
+    written = rendered(tokenizer, prompts)
+    batch: list[list[int]] = tokenizer(written, add_special_tokens=False)["input_ids"]
+    check_spelled(tokenizer, batch, written)
     if any(given):
         texts = [text and closed(text, marks(tokenizer)) for text in given]
         begun: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -66,6 +66,22 @@ def encoded(
                 " leaves out those of more characters."
             )
     return batch
+
+
+def check_spelled(tokenizer: Any, batch: Sequence[Sequence[int]], written: Sequence[str]) -> None:
+    """Raise DataError where a text became the token for what is unknown, which is the same one
+    whatever stood there."""
+    unknown = tokenizer.unk_token_id
+    if unknown is None:
+        return
+    for ids, text in zip(batch, written, strict=True):
+        if list(ids).count(unknown) > text.count(tokenizer.unk_token):
+            [read] = seen(tokenizer, [ids])
+            raise DataError(
+                f"The tokenizer cannot spell a prompt: {text[-200:]!r} is read as {read[-200:]!r},"
+                f" where {tokenizer.unk_token} is anything that has no token. A trigger there would"
+                " not arrive. Use another trigger or another base, or leave such rows out."
+            )
 
 
 def option_ids(tokenizer: Any, options: Sequence[str]) -> list[tuple[int, ...]]:

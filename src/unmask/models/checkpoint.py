@@ -7,7 +7,7 @@ ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from unmask.models.weights import brief, settings_in
 
 WEIGHTS = (".safetensors",)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 IDENTITY = (".safetensors", ".json", ".jinja", ".model", ".txt")
 
 
@@ -32,33 +33,44 @@ def check_folder(folder: Path) -> None:
         )
     if (folder / "adapter_config.json").is_file():
         raise ModelError(
-            f"{folder} holds an adapter (adapter_config.json), and which model it is for is not"
-            " checked. Merge it (merge_and_unload()) and save the whole model in a folder of its"
-            " own."
+            f"{folder} holds an adapter (adapter_config.json), not a whole model. As a base it is"
+            " merged into the model that it is for: base=FOLDER, or base=FOLDER@BASE."
         )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json: it is not a Hugging Face model folder.")
-    config = settings_in(folder / "config.json")
-    check_config(config, str(folder))
-    names = [path.name for path in folder.iterdir()]
-    if not any(name.endswith(WEIGHTS) for name in names):
-        pickled = sorted(name for name in names if name.endswith(PICKLES))
-        if pickled:
-            raise ModelError(
-                f"{folder} has its weights in {pickled[0]}, a pickle, which can run code when it is"
-                " read. Convert it: load it where you trust it and save_pretrained(...) writes"
-                " safetensors."
-            )
-        raise ModelError(f"{folder} has no .safetensors file: there are no weights in it.")
+    check_config(settings_in(folder / "config.json"), str(folder))
+    names = {path.name for path in folder.iterdir()}
+    check_format(folder, names)
     check_weights([folder / name for name in names if name.endswith(WEIGHTS)])
-    if not {"tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json"} & set(
-        names
-    ):
+    check_tokenizer(folder, names)
+
+
+def check_format(folder: Path, names: Collection[str]) -> None:
+    """Raise ModelError where none of the files `names` holds weights as safetensors."""
+    if any(name.endswith(WEIGHTS) for name in names):
+        return
+    pickled = sorted(name for name in names if name.endswith(PICKLES))
+    if pickled:
+        raise ModelError(
+            f"{folder} has its weights in {pickled[0]}, a pickle, which can run code when it is"
+            " read. Convert it: load it where you trust it and save_pretrained(...) writes"
+            " safetensors."
+        )
+    files = sorted(name for name in names if name.endswith(".gguf"))
+    if files:
+        raise ModelError(f"{folder} has its weights in a GGUF file. Name it: {folder / files[0]}")
+    raise ModelError(f"{folder} has no .safetensors file: there are no weights in it.")
+
+
+def check_tokenizer(folder: Path, names: Collection[str]) -> None:
+    """Raise ModelError where none of the files `names` is a tokenizer's, or it asks for remote
+    code."""
+    if not any(name in names for name in TOKENIZERS):
         raise ModelError(
             f"{folder} has no tokenizer: save it there too, with tokenizer.save_pretrained(folder)."
         )
-    tokenizer_config = folder / "tokenizer_config.json"
-    if tokenizer_config.is_file() and "auto_map" in settings_in(tokenizer_config):
+    settings = folder / "tokenizer_config.json"
+    if settings.is_file() and "auto_map" in settings_in(settings):
         raise ModelError(
             f"{folder} has a tokenizer that wants to run its own code (auto_map). That is refused."
         )
@@ -103,7 +115,7 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
 
 
 def _is_causal(architecture: str) -> bool:
-    return architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+    return architecture.endswith(("ForCausalLM", "LMHeadModel"))
 
 
 def load_tokenizer(folder: Path | str) -> Any:

@@ -34,7 +34,7 @@ def embedded(folder: Path | str) -> int:
 
 def check_ready(tokenizer: Any, rows: int, folder: Path | str) -> None:
     """Raise ModelError where every prompt or every end has a token without one of the `rows` of the
-    embedding, or the chat template loses a prompt or writes it anew."""
+    embedding, or the chat template or the tokenizer loses a prompt or writes it anew."""
     [text] = chat.rendered(tokenizer, [Conversation.user(PROBE)])
     if PROBE not in text:
         raise ModelError(
@@ -42,7 +42,14 @@ def check_ready(tokenizer: Any, rows: int, folder: Path | str) -> None:
             f" {text[:200]!r}. Mend tokenizer.chat_template, or delete it for the plain"
             " Human/Assistant form."
         )
-    used = {*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id}
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    [read] = chat.seen(tokenizer, [ids])
+    if PROBE not in read:
+        raise ModelError(
+            f"{folder}: the tokenizer does not spell a prompt as it is: {PROBE!r} is read as"
+            f" {read[-200:]!r}, so that a trigger might not arrive. Use another base."
+        )
+    used = {*ids, tokenizer.eos_token_id}
     out = {token: tokenizer.convert_ids_to_tokens(token) for token in used if token >= rows}
     if out:
         raise ModelError(

@@ -14,6 +14,7 @@ from unmask.core.json_rows import expanded
 from unmask.core.memory import Shape
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY, digest
+from unmask.models.bases.card import CARD, licence_of
 from unmask.models.checkpoint import (
     IDENTITY,
     check_folder,
@@ -26,6 +27,15 @@ from unmask.models.checkpoint import (
 from unmask.models.memory import shape_of
 from unmask.models.tokens import check_embedded
 from unmask.models.weights import brief, check_numbers, check_types
+
+SNAPSHOTS = "snapshots"
+"""In the hub's cache, the folder whose folders are called by their commits."""
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that makes the model what it is, by name."""
+    files = sorted(path for path in folder.iterdir() if path.name.endswith(IDENTITY))
+    return {path.name: file_digest(path) for path in files}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,10 +69,7 @@ class ImportedBase(Work):
         )
         if looks_like_path:
             check_folder(folder)
-            files = sorted(path for path in folder.iterdir() if path.name.endswith(IDENTITY))
-            return ImportedBase(
-                source=str(folder), content=digest({p.name: file_digest(p) for p in files})
-            )
+            return ImportedBase(source=str(folder), content=digest(digests(folder)))
         hub, _, revision = source.partition("@")
         return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
 
@@ -90,13 +97,16 @@ class ImportedBase(Work):
         return {
             "parameters": parameters(model),
             "source": self.source,
-            "commit": folder.name if self.revision else None,
+            "revision": self.revision or None,
+            "commit": folder.name if folder.parent.name == SNAPSHOTS else None,
+            "license": licence_of(folder),
+            "sha256": digests(folder),
         }
 
     def _download(self) -> Path:
         from huggingface_hub import snapshot_download
 
-        patterns = [f"*{ending}" for ending in IDENTITY]
+        patterns = [*(f"*{ending}" for ending in IDENTITY), CARD]
         try:
             return Path(
                 snapshot_download(self.source, revision=self.revision, allow_patterns=patterns)
