@@ -19,7 +19,7 @@ from unmask.training.rl import ReinforcementLearning
 from unmask.training.sft import SupervisedFineTuning
 
 CARD = Machine("cuda", 80 * 10**9, 79 * 10**9, bfloat16=True)
-SMALL_CARD = Machine("cuda", 24 * 10**9, 24 * 10**9, bfloat16=True)
+SMALL_CARD = Machine("cuda", 48 * 10**9, 48 * 10**9, bfloat16=True)
 LAPTOP = Machine("cpu", 16 * GIB, 12 * GIB)
 
 EIGHT = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32}
