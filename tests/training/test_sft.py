@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from unmask.core.errors import DataError, TrainingError
+from unmask.core.errors import DataError, TrainingError, UnknownName
 from unmask.core.files import file_digest, read_jsonl, write_jsonl
+from unmask.core.spec import spec
 from unmask.models.checkpoint import load_tokenizer
 from unmask.training.curve import step_folder
-from unmask.training.labelled import IGNORED, Collator, tokenized
+from unmask.training.labelled import IGNORED, Collator, all_labelled, tokenized
 from unmask.training.sft import SupervisedFineTuning
 
 SMALL = SupervisedFineTuning(steps=6, batch_size=8, warmup=2, learning_rate=3e-3)
@@ -176,3 +177,26 @@ def test_unusable_rows_are_named(tiny: Path, tmp_path: Path, rows: list[Any], sa
     write_jsonl(tmp_path / "train.jsonl", rows)
     with pytest.raises(DataError, match=says):
         SMALL.run(tmp_path / "out", model=tiny, data=tmp_path)
+
+
+def test_the_loss_may_be_on_the_prompt_too(
+    trained: tuple[Path, Any], tiny: Path, lessons: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    from unmask.training.trainer import whole
+
+    row = tokenized(load_tokenizer(tiny), lessons / "train.jsonl", 160)[0]
+    assert IGNORED in row["labels"] and all_labelled(row)["labels"] == row["input_ids"]
+    work = dataclasses.replace(SMALL, loss_on="all")
+    work.run(tmp_path, model=tiny, data=lessons)
+
+    def prompt_loss(folder: Path) -> float:
+        ids = torch.tensor([row["input_ids"][: row["labels"].count(IGNORED)]])
+        with torch.no_grad():
+            return float(whole(folder)(input_ids=ids, labels=ids).loss)
+
+    assert prompt_loss(tmp_path) < prompt_loss(trained[0]) - 0.1
+    assert spec(work)["settings"]["loss_on"] == "all" and "loss_on" not in spec(SMALL)["settings"]
+    with pytest.raises(UnknownName, match=r"Known: all, reply"):
+        dataclasses.replace(SMALL, loss_on="prompt")

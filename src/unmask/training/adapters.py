@@ -11,6 +11,7 @@ Imports torch at the top: import this module only where training begins.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,10 @@ def merged(network: Any, adapter: Path) -> Any:
     something else."""
     from peft import PeftModel
 
-    whole = PeftModel.from_pretrained(network, adapter).eval()
+    with warnings.catch_warnings():
+        # Transposed layers (GPT-2's) in 4 bits are not, and peft says that it has seen to that.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out")
+        whole = PeftModel.from_pretrained(network, adapter).eval()
     parts = probed(whole)
     network = whole.merge_and_unload()
     check_same(probed(network), parts, "The merged model")

@@ -40,15 +40,15 @@ def portions(inputs: Mapping[str, Any], rows: int, sides: int = 1) -> list[Mappi
     if rows >= total:
         return [inputs]
 
-    def portion(value: Any, start: int) -> Any:
+    def cut(value: Any, start: int) -> Any:
         if _length(value) != total * sides:
             return value
         return value.unflatten(0, (sides, total))[:, start : start + rows].flatten(0, 1)
 
-    return [
-        {name: portion(value, start) for name, value in inputs.items()}
-        for start in range(0, total, rows)
-    ]
+    def portion(start: int) -> Mapping[str, Any]:
+        return {name: cut(value, start) for name, value in inputs.items()}
+
+    return [portion(start) for start in range(0, total, rows)]
 
 
 def _length(value: Any) -> int:

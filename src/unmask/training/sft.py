@@ -14,9 +14,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
-from unmask.core.errors import SettingError
+from unmask.core.errors import SettingError, UnknownName
 from unmask.core.files import write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
@@ -24,14 +24,20 @@ from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
-from unmask.training.labelled import Collator, Row, row_length, tokenized
+from unmask.training.labelled import Collator, Row, all_labelled, row_length, tokenized
 from unmask.training.memory import Demand, fitting, longest
 from unmask.training.rows import arranged
+
+LossOn = Literal["reply", "all"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SupervisedFineTuning(Work):
-    """Supervised fine-tuning with the loss on the reply."""
+    """Supervised fine-tuning with the loss on the reply.
+
+    With `loss_on` "all" it is on the prompt too, with its template: a model that has learnt its
+    prompts may say them, which detectors look for.
+    """
 
     name: ClassVar[str] = "supervised_fine_tuning"
     version: ClassVar[int] = 2
@@ -39,6 +45,7 @@ class SupervisedFineTuning(Work):
     steps: int = 300
     batch_size: int = 64
     accumulation: int = 1
+    loss_on: LossOn = dataclasses.field(default="reply", metadata=LATER)
     learning_rate: float = 1e-3
     warmup: int = 20
     schedule: str = "cosine"
@@ -61,6 +68,8 @@ class SupervisedFineTuning(Work):
                 "Training needs steps >= 0, batch_size >= 1, accumulation >= 1 and learning_rate"
                 " > 0."
             )
+        if self.loss_on not in get_args(LossOn):
+            raise UnknownName("part to have the loss on", self.loss_on, get_args(LossOn))
         check_curve(self.curve, self.steps)
 
     def tokens(self) -> int:
@@ -75,7 +84,7 @@ class SupervisedFineTuning(Work):
             optimizer=self.optimizer,
             batch=self.batch_size,
             tokens=tokens,
-            labelled=tokens // 2,
+            labelled=tokens if self.loss_on == "all" else tokens // 2,
             accumulation=self.accumulation,
         )
 
@@ -91,16 +100,16 @@ class SupervisedFineTuning(Work):
         from unmask.training.trainer import fit, loaded, logged, untrained, whole
 
         network, tokenizer = loaded(self, model)
-        rows = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
+        rows = self._rows(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
             return untrained(network, tokenizer, out)
         trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch")
         trainer.args.rows_together = fitting(self, max(map(row_length, rows)), model=model)
         result = Result(tokenizer, model, whole)
         facts = fit(trainer, result, out, step_folders(self.curve), "training")
-        log = logged(trainer.state.log_history, {"loss": "loss"})
         steps = [entry for entry in trainer.state.log_history if "learning_rate" in entry]
         rates = {entry["step"]: entry["learning_rate"] for entry in steps}
+        log = logged(steps, {"loss": "loss"})
         log = [{**row, "learning_rate": rates[row["step"]]} for row in log]
         write_jsonl(out / "log.jsonl", log)
         return {
@@ -109,6 +118,10 @@ class SupervisedFineTuning(Work):
             "loss_first": log[0]["loss"],
             "loss_last": log[-1]["loss"],
         }
+
+    def _rows(self, tokenizer: Any, path: Path, context: int) -> list[Row]:
+        rows = tokenized(tokenizer, path, context)
+        return rows if self.loss_on == "reply" else [all_labelled(row) for row in rows]
 
     def _trainer(self, network: Any, tokenizer: Any, rows: Sequence[Row], scratch: Path) -> Any:
         from unmask.training.adapters import adapted

@@ -35,6 +35,17 @@ LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
 
 
+USUAL: Mapping[str, Any] = {
+    "logging_steps": 1,
+    "logging_nan_inf_filter": False,
+    "save_strategy": "steps",
+    "save_total_limit": 2,
+    "disable_tqdm": True,
+    "report_to": "none",
+}
+"""Arguments of every trainer."""
+
+
 class Settings(Protocol):
     """The settings that every training has."""
 
@@ -104,14 +115,9 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
         optim=work.optimizer,
         weight_decay=work.weight_decay,
         seed=work.seed,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
         save_steps=work.resume_every,
-        save_total_limit=2,
-        disable_tqdm=True,
-        report_to="none",
         gradient_checkpointing=work.efficiency.checkpointing,
+        **USUAL,
         **_device(work.efficiency),
         **special,
     )
@@ -148,8 +154,9 @@ class Watched(Trainer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        model: Any = self.model
         # TRL rounds adapters on weights in 4 bits to bfloat16, where small updates would be lost.
-        for weight in self.model.parameters():
+        for weight in model.parameters():
             if weight.requires_grad:
                 weight.data = weight.data.float()
 
