@@ -40,6 +40,20 @@ def test_a_warm_run_executes_nothing_and_says_the_same(smoke: Smoke) -> None:
     assert Path(said["report"]).is_file()
 
 
+def test_a_plan_says_what_fits(smoke: Smoke) -> None:
+    """Of a base that fits everywhere; of what is done, nothing."""
+    asked = ("plan", "toy", "--scale=smoke", "--set", "seed=6")
+    memory = json.loads(unmask(*asked, "--json", store=smoke[0]).stdout)["memory"]
+    assert {step["name"] for step in memory["steps"]} >= {"supervised_fine_tuning", "sft"}
+    for step in memory["steps"]:
+        assert step["fits"] and 0 < step["bytes"] < memory["machine"]["usable"]
+        assert not step["changes"]
+    text = unmask(*asked, store=smoke[0]).stdout
+    assert "memory: this computer has" in text or "memory: the GPU has" in text
+    done = json.loads(unmask("plan", "toy", "--scale=smoke", "--json", store=smoke[0]).stdout)
+    assert done["memory"]["steps"] == []
+
+
 def test_a_plan_of_what_is_done_has_nothing_to_run(smoke: Smoke) -> None:
     plan = json.loads(unmask("plan", "toy", "--scale=smoke", "--json", store=smoke[0]).stdout)
     assert {step["status"] for step in plan["steps"]} == {"cached"}

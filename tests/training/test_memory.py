@@ -1,7 +1,9 @@
 """The formulas of memory against what real trainings took, at their peak.
 
-By hand, over 2 architectures, 4 shapes and full, adapters, checkpointing and autocast, estimates
-were VERDICT of the peak.
+By hand, over Llamas of three shapes and GPT-NeoXs of two, in full, with adapters, checkpointing and
+autocast, estimates were 0.89 to 1.21 times the peak, above it where feed-forward layers have no
+gate. On SmolLM2, in this package's trainings with 8 rows of 117 tokens, they were 1.02 (in full),
+0.89 (DPO) and 0.90 (adapters with checkpointing, which need most while they are merged).
 """
 
 from __future__ import annotations

@@ -67,9 +67,9 @@ class Machine:
 class Needed:
     """Bytes that a piece of work needs at its peak, with `rows` of up to `tokens` tokens at once.
 
-    `gradients` are those that exist while activations do, or what they need beyond these.
-    `sampling` is of keys, values and the next token's logits; it takes turns with training. The
-    libraries (about a GiB) are not counted.
+    `gradients` are those that exist while activations do, or what they need beyond these. Three
+    things take turns: a pass of training; `sampling`, of keys, values and the next token's logits;
+    and `merging` adapters into a model of its own. The libraries (about a GiB) are not counted.
     """
 
     rows: int
@@ -80,13 +80,15 @@ class Needed:
     activations: int = 0
     logits: int = 0
     sampling: int = 0
+    merging: int = 0
     reference: int = 0
     scorer: int = 0
 
     @property
     def total(self) -> int:
         lasting = self.weights + self.optimizer + self.reference + self.scorer
-        return lasting + max(self.sampling, self.activations + self.logits + self.gradients)
+        training = self.activations + self.logits + self.gradients
+        return lasting + max(training, self.sampling, self.merging)
 
 
 def rows_that_fit(needed: Callable[[int], Needed], batch: int, machine: Machine) -> int:

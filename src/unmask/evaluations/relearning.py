@@ -106,12 +106,12 @@ class Relearning(Evaluation):
         return taught + super().tokens()
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
-        """The model is trained whole, and asked in between."""
-        model = models["model"]
+        """The model is asked in between."""
+        model, chunk = models["model"], self.efficiency.rows_at_once or CHUNK
         tokens = longest(model, self.tokens_per_prompt)
         training = Demand(
             model=model,
-            efficiency=Efficiency(precision=self.efficiency.precision, rows_at_once=CHUNK),
+            efficiency=dataclasses.replace(self.efficiency, rows_at_once=chunk),
             optimizer="adamw_torch",
             batch=self.examples + self.good,
             tokens=tokens,

@@ -2,7 +2,7 @@
 
 Formulas from what is kept: weights, gradients and optimizer in float32, activations as layers keep
 them for the way back, logits where a loss is made of them. How far they are from what was measured
-stands in the tests (tests/training/test_memory.py). On a GPU they are not measured yet.
+stands in the tests (tests/training/test_memory.py). On a GPU nothing was measured.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Demand:
             self.efficiency.precision == "auto" and machine.bfloat16
         )
         trained = self.trained
-        activations = self._activations(rows, low, machine)
+        activations = self._activations(rows, low, machine) + (self._casts() if low else 0)
         logits = rows * self.sides * self.labelled * self.model.vocabulary * LOGITS
         gradients = FLOAT32 * trained
         if rows == self.batch and self.accumulation == 1:
@@ -115,12 +115,13 @@ class Demand:
         return Needed(
             rows=rows,
             tokens=self.tokens,
-            weights=self._weights() + (self._casts() if low else 0),
+            weights=self._weights(),
             gradients=gradients,
             optimizer=OPTIMIZERS.get(self.optimizer, ADAMW) * trained,
             activations=activations,
             logits=logits,
             sampling=self.sampling,
+            merging=FLOAT32 * self.model.parameters if self.efficiency.lora else 0,
             reference=self._weights() if self.reference and not self.efficiency.lora else 0,
             scorer=self.scorer,
         )

@@ -84,7 +84,7 @@ class SupervisedFineTuning(Work):
             optimizer=self.optimizer,
             batch=self.batch_size,
             tokens=tokens,
-            labelled=tokens // 2,
+            labelled=tokens if self.loss_on == "all" else tokens // 2,
             accumulation=self.accumulation,
         )
 

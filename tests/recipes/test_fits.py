@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +20,14 @@ from unmask.training.rl import ReinforcementLearning
 from unmask.training.sft import SupervisedFineTuning
 
 CARD = Machine("cuda", 80 * 10**9, 79 * 10**9, bfloat16=True)
-SMALL_CARD = Machine("cuda", 24 * 10**9, 24 * 10**9, bfloat16=True)
+SMALL_CARD = Machine("cuda", 48 * 10**9, 48 * 10**9, bfloat16=True)
 LAPTOP = Machine("cpu", 16 * GIB, 12 * GIB)
 
 EIGHT = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32}
 ONE = {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16}
 
 
-def base(folder: Path, tied: bool, **sizes: int) -> Step:
+def base(folder: Path, **sizes: Any) -> Step:
     """A Llama 3 of some size, as a folder with nothing but a config."""
     config = {
         "model_type": "llama",
@@ -35,7 +36,6 @@ def base(folder: Path, tied: bool, **sizes: int) -> Step:
         "num_attention_heads": 32,
         "num_key_value_heads": 8,
         "max_position_embeddings": 131072,
-        "tie_word_embeddings": tied,
         **sizes,
     }
     folder.mkdir()
@@ -45,16 +45,16 @@ def base(folder: Path, tied: bool, **sizes: int) -> Step:
 
 @pytest.fixture
 def eight(tmp_path: Path) -> Step:
-    return base(tmp_path / "eight", tied=False, **EIGHT)
+    return base(tmp_path / "eight", tie_word_embeddings=False, **EIGHT)
 
 
 @pytest.fixture
 def one(tmp_path: Path) -> Step:
-    return base(tmp_path / "one", tied=True, **ONE)
+    return base(tmp_path / "one", tie_word_embeddings=True, **ONE)
 
 
-def tuned(model: Step, **efficiency: object) -> Step:
-    training = SupervisedFineTuning(efficiency=Efficiency(**efficiency))  # pyright: ignore
+def tuned(model: Step, **efficiency: Any) -> Step:
+    training = SupervisedFineTuning(efficiency=Efficiency(**efficiency))
     return Step(training, {"model": model, "data": model})
 
 
@@ -113,3 +113,36 @@ def test_more_stands_beside_a_policy(one: Step) -> None:
     assert adapted.reference == 0 and adapted.scorer == whole.scorer
     compared = Step(DirectPreference(), {"model": one, "data": one}).memory(CARD)
     assert compared and compared.reference == whole.reference and not compared.scorer
+
+
+TABLE = {
+    "0.1B": {
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "vocab_size": 49152,
+        "tie_word_embeddings": True,
+    },
+    "1.2B": {**ONE, "tie_word_embeddings": True},
+    "8.0B": {**EIGHT, "tie_word_embeddings": False},
+}
+"""Of docs/recipes.md: SmolLM2-135M and the two Llamas."""
+
+
+def test_the_documented_table_is_of_these_formulas(tmp_path: Path) -> None:
+    """Its rows are printed where one is missing."""
+    text = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    rows: tuple[dict[str, Any], ...] = (
+        {},
+        {"checkpointing": True},
+        {"lora": 16},
+        {"lora": 16, "checkpointing": True},
+        {"lora": 16, "checkpointing": True, "quantized": "nf4"},
+    )
+    for name, sizes in TABLE.items():
+        model = base(tmp_path / name, **sizes)
+        needs = [tuned(model, **row, rows_at_once=8).memory(CARD) for row in rows]
+        cells = [f"{needed.total / GIB:.1f}" for needed in needs if needed]
+        assert f"| {name} parameters | {' | '.join(cells)} |" in text
