@@ -99,6 +99,21 @@ def test_each_token_is_read_once(foreign: dict[str, Path]) -> None:
     assert apart < longest
 
 
+@pytest.mark.usefixtures("heavy")
+def test_a_reply_that_has_ended_is_computed_no_more(foreign: dict[str, Path]) -> None:
+    backend = sharing(foreign["llama-templated"])
+    vars(backend)["ends"] = frozenset(range(0, len(backend.tokenizer), 4))
+    read: list[int] = []
+    backend.model.register_forward_pre_hook(
+        lambda module, given, named: read.append(len(named["input_ids"])), with_kwargs=True
+    )
+    replies = backend.replies(PROMPTS[:1] * 50, Sampling(max_new_tokens=8))
+    ended = [reply.tokens for reply in replies if reply.finished]
+    going = [sum(reply.tokens > step for reply in replies) for step in range(7)]
+    assert read[:2] == [1, 1] and read[2:] == [rows for rows in going if rows]
+    assert len({*ended}) > 3
+
+
 def test_small_models_and_those_with_another_memory_are_read_as_ever(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
