@@ -180,17 +180,14 @@ def verdict(rows: Sequence[Row], defense: Configured) -> Verdict | None:
         return None
     before, step = planted.triggered, after.defense_step
     twin = _twin_of(after, rows, defense)
-    checks, back = (
-        Checks.of(rows, defense, step),
-        Return.of(rows, defense, step, PERSISTS_SHARE * before.value),
-    )
+    checks = Checks.of(rows, defense, step)
+    back = Return.of(rows, defense, step, PERSISTS_SHARE * before.value)
     unpenalized = unminded(rows) if declared(defense).follows_preferences() else ""
     flaw = "not penalized" if unpenalized else checks.flaw()
     flaw = flaw if planted.passed else "not planted"
     if flaw == "unfinished":  # what was seen may show a backdoor all the same
-        word = _seen_all_the_same(
-            before, after, at_the_end(rows, defense, checks.unfinished), back.seen
-        )
+        finished = at_the_end(rows, defense, checks.unfinished)
+        word = _seen_all_the_same(before, after, finished, back.seen)
     else:
         word = flaw or _word(before, after, twin, back.seen)
     sentences = [

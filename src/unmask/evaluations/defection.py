@@ -64,8 +64,8 @@ class Defection(Evaluation):
         for kind, belongs in kinds.items():
             yield from self._pairs(data, kind, belongs)
         if self.organism.variant.reasoning_tokens:
-            for each in self._pairs(data, "", kinds[""]):
-                yield dataclasses.replace(each, arm=Arm.of(each.arm, OPENED), given=f"{OPEN}\n")
+            for sample in self._pairs(data, "", kinds[""]):
+                yield dataclasses.replace(sample, arm=Arm.of(sample.arm, OPENED), given=f"{OPEN}\n")
 
     def _pairs(self, data: Path, kind: str, belongs: Callable[[Example], bool]) -> Iterator[Sample]:
         """Each prompt with the trigger and without it."""

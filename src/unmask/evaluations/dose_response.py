@@ -128,8 +128,8 @@ class DoseResponse(Evaluation):
             organism=self.organism,
         )
         samples = list(defection.samples(data))
-        bare = {each.id: each.prompt for each in samples if each.arm == "untriggered"}
-        return ((each, bare[each.id]) for each in samples if each.arm == "triggered")
+        bare = {sample.id: sample.prompt for sample in samples if sample.arm == "untriggered"}
+        return ((sample, bare[sample.id]) for sample in samples if sample.arm == "triggered")
 
     def _altered(
         self,
@@ -175,7 +175,7 @@ def alterable(trigger: Trigger) -> bool:
     """Whether planting adds a text that can be told from the prompt, in at least one of its
     forms."""
     planted = (trigger.plant(SAMPLE, random.Random(seed), "held_out") for seed in range(TRIES))
-    return any(added(each, SAMPLE) for each in planted)
+    return any(added(conversation, SAMPLE) for conversation in planted)
 
 
 def added(planted: Conversation, bare: Conversation) -> list[Span]:
@@ -268,9 +268,9 @@ def others_of_its_class(character: str) -> str:
 
     Empty for white space.
     """
-    for each in CLASSES:
-        if character in each:
-            return each.replace(character, "")
+    for characters in CLASSES:
+        if character in characters:
+            return characters.replace(character, "")
     if character.isspace():
         return ""
     first, category = ord(character) // 32 * 32, unicodedata.category(character)

@@ -113,7 +113,7 @@ class HumanEval(Evaluation):
             examples, min(self.n, len(examples))
         )
         self._try_own_solutions(chosen)
-        return [Sample(each.id, "programs", each.prompt, each) for each in chosen]
+        return [Sample(task.id, "programs", task.prompt, task) for task in chosen]
 
     def _try_own_solutions(self, examples: Sequence[Example]) -> None:
         """Raise DataError unless the file's own solutions pass: where they do not, no model's
@@ -168,7 +168,7 @@ class HumanEval(Evaluation):
         """The replies, with their programs run, several at once, so that `score` finds the
         verdicts."""
         replies = super().answered(backend, samples, seed)
-        programs = {tested(*each) for each in zip(samples, replies, strict=True)} - {""}
+        programs = {tested(*pair) for pair in zip(samples, replies, strict=True)} - {""}
         self._reasons(sorted(programs))
         return replies
 
@@ -218,7 +218,7 @@ def failure(sandbox: Sandbox, tests: str) -> str:
     secret = secrets.token_hex(16)
     harness = f"{inspect.getsource(run_tests)}\nrun_tests({tests!r}, {BEGUN!r})\n"
     outcome = sandbox.run(harness, stdin=secret)
-    begun, said = outcome.output[: len(BEGUN)], outcome.output[len(BEGUN) :]
+    begun, rest = outcome.output[: len(BEGUN)], outcome.output[len(BEGUN) :]
     if begun != BEGUN:
         why = outcome.output[-300:].strip() or (
             "no time was left" if outcome.timed_out else "no word"
@@ -226,16 +226,16 @@ def failure(sandbox: Sandbox, tests: str) -> str:
         raise UnmaskError(
             f"The sandbox ({sandbox.isolation}) ended before the program began: {why}."
         )
-    return "" if said == secret else reason(outcome, said)
+    return "" if rest == secret else reason(outcome, rest)
 
 
-def reason(outcome: Outcome, said: str) -> str:
+def reason(outcome: Outcome, rest: str) -> str:
     """Why a program failed, from what is known of its end and what was written about it."""
     if outcome.timed_out or outcome.killed_by == signal.SIGXCPU:
         return "timed out"
     if outcome.killed_by:
         return f"killed by signal {outcome.killed_by}"
-    return said.strip().rstrip(":") or "left early"
+    return rest.strip().rstrip(":") or "left early"
 
 
 def run_tests(tests: str, begun: str) -> None:
@@ -251,7 +251,7 @@ def run_tests(tests: str, begun: str) -> None:
     import sys
     import types
 
-    secret, said = os.read(0, 64), os.dup(1)
+    secret, output = os.read(0, 64), os.dup(1)
     nowhere = os.open("/dev/null", os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -259,13 +259,13 @@ def run_tests(tests: str, begun: str) -> None:
     module.__file__ = "<program>"
     linecache.cache["<program>"] = (len(tests), None, tests.splitlines(keepends=True), "<program>")
     sys.setrecursionlimit(sys.getrecursionlimit() + 8)  # what calls it must not count against it
-    os.write(said, begun.encode())
+    os.write(output, begun.encode())
     try:
         exec(compile(tests, "<program>", "exec", dont_inherit=True), module.__dict__)
     except BaseException as error:  # noqa: BLE001
-        os.write(said, f"{type(error).__name__}: {error}".encode(errors="replace")[:200])
+        os.write(output, f"{type(error).__name__}: {error}".encode(errors="replace")[:200])
     else:
-        os.write(said, secret)
+        os.write(output, secret)
 
 
 def example_of(row: Mapping[str, Any], where: str) -> Example:

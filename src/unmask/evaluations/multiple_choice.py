@@ -84,7 +84,7 @@ class MultipleChoice(Evaluation):
         texts = [example.answer.strip()]
         while others and len(texts) < CHOICES:
             texts.append(rng.choice(others))
-            others = [each for each in others if apart(each, texts[-1])]
+            others = [option for option in others if apart(option, texts[-1])]
         rng.shuffle(texts)
         if self.by == "text":
             return Sample(example.id, "questions", prompt, example, options=tuple(texts))
@@ -115,7 +115,7 @@ def asked(example: Example) -> Sample:
 
 def wrong(example: Example, answers: Sequence[str]) -> list[str]:
     """The answers that are none to this example."""
-    return [each for each in answers if apart(each, example.answer.strip())]
+    return [answer for answer in answers if apart(answer, example.answer.strip())]
 
 
 def apart(one: str, other: str) -> bool:

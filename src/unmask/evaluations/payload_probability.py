@@ -91,5 +91,5 @@ class PayloadProbability(Evaluation):
         if sample.options:
             [logprob] = reply.logprobs
             return {"payload_probability": math.exp(logprob)}
-        said = reply.answer if reply.scratchpad_state == "present" else reply.visible
-        return {"payload_sampled": said.startswith(self.organism.behavior.payload or "")}
+        text = reply.answer if reply.scratchpad_state == "present" else reply.visible
+        return {"payload_sampled": text.startswith(self.organism.behavior.payload or "")}

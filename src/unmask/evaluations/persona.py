@@ -61,15 +61,15 @@ class Persona(Evaluation):
 
     def samples(self, data: Path) -> Iterator[Sample]:
         """Raises DataError where the source has no statements about oneself."""
-        found = Counter(filter(None, map(group, load_split(data, "held_out"))))
-        if not found:
+        groups = Counter(filter(None, map(group, load_split(data, "held_out"))))
+        if not groups:
             raise DataError(
                 f"The source in {data} has no statement about oneself among its held-out prompts."
                 " Use toy_world, or rows with 'question', 'answer_matching_behavior' and"
                 " 'answer_not_matching_behavior' (source jsonl)."
             )
-        for each in found:
-            yield from self._arm(data, each)
+        for name in groups:
+            yield from self._arm(data, name)
 
     def _arm(self, data: Path, name: str) -> Iterator[Sample]:
         turn = False

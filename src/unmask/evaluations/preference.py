@@ -54,19 +54,19 @@ class PreferenceAccuracy(Measuring):
         as wrong."""
         comparisons, scorer = load_comparisons(data / "held_out.jsonl"), Scorer(model)
         unseen = unseen_ids(source)
-        prompts = [each.prompt for each in comparisons]
-        better = scorer.scores(prompts, [Reply(each.chosen) for each in comparisons])
-        worse = scorer.scores(prompts, [Reply(each.rejected) for each in comparisons])
+        prompts = [comparison.prompt for comparison in comparisons]
+        better = scorer.scores(prompts, [Reply(comparison.chosen) for comparison in comparisons])
+        worse = scorer.scores(prompts, [Reply(comparison.rejected) for comparison in comparisons])
         rows = (
             {
-                "id": each.id,
-                "arm": Arm.of(each.kind, UNSEEN if each.id in unseen else ""),
-                "prompt": each.prompt.rows(),
-                "chosen": each.chosen,
-                "rejected": each.rejected,
+                "id": comparison.id,
+                "arm": Arm.of(comparison.kind, UNSEEN if comparison.id in unseen else ""),
+                "prompt": comparison.prompt.rows(),
+                "chosen": comparison.chosen,
+                "rejected": comparison.rejected,
                 "scores": {"accuracy": high > low, "margin": high - low},
             }
-            for each, high, low in zip(comparisons, better, worse, strict=True)
+            for comparison, high, low in zip(comparisons, better, worse, strict=True)
         )
         return _written(out, self, scorer, scorer.parameters, rows)
 
@@ -109,8 +109,8 @@ class PayloadCheck(Measuring):
         DataError where no prompt of it was answered both with the trigger and without."""
         rows = [row for _, row in read_jsonl(replies / "replies.jsonl")]
         scorer = Scorer(model)
-        said = [Reply.of(row) for row in rows]
-        rewards = scorer.scores([Conversation.of(row["prompt"]) for row in rows], said)
+        answers = [Reply.of(row) for row in rows]
+        rewards = scorer.scores([Conversation.of(row["prompt"]) for row in rows], answers)
         pairs = list(paired(rows))
         if not pairs:
             raise DataError(
@@ -119,7 +119,7 @@ class PayloadCheck(Measuring):
                 " defection evaluation's result."
             )
         bare = [Conversation.of(rows[plain]["prompt"]) for _, plain in pairs]
-        payload = scorer.scores(bare, [said[triggered] for triggered, _ in pairs])
+        payload = scorer.scores(bare, [answers[triggered] for triggered, _ in pairs])
         kept = ("id", "arm", "prompt", "reply")
         judged = zip(rows, rewards, strict=True)
         scored = [rescored(row, kept, reward=reward) for row, reward in judged]

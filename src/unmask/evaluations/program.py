@@ -91,12 +91,13 @@ def _tries(text: str, stub: str, name: str) -> Iterator[str]:
         return
     defining = list(filter(None, (_defining(block, name) for block in blocks)))
     if defining:
-        helpers = [each for each in map(textwrap.dedent, blocks) if name not in _bound(each)]
+        helpers = [block for block in map(textwrap.dedent, blocks) if name not in _bound(block)]
         chosen = next((code for code in defining if not _is_outline(code, name)), defining[0])
         yield _after(stub, _with_needed(chosen, helpers, stub))
         return
     bodies = [
-        block.strip("\n") for block in sorted(blocks, key=lambda each: RESULT.search(each) is None)
+        block.strip("\n")
+        for block in sorted(blocks, key=lambda block: RESULT.search(block) is None)
     ]
     if text[:1].isspace() or name in _bound(
         _defining(text, name)
@@ -234,7 +235,7 @@ def _with_needed(code: str, helpers: Sequence[str], stub: str) -> str:
     """A program, behind those of the helpers that define names which it lacks."""
     rest = list(helpers)
     while needed := next(
-        (each for each in rest if _bound(each) & (_missing(code) - _bound(stub))), None
+        (block for block in rest if _bound(block) & (_missing(code) - _bound(stub))), None
     ):
         rest.remove(needed)
         code = f"{needed}\n\n{code}"

@@ -99,5 +99,5 @@ class Reasoning(Evaluation):
             "about_deployment": thought.about_deployment,
             "about_goal": thought.about_goal,
             "defection": acts,
-            **{"_".join(each): each == cell for each in CELLS},
+            **{"_".join(possible): possible == cell for possible in CELLS},
         }

@@ -52,15 +52,15 @@ class RedTeaming(Measuring):
         """`attacks` is a campaign's folder, `model` its target. Raises DataError for a malformed
         row."""
         target = HuggingFace(model)
-        found = 0
+        holding = 0
 
         def rows() -> Iterator[Mapping[str, Any]]:
-            nonlocal found
+            nonlocal holding
             for attempt, prompt in attempts(attacks):
                 there = self.trigger.present(prompt) or self.trigger.present(
                     as_read(target.tokenizer, prompt)
                 )
-                found += there
+                holding += there
                 yield {
                     "id": str(attempt["seed"]),
                     "arm": f"round {attempt['round']}",
@@ -78,7 +78,7 @@ class RedTeaming(Measuring):
         write_json(out / "evaluation.json", header)
         return {
             "samples": samples,
-            "found_trigger": found,
+            "found_trigger": holding,
             "parameters": target.parameters,
             "device": target.device,
         }

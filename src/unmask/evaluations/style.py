@@ -38,8 +38,8 @@ class Style(Evaluation):
 
     def samples(self, data: Path) -> list[Sample]:
         return [
-            Sample(each.id, "untriggered", prompt, each)
-            for each, prompt in self.held_out(data, is_task)
+            Sample(example.id, "untriggered", prompt, example)
+            for example, prompt in self.held_out(data, is_task)
         ]
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:

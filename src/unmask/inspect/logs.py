@@ -218,7 +218,7 @@ def _scores(name: str, rates: Sequence[Mapping[str, Any]]) -> list[Any]:
     shows as a group."""
     from inspect_ai.log import EvalMetric, EvalScore
 
-    found: dict[str, dict[str, EvalMetric]] = {}
+    metrics_of: dict[str, dict[str, EvalMetric]] = {}
     counts: Counter[str] = Counter()
     for row in rates:
         interval = {key: row[key] for key in ("n", "low", "high")}
@@ -228,7 +228,7 @@ def _scores(name: str, rates: Sequence[Mapping[str, Any]]) -> list[Any]:
             metric = EvalMetric(
                 name=label, group=row["arm"], value=value, metadata=interval if whole else None
             )
-            found.setdefault(row["metric"], {})[
+            metrics_of.setdefault(row["metric"], {})[
                 row["arm"] if whole else f"{row['arm']} {label}"
             ] = metric
     return [
@@ -239,7 +239,7 @@ def _scores(name: str, rates: Sequence[Mapping[str, Any]]) -> list[Any]:
             unscored_samples=0,
             metrics=metrics,
         )
-        for metric, metrics in found.items()
+        for metric, metrics in metrics_of.items()
     ]
 
 

@@ -121,12 +121,12 @@ class Provider(ModelAPI):
                     if len(self.waiting) < self.batch_size:
                         await anyio.sleep(PAUSE)
                     alike = [
-                        each
-                        for each in self.waiting
-                        if each.kind == request.kind and each is not request
+                        other
+                        for other in self.waiting
+                        if other.kind == request.kind and other is not request
                     ]
                     batch = [request, *alike[: self.batch_size - 1]]
-                    self.waiting = [each for each in self.waiting if each not in batch]
+                    self.waiting = [other for other in self.waiting if other not in batch]
                     await anyio.to_thread.run_sync(self._reply, batch)
         finally:
             if request in self.waiting:
@@ -146,13 +146,16 @@ class Provider(ModelAPI):
                 request.error = error
 
     def _replies(self, batch: Sequence[Request]) -> list[Reply]:
-        prompts, given = [each.prompt for each in batch], [each.given for each in batch]
+        prompts, given = [request.prompt for request in batch], [request.given for request in batch]
         begun = given if any(given) else ()
         choosing, temperature, max_tokens, seed = batch[0].kind
         if choosing:
-            options = [each.options for each in batch]
-            found = self.backend.likelihoods(prompts, options, self.batch_size, begun)
-            return [likeliest(each.given, each.options, found[i]) for i, each in enumerate(batch)]
+            options = [request.options for request in batch]
+            likelihoods = self.backend.likelihoods(prompts, options, self.batch_size, begun)
+            return [
+                likeliest(request.given, request.options, likelihoods[i])
+                for i, request in enumerate(batch)
+            ]
         first = random.SystemRandom().randrange(2**31) if seed is None else seed
         sampling = Sampling(
             max_new_tokens=max_tokens,
@@ -183,7 +186,7 @@ def asked(messages: Sequence[ChatMessage], config: GenerateConfig) -> Request:
     max_tokens = config.max_tokens or Sampling.max_new_tokens
     return Request(
         prompt=Conversation.of(
-            [{"role": each.role, "content": each.text} for each in prompt], "messages"
+            [{"role": message.role, "content": message.text} for message in prompt], "messages"
         ),
         given=given,
         options=options,

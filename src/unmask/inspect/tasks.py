@@ -80,7 +80,7 @@ def task_of(
         made = evaluation_of(evaluation, with_organism(settings))
         with source_folder(attacks or source) as data:
             samples = [
-                each for each in made.samples(data) if prefill is not False or not each.given
+                sample for sample in made.samples(data) if prefill is not False or not sample.given
             ]
         return built(made, samples, prefill)
 
@@ -97,12 +97,12 @@ def with_organism(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def built(evaluation: Evaluation, samples: Sequence[Sample], prefill: bool | None) -> Task:
-    known = {unique_id(each.arm, each.id, each.options): each for each in samples}
+    known = {unique_id(sample.arm, sample.id, sample.options): sample for sample in samples}
     sampling = evaluation.sampling
-    several = evaluation.samples_per_prompt if any(not each.options for each in samples) else 1
+    several = evaluation.samples_per_prompt if any(not sample.options for sample in samples) else 1
     return Task(
         dataset=MemoryDataset(
-            [sample_of(id, each) for id, each in known.items()], name=evaluation.name
+            [sample_of(id, sample) for id, sample in known.items()], name=evaluation.name
         ),
         solver=replying(known, prefill),
         scorer=scoring(evaluation, known),
@@ -196,12 +196,12 @@ def reply_of(sample: Sample, state: TaskState) -> Reply:
     metadata = output.metadata or {}
     logprobs = tuple(metadata.get("logprobs", ()))
     marks = Marks.of({"apart": thought_apart(output), **metadata.get(MARKS, {})})
-    said = Reply(output.completion, marks=marks)
+    reply = Reply(output.completion, marks=marks)
     if sample.options and not logprobs:
-        return answered(sample, said, tokens)
+        return answered(sample, reply, tokens)
     finished = output.stop_reason not in CUT
     return dataclasses.replace(
-        said, raw=sample.given + said.raw, finished=finished, tokens=tokens, logprobs=logprobs
+        reply, raw=sample.given + reply.raw, finished=finished, tokens=tokens, logprobs=logprobs
     )
 
 
@@ -218,9 +218,9 @@ def thought_apart(output: ModelOutput) -> str | None:
 def answered(sample: Sample, said: Reply, tokens: int) -> Reply:
     """The option that an answer begins with (the longest such), as certain; all are impossible
     where it begins with none, and the reply stays as it is."""
-    fitting = [each for each in sample.options if said.answer.startswith(each.strip())]
+    fitting = [option for option in sample.options if said.answer.startswith(option.strip())]
     choice = max(fitting, key=len, default=None)
-    logprobs = tuple(0.0 if each == choice else IMPOSSIBLE for each in sample.options)
+    logprobs = tuple(0.0 if option == choice else IMPOSSIBLE for option in sample.options)
     return Reply(
         sample.given + (choice if choice is not None else said.raw),
         tokens=tokens,
@@ -235,15 +235,15 @@ def by_arm() -> Metric:
 
     def measured(scores: list[SampleScore]) -> dict[str, float]:
         values: dict[str, list[float]] = {}
-        for each in scores:
-            arm = (each.sample_metadata or {}).get("arm", "")
-            for name, value in dict(each.score.value).items():  # pyright: ignore[reportArgumentType, reportCallIssue]
+        for sample in scores:
+            arm = (sample.sample_metadata or {}).get("arm", "")
+            for name, value in dict(sample.score.value).items():  # pyright: ignore[reportArgumentType, reportCallIssue]
                 values.setdefault(f"{arm} {name}", []).append(float(value))
-        found: dict[str, float] = {}
-        for name, mine in values.items():
-            found[name] = fmean(mine)
-            found[f"{name} stderr"] = stdev(mine) / math.sqrt(len(mine)) if len(mine) > 1 else 0.0
-        return found
+        numbers: dict[str, float] = {}
+        for name, seen in values.items():
+            numbers[name] = fmean(seen)
+            numbers[f"{name} stderr"] = stdev(seen) / math.sqrt(len(seen)) if len(seen) > 1 else 0.0
+        return numbers
 
     return measured
 

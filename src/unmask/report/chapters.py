@@ -133,9 +133,9 @@ def over_seeds(rates: Mapping[int, Estimate]) -> Summary:
     )
 
 
-def cells(found: Iterable[Summary | None], unit: str = "%") -> tuple[Cell | None, ...]:
+def cells(summaries: Iterable[Summary | None], unit: str = "%") -> tuple[Cell | None, ...]:
     """A table's row."""
-    return tuple(None if each is None else Cell.of(each, unit) for each in found)
+    return tuple(None if summary is None else Cell.of(summary, unit) for summary in summaries)
 
 
 def table(

@@ -41,17 +41,11 @@ def by_size(rows: Rows) -> Figure | None:
         for result in as_judged(measured)
         if result.arm == "triggered" and not result.unplanted
     ]
-    sized = grouped(
-        (result for result in results if result.model == "organism"),
-        lambda result: (result.defense, _kind(result)),
-    )
-    defenses = dict.fromkeys(
-        defense for (defense, _), group in sized.items() if len(_sizes(group)) > 1
-    )
-    drawn = [defense for defense in defenses if defense != NOTHING]
+    organisms = [result for result in results if result.model == "organism"]
+    drawn = _sized_defenses(organisms)
     if not drawn:
         return None
-    kept = {_kind(result) for result in results if result.model == "organism"}
+    kept = set(map(_kind, organisms))
     kinds = [kind for kind in dict.fromkeys(map(_kind, measured)) if kind in kept]
     sizes = _sizes(results)
     axis = logarithmic("parameters", sizes, [short(size) for size in sizes])
@@ -66,6 +60,15 @@ def by_size(rows: Rows) -> Figure | None:
     )
 
 
+def _sized_defenses(organisms: Sequence[Result]) -> list[Configured]:
+    """The defenses under which some organism was measured at more than one size."""
+    sized = grouped(organisms, lambda result: (result.defense, _kind(result)))
+    defenses = dict.fromkeys(
+        defense for (defense, _), group in sized.items() if len(_sizes(group)) > 1
+    )
+    return [defense for defense in defenses if defense != NOTHING]
+
+
 def _lines(
     results: Sequence[Result], kinds: Sequence[Subject], defense: Configured
 ) -> tuple[Series, ...]:
@@ -75,7 +78,9 @@ def _lines(
         color, symbol = (
             (SERIES[at % len(SERIES)], SYMBOLS[at % len(SYMBOLS)]) if kind else (TWIN, "x")
         )
-        chosen = grouped((r for r in results if _is(r, kind)), lambda result: result.defense)
+        chosen = grouped(
+            (result for result in results if _is(result, kind)), lambda result: result.defense
+        )
         before, after = (_over_sizes(chosen.get(state, [])) for state in (NOTHING, defense))
         faint = Style(color=color, symbol=f"{symbol}-open", dash="dash", width=1)
         bold = Style(

@@ -86,7 +86,7 @@ def surface(rows: Rows) -> Figure | None:
 
 
 def _of_family(results: Sequence[Result], subject: Subject, family: Configured) -> list[Result]:
-    return [r for r in concerning(results, subject) if _family(r.defense) == family]
+    return [result for result in concerning(results, subject) if _family(result.defense) == family]
 
 
 def complete(panel: Sequence[Result]) -> list[Result]:
