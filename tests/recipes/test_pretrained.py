@@ -93,6 +93,8 @@ def test_a_given_organism_has_a_verdict_that_says_what_is_not_known(
         scale="smoke",
         organism=str(tiny),
         relearning=False,
+        source="toy_world",
+        answers="source",
         store=tmp_path,
         show_progress=False,
     )
