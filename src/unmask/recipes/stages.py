@@ -61,7 +61,9 @@ class Stages:
         greedy = dataclasses.replace(
             self.sampling(self.scale.max_new_tokens), seed=0, temperature=0.0
         )
-        own = OwnAnswers(sampling=greedy, most=self.scale.prompts)
+        # Nothing here is taught or asked from the validation split.
+        splits = ("train", "held_out")
+        own = OwnAnswers(sampling=greedy, splits=splits, most=self.scale.prompts)
         return Step(own, {"data": source, "model": self.answering})
 
     @functools.cached_property
