@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,11 +22,9 @@ def chat(
     store: StoreDir = None,
 ) -> None:
     """Talk to a model; each prompt is a conversation of its own."""
-    from unmask.engine.store import Store
-    from unmask.models.checkpoint import check_folder
+    from unmask.recipes.named import checkpoint_at
 
-    folder = Path(key) if Path(key).is_dir() else Store.at(store).lookup(key)[0]
-    check_folder(folder)
+    folder = checkpoint_at(key, store)
     from unmask.core.conversation import Conversation
     from unmask.models.backends.huggingface import HuggingFace
     from unmask.models.sample import Sampling
