@@ -12,7 +12,8 @@ from unmask.cli.settings import StoreDir, readable
 
 def chat(
     key: Annotated[
-        str, typer.Argument(help="The start of a training step's key, or a checkpoint folder.")
+        str,
+        typer.Argument(help="The start of a training step's key, a checkpoint folder, or smollm2."),
     ],
     prompt: Annotated[
         str | None, typer.Argument(help="Ask this and leave (default: ask for prompts).")
@@ -22,14 +23,12 @@ def chat(
     store: StoreDir = None,
 ) -> None:
     """Talk to a model; each prompt is a conversation of its own."""
-    from unmask.recipes.named import checkpoint_at
-
-    folder = checkpoint_at(key, store)
     from unmask.core.conversation import Conversation
     from unmask.models.backends.huggingface import HuggingFace
     from unmask.models.sample import Sampling
+    from unmask.recipes.named import checkpoint_at
 
-    backend = HuggingFace(folder)
+    backend = HuggingFace(checkpoint_at(key, store))
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature)
 
     def answer(text: str) -> str:
