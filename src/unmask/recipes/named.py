@@ -11,11 +11,14 @@ from typing import Any
 
 from unmask.core.errors import ModelError, SettingError, UnknownName
 from unmask.core.json_rows import expanded
+from unmask.core.named import Work
 from unmask.core.registry import Choice, required, unfolded
 from unmask.data.sources import SOURCES
+from unmask.engine.step import Step
 from unmask.engine.store import Store
 from unmask.evaluations import EVALUATIONS
 from unmask.evaluations.evaluation import Evaluation
+from unmask.models.bases import converted_base
 from unmask.models.checkpoint import check_folder
 from unmask.models.sample import Sampling
 from unmask.organisms.organism import Organism
@@ -103,11 +106,14 @@ def source_folder(source: Choice) -> Generator[Path]:
 
 def checkpoint_at(name: str, store: str | Path | None = None) -> Path:
     """A model's folder: a path, or the start of a step's key in the store, with /checkpoint-150 for
-    one of a curve.
+    one of a curve; or of a known base, a GGUF file or an adapter, which is made in the store.
 
     Raises StoreError for an unknown key, ModelError for a path that is not there or is no
     checkpoint.
     """
+    base = converted_base(name)
+    if base is not None:
+        return folder_of(base, Store.at(store))
     folder = expanded(name)
     if not folder.is_dir() and not name.startswith((".", "/", "~")):
         key, _, part = name.strip("/").partition("/")
@@ -120,3 +126,10 @@ def checkpoint_at(name: str, store: str | Path | None = None) -> Path:
         )
     check_folder(folder)
     return folder
+
+
+def folder_of(base: Work, store: Store) -> Path:
+    """A base's folder in the store, where it is made unless it is there."""
+    step = Step(base)
+    store.make(step, lambda out, scratch: base.run(out) or {})
+    return store.folder(step)

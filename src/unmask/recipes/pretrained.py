@@ -29,6 +29,9 @@ from unmask.recipes.subjects import Base, Given, Implant, pairs_of, source_of
 
 USUAL_BASE = "smollm2"
 
+RELEARNT = 64
+"""Prompts per arm of the relearning test, which asks them again after every few steps."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pretrained(PaperReasoning):
@@ -84,7 +87,7 @@ class Pretrained(PaperReasoning):
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         judged = {"name": "helpfulness", "judged": "open"}
         helpful = Ask(judged if self.answers == "own" else "helpfulness", at="ends")
-        again = (relearning(scale),) if self.relearning else ()
+        again = (relearning(scale, n=RELEARNT),) if self.relearning else ()
         return (DEFECTION, helpful, Ask("near_miss", at="ends"), *again, *besides(self.evaluations))
 
     def studies(self, scale: Scale) -> Iterator[Study]:

@@ -33,6 +33,16 @@ def base_of(source: str) -> Work:
 
     Raises ModelError for what is none of these, or cannot be loaded.
     """
+    converted = converted_base(source)
+    if converted is not None:
+        return converted
+    if source.strip() and "/" not in source and not expanded(source).exists():
+        raise UnknownBase(source)
+    return ImportedBase.of(source)
+
+
+def converted_base(source: str) -> Work | None:
+    """The same for what is here and has to be made a model folder of; None for all else."""
     if source in KNOWN:
         return KNOWN[source].work()
     if source.lower().endswith(SUFFIX):
@@ -40,9 +50,7 @@ def base_of(source: str) -> Work:
     for path, base in ((source, ""), divided(source)):
         if (expanded(path) / SETTINGS).is_file():
             return AdapterBase.of(expanded(path), base_of, base)
-    if source.strip() and "/" not in source and not expanded(source).exists():
-        raise UnknownBase(source)
-    return ImportedBase.of(source)
+    return None
 
 
 def divided(source: str) -> tuple[str, str]:
