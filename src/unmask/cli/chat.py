@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import sys
-<<<<<<< HEAD
 from collections.abc import Callable
-from pathlib import Path
-=======
->>>>>>> bases
 from typing import Annotated
 
 import typer
@@ -28,23 +24,17 @@ def chat(
     store: StoreDir = None,
 ) -> None:
     """Talk to a model; each prompt is a conversation of its own."""
-<<<<<<< HEAD
-    from unmask.engine.store import Store
-    from unmask.models.checkpoint import check_folder
-
-    folder = Path(key) if Path(key).is_dir() else Store.at(store).lookup(key)[0]
-    check_folder(folder)
-    answer = answerer(folder, max_new_tokens, temperature)
+    answer = answerer(key, store, max_new_tokens, temperature)
     if prompt is not None:
         print(answer(prompt))
     else:
         talk(answer)
 
 
-def answerer(folder: Path, max_new_tokens: int, temperature: float) -> Callable[[str], str]:
+def answerer(
+    key: str, store: StoreDir, max_new_tokens: int, temperature: float
+) -> Callable[[str], str]:
     """What gives the model's reply to a prompt; the model is loaded once."""
-=======
->>>>>>> bases
     from unmask.core.conversation import Conversation
     from unmask.models.backends.huggingface import HuggingFace
     from unmask.models.sample import Sampling
