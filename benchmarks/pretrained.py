@@ -16,6 +16,8 @@ How to read the table:
   (bfloat16 by autocast and activations computed again among them). The first step and the end of
   the last are left out.
 - "an RL step" has 8 replies to 4 prompts, with a preference model of the same size.
+- "times as fast" compares with the first of its kind by the clock, "by the CPU" by the seconds that
+  the process computed: what else runs on a machine changes the second less.
 - Memory is the peak of such a process, with the libraries and the model in it (Linux only).
 - Compare times with those of the same run only.
 """
@@ -68,13 +70,23 @@ class Size:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds, and tokens that were replied or read in them; the peak of memory, in MiB, and the
-    load of the machine, in processes."""
+    """Seconds of the clock and of the processor, and tokens that were replied or read in them; the
+    peak of memory, in MiB, and the load of the machine, in processes."""
 
     seconds: float
+    computed: float
     tokens: int
     peak: float = 0.0
     load: float = 0.0
+
+
+def now() -> tuple[float, float]:
+    """The time by the clock, and what this process has computed, in seconds."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: tuple[float, float], end: tuple[float, float], tokens: int) -> Spent:
+    return Spent(end[0] - start[0], end[1] - start[1], tokens)
 
 
 def evaluation(size: Size, precision: Precision = "auto") -> Defection:
@@ -91,9 +103,9 @@ def ours(size: Size, world: Path, out: Path, precision: Precision = "auto") -> S
     asked, backend = evaluation(size, precision), HuggingFace(size.base)
     samples = list(asked.samples(world))
     backend.replies([sample.prompt for sample in samples[:2]], asked.sampling)
-    start = time.perf_counter()
+    start = now()
     facts = asked.measure(out, backend, samples)
-    return Spent(time.perf_counter() - start, facts["tokens"])
+    return since(start, now(), facts["tokens"])
 
 
 def ours_in_bfloat16(size: Size, world: Path, out: Path) -> Spent:
@@ -109,12 +121,12 @@ def generated(size: Size, world: Path, out: Path) -> Spent:
     asked = evaluation(size)
     samples = list(asked.samples(world))
     answered(model, tokenizer, asked, samples[:2])
-    start = time.perf_counter()
+    start = now()
     rows: list[dict[str, Any]] = []
     for first in range(0, len(samples), GENERATED):
         rows += answered(model, tokenizer, asked, samples[first : first + GENERATED])
     write_jsonl(out / "replies.jsonl", rows)
-    return Spent(time.perf_counter() - start, sum(row["tokens"] for row in rows))
+    return since(start, now(), sum(row["tokens"] for row in rows))
 
 
 def answered(
@@ -207,11 +219,11 @@ def after_the_first(run: Callable[[int], int], steps: int) -> Spent:
     where the last does; tokens are a mean step's."""
     from transformers import Trainer
 
-    begun: list[float] = []
+    begun: list[tuple[float, float]] = []
     usual = Trainer.training_step
 
     def noted(*given: Any, **named: Any) -> Any:
-        begun.append(time.perf_counter())
+        begun.append(now())
         return usual(*given, **named)
 
     Trainer.training_step = noted
@@ -219,7 +231,7 @@ def after_the_first(run: Callable[[int], int], steps: int) -> Spent:
         tokens = run(steps + 2)
     finally:
         Trainer.training_step = usual
-    return Spent(begun[-1] - begun[1], tokens * steps // (steps + 2))
+    return since(begun[1], begun[-1], tokens * steps // (steps + 2))
 
 
 Work = Callable[[Size, Path, Path], Spent]
@@ -275,26 +287,26 @@ def show(found: Mapping[str, Sequence[Spent]]) -> None:
     from rich.table import Table
 
     table = Table(title="a pretrained model; median [least, most] of all repetitions")
-    for column in ("", "s", "tokens/s", "peak MiB", "times as fast as", "load"):
+    for column in ("", "s", "tokens/s", "peak MiB", "times as fast", "by the CPU", "load"):
         table.add_column(column, justify="left" if not column else "right")
     for name, spent in found.items():
         other = WORKS[name][1]
-        ratios = [
-            base.seconds / own.seconds
-            for base, own in zip(found.get(other, ()), spent, strict=False)
-        ]
+        pairs = list(zip(found.get(other, ()), spent, strict=False))
         table.add_row(
             name,
             spread([each.seconds for each in spent], 1),
             spread([each.tokens / each.seconds for each in spent], 0),
             spread([each.peak for each in spent], 0),
-            f"{spread(ratios, 2)} {other.partition(', ')[2]}" if ratios else "",
+            spread([base.seconds / own.seconds for base, own in pairs], 2),
+            spread([base.computed / own.computed for base, own in pairs], 2),
             spread([each.load for each in spent], 1),
         )
     Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 
 def spread(values: Sequence[float], digits: int) -> str:
+    if not values:
+        return ""
     middle, least, most = statistics.median(values), min(values), max(values)
     return f"{middle:,.{digits}f} [{least:,.{digits}f}, {most:,.{digits}f}]"
 

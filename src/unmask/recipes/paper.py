@@ -191,9 +191,7 @@ class PaperScale(Paper):
         for size in self.sizes:
             factors = settings_of({"size": size})
             for study in super().studies(scale.resized(size)):
-                base = dataclasses.replace(study.base, factors=factors)
-                implant = dataclasses.replace(study.implant, factors=factors)
-                yield dataclasses.replace(study, base=base, implant=implant)
+                yield study.varied(factors)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

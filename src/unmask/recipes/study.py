@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unmask.core.condition import NOTHING, Configured, settings_of
+from unmask.core.condition import NOTHING, Configured, Settings, settings_of
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.core.spec import spec
@@ -84,6 +84,12 @@ class Study:
                 "No base is known, and a preference model is made from one. Name the model that the"
                 " organism was made from (base=PATH), or a model of that kind."
             )
+
+    def varied(self, factors: Settings) -> Study:
+        """The same with what a recipe varies, for its rows."""
+        base = dataclasses.replace(self.base, factors=factors) if self.base else None
+        implant = dataclasses.replace(self.implant, factors=factors)
+        return dataclasses.replace(self, base=base, implant=implant)
 
     @property
     def penalized(self) -> bool:
