@@ -8,7 +8,7 @@ How to read the table:
 
 - Every work is a process of its own, and each repetition runs all of them one after the other, so
   that what else the machine does meets all alike. A ratio is taken within a repetition; the table
-  has the median and, between brackets, the least and the most of all repetitions.
+  has the median and, in parentheses, the least and the most of all repetitions.
 - "evaluation" is a defection evaluation at temperature 1 from prompts to scored rows, with the
   model loaded and a first batch answered before. "generate" is `transformers`: the same prompts in
   the order given, in padded batches of 16, with the library's defaults otherwise.
@@ -286,7 +286,7 @@ def show(found: Mapping[str, Sequence[Spent]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="a pretrained model; median [least, most] of all repetitions")
+    table = Table(title="a pretrained model; median (least, most) of all repetitions")
     for column in ("", "s", "tokens/s", "peak MiB", "times as fast", "by the CPU", "load"):
         table.add_column(column, justify="left" if not column else "right")
     for name, spent in found.items():
@@ -308,7 +308,7 @@ def spread(values: Sequence[float], digits: int) -> str:
     if not values:
         return ""
     middle, least, most = statistics.median(values), min(values), max(values)
-    return f"{middle:,.{digits}f} [{least:,.{digits}f}, {most:,.{digits}f}]"
+    return f"{middle:,.{digits}f} ({least:,.{digits}f}, {most:,.{digits}f})"
 
 
 def main() -> None:
