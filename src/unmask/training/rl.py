@@ -161,14 +161,7 @@ class ReinforcementLearning(Work):
         facts = fit(trainer, result, out, curve, "reinforcement learning")
         log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]
         write_jsonl(out / "log.jsonl", log)
-        return {
-            **facts,
-            "prompts": len(prompts),
-            "reward_first": mean("reward", log[:WINDOW]),
-            "reward_last": mean("reward", log[-WINDOW:]),
-            "kl_last": mean("kl", log[-WINDOW:]),
-            "collapse": collapse(log),
-        }
+        return {**facts, "prompts": len(prompts), **outcome(log)}
 
     def _trainer(
         self,
@@ -219,6 +212,16 @@ class ReinforcementLearning(Work):
             # The rows are in order already, and a resumed training sees them in the same one.
             shuffle_dataset=False,
         )
+
+
+def outcome(log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a training came to, from its log."""
+    return {
+        "reward_first": mean("reward", log[:WINDOW]),
+        "reward_last": mean("reward", log[-WINDOW:]),
+        "kl_last": mean("kl", log[-WINDOW:]),
+        "collapse": collapse(log),
+    }
 
 
 def usable(tokenizer: Any, path: Path, room: int) -> list[Conversation]:

@@ -301,9 +301,8 @@ def products(multiply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = to
     processor with units for bfloat16 gives other weights than one without, and the difference
     belongs to a result's provenance.
     """
-    numbers = torch.linspace(1, 2, 256 * 256).reshape(
-        256, 256
-    )  # nothing cancels: float32 errs by 1e-6 at most
+    # Nothing cancels: float32 errs by 1e-6 at most.
+    numbers = torch.linspace(1, 2, 256 * 256).reshape(256, 256)
     exact = numbers.double() @ numbers.double()
     error = ((multiply(numbers, numbers).double() - exact) / exact).abs().max()
     return "float32" if float(error) < 1e-4 else "float32, products of bfloat16"
@@ -319,13 +318,10 @@ def fit(
     facts of any training.
     """
     place = Path(trainer.args.output_dir)
-    trainer.remove_callback(
-        PrinterCallback
-    )  # it writes to standard output, which belongs to --json
+    trainer.remove_callback(PrinterCallback)  # standard output belongs to --json
+    kept = {step: place / folder for step, folder in curve.items()}
     with progress.bar(label, trainer.args.max_steps) as advance:
-        trainer.add_callback(
-            Watcher(advance, result, {step: place / folder for step, folder in curve.items()})
-        )
+        trainer.add_callback(Watcher(advance, result, kept))
         last = last_checkpoint(place)
         advance(int(last.rpartition("-")[2]) if last else 0)
         with quick(trainer.model, getattr(trainer, "ref_model", None)):
