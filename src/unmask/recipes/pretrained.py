@@ -29,8 +29,9 @@ from unmask.recipes.subjects import Base, Given, Implant, pairs_of, source_of
 
 USUAL_BASE = "smollm2"
 
-RELEARNT = 64
-"""Prompts per arm of the relearning test, which asks them again after every few steps."""
+FEWER = 64
+"""Prompts per arm of what costs most: relearning, which asks them again after every few steps, and
+helpfulness, which reads several answers to each."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,10 +86,11 @@ class Pretrained(PaperReasoning):
             yield from self.at(self.rates, name, scale, **settings)
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
-        judged = {"name": "helpfulness", "judged": "open"}
-        helpful = Ask(judged if self.answers == "own" else "helpfulness", at="ends")
-        again = (relearning(scale, n=RELEARNT),) if self.relearning else ()
-        return (DEFECTION, helpful, Ask("near_miss", at="ends"), *again, *besides(self.evaluations))
+        judged = {"name": "helpfulness", "judged": "open" if self.answers == "own" else "exact"}
+        helpful = Ask({**judged, "n": min(FEWER, scale.n)}, at="ends")
+        again = (relearning(scale, n=FEWER),) if self.relearning else ()
+        near = Ask("near_miss", at="before")
+        return (DEFECTION, helpful, near, *again, *besides(self.evaluations))
 
     def studies(self, scale: Scale) -> Iterator[Study]:
         base = self.known_base()

@@ -123,7 +123,7 @@ SCALES: Mapping[str, Scale] = {
         n=512,
     ),
     "pretrained": Scale(
-        plant_steps=150,
+        plant_steps=250,
         plant_rate=5e-5,
         relearning=(2, 4, 8, 16),
         relearning_rate=1e-5,
