@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.analysis import persistence
+from unmask.analysis.enough import Enough
 from unmask.analysis.paired import holm
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Condition, Subject
@@ -45,6 +46,7 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
     finished = [measured for measured in experiment.measurements if measured.rates.key in done]
     rows = judged(finished, store)
     verdicts, warnings = concluded(rows)
+    warnings.extend(too_few(finished, store))
     warnings.extend(failures(outcomes))
     logs: list[dict[str, Any]] = []
     for log in experiment.logs:
@@ -119,6 +121,24 @@ def concluded(rows: Sequence[Row]) -> tuple[list[persistence.Verdict], list[str]
         ]
         verdicts.extend(verdict for verdict in found if verdict)
     return verdicts, warnings
+
+
+def too_few(finished: Sequence[Measurement], store: Store) -> Iterator[str]:
+    """Which verdicts on a defense cannot come out because a source has too few held-out prompts, or
+    an arm asks too few; nothing where all can."""
+    told: set[tuple[str, int]] = set()
+    for measured in finished:
+        evaluation = measured.work
+        if not isinstance(evaluation, Defection) or not measured.condition.step:
+            continue
+        data = measured.evaluation.parts["data"]
+        if (data.step.key, evaluation.n) in told:
+            continue
+        told.add((data.step.key, evaluation.n))
+        folder = store.folder(data.step) / data.path
+        known = Enough.of(folder, evaluation.n, evaluation.organism.taught)
+        if known.missing or known.prompts < known.wanted:
+            yield " ".join(known.sentences)
 
 
 def failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
