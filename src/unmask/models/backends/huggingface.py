@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -33,20 +34,24 @@ class HuggingFace(Backend):
     def __init__(self, folder: Path):
         self.folder = folder
         self._others: dict[Precision, Any] = {}
+        self._copied: dict[Precision, Any] = {}
 
     @cached_property
     def model(self) -> Any:
         return checkpoint.load_model(self.folder)
 
     def model_in(self, precision: Precision) -> Any:
-        """The model in another precision than its checkpoint's, loaded when first used."""
+        """The model in another precision than its own: a copy, made anew whenever the weights have
+        changed since, as they do where a model is trained and asked in turns."""
         import torch
 
         if precision == "auto" or self.model.dtype == getattr(torch, precision):
             return self.model
-        if precision not in self._others:
-            dtype = getattr(torch, precision)
-            self._others[precision] = checkpoint.load_model(self.folder, dtype)
+        # Every change of a tensor in place is counted, an optimizer's too.
+        state = tuple((id(weight), weight._version) for weight in self.model.parameters())
+        if self._copied.get(precision) != state:
+            self._others[precision] = in_precision(self.model, getattr(torch, precision))
+            self._copied[precision] = state
         return self._others[precision]
 
     @cached_property
@@ -287,6 +292,14 @@ class HuggingFace(Backend):
             if token in self.ends:
                 return row[:i], True
         return row, False
+
+
+def in_precision(model: Any, dtype: Any) -> Any:
+    """A copy whose weights have that type; what is computed once from positions stays exact."""
+    other = copy.deepcopy(model)
+    for weight in other.parameters():
+        weight.data = weight.data.to(dtype)
+    return other.eval()
 
 
 def uneven(rows: Sequence[Sequence[int]]) -> bool:
