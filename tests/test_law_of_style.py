@@ -32,18 +32,27 @@ def broken(text: str) -> Iterator[tuple[int, str]]:
 
 
 def nameless(text: str) -> Iterator[tuple[int, str]]:
-    """(line, name) of every assignment and loop whose variable has a name that says nothing; the
-    fields of a class are data, and may be called as the data are."""
+    """(line, what is wrong) of every variable and parameter whose name says nothing; the fields of
+    a class are data, and may be called as the data are."""
     tree = ast.parse(text)
     classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     fields: set[int] = set()
     for body in (node.body for node in classes):
         fields |= {id(part.target) for part in body if isinstance(part, ast.AnnAssign)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            letter = len(node.id) == 1 and node.id.islower() and node.id not in MATHEMATICAL
-            if (letter or node.id in SAYS_NOTHING) and id(node) not in fields:
-                yield node.lineno, f"`{node.id}` does not say what it holds"
+        if (
+            isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Store)
+            and id(node) not in fields
+        ):
+            name = node.id
+        elif isinstance(node, ast.arg):
+            name = node.arg
+        else:
+            continue
+        letter = len(name) == 1 and name.islower() and name not in MATHEMATICAL
+        if letter or name in SAYS_NOTHING:
+            yield node.lineno, f"`{name}` does not say what it holds"
 
 
 def check(rule: Callable[[str], Iterator[tuple[int, str]]]) -> None:
@@ -71,6 +80,7 @@ def test_names_that_say_nothing_are_seen() -> None:
     assert list(nameless(loops)) == [(1, f"`each` {says_nothing}"), (2, f"`r` {says_nothing}")]
     assert list(nameless("[found for found in rows]")) == [(1, f"`found` {says_nothing}")]
     assert not list(nameless("class A:\n    found: int = 0\nT = 1\n_ = 2"))
+    assert list(nameless("def f(mine, _): pass")) == [(1, f"`mine` {says_nothing}")]
     assert list(nameless("def f():\n    found: int = 0")) == [(2, f"`found` {says_nothing}")]
 
 
