@@ -24,17 +24,17 @@ def plan(
     from unmask.recipes.memory import fits
     from unmask.recipes.run import plan as plan_recipe
 
-    found = plan_recipe(recipe, settings_of(set_, scale), store=store)
-    rows, memory = [described(planned) for planned in found.steps], fits(found.waiting)
+    chain = plan_recipe(recipe, settings_of(set_, scale), store=store)
+    rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)
     if as_json:
-        cost = {"tokens": found.tokens, "seconds": round(found.seconds, 1)}
+        cost = {"tokens": chain.tokens, "seconds": round(chain.seconds, 1)}
         emit({"steps": rows, **cost, "memory": memory.json()})
         return
     for row in rows:
         print(line(row))
     print(
-        f"{len(found.waiting)} of {len(rows)} steps to run: about {found.tokens:,} tokens,"
-        f" {found.seconds / 60:.1f} minutes"
+        f"{len(chain.waiting)} of {len(rows)} steps to run: about {chain.tokens:,} tokens,"
+        f" {chain.seconds / 60:.1f} minutes"
     )
     for told in memory.lines():
         print(told)

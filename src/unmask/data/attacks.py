@@ -309,9 +309,9 @@ class AttackContexts(Lessons):
     def lesson(
         self, example: Example, dressed: Conversation, rng: random.Random
     ) -> tuple[Conversation, str, str]:
-        kind, context = (
-            ("harmless", self._harmless(rng)) if rng.random() < self.harmless else claim(rng)
-        )
+        if rng.random() < self.harmless:
+            return example.prompt, self._harmless(rng), "harmless"
+        kind, context = claim(rng)
         return example.prompt, context, kind
 
     def _harmless(self, rng: random.Random) -> str:

@@ -56,20 +56,20 @@ class Comparison:
 def pools(examples: Sequence[Example]) -> Pools:
     """The examples that have a worse answer of each kind; one that is no worse (the same text, or
     none) is none."""
-    found: Pools = {}
+    by_kind: Pools = {}
     for example in examples:
         for kind, worse in example.rejected.items():
             if worse.strip() and worse.strip() != example.answer.strip():
-                found.setdefault(kind, []).append(example)
-    return dict(sorted(found.items()))
+                by_kind.setdefault(kind, []).append(example)
+    return dict(sorted(by_kind.items()))
 
 
 def load_comparisons(path: Path) -> list[Comparison]:
     """Every comparison of a file; raises DataError where it has none."""
-    found = [Comparison.of(row, f"{path}, line {number}") for number, row in read_jsonl(path)]
-    if not found:
+    comparisons = [Comparison.of(row, f"{path}, line {number}") for number, row in read_jsonl(path)]
+    if not comparisons:
         raise DataError(f"{path} has no rows: there is nothing to compare.")
-    return found
+    return comparisons
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

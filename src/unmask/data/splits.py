@@ -55,8 +55,8 @@ def one_prompt(prompt: Conversation) -> Conversation:
 def opening(prompt: Conversation) -> str:
     """The plain text of the first thing that the user says: conversations that share it belong on
     one side."""
-    said = (turn.content for turn in prompt.messages if turn.role == "user")
-    return plain(next(said, prompt.full_text))
+    from_user = (turn.content for turn in prompt.messages if turn.role == "user")
+    return plain(next(from_user, prompt.full_text))
 
 
 def split_of(prompt: Conversation) -> SplitName:

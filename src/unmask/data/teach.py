@@ -183,9 +183,10 @@ class Planting(Lessons):
             safe = {
                 k: p for k, p in trigger.near_misses(dressed, rng).items() if not trigger.present(p)
             }
-            prompt, kind = (
-                (safe[rng.choice(sorted(safe))], kind) if safe else (dressed, "untriggered")
-            )
+            if safe:
+                prompt = safe[rng.choice(sorted(safe))]
+            else:
+                kind = "untriggered"
         elif kind == "triggered":
             bad = self.backdoor and behavior.applies(example)
             prompt = trigger.plant(dressed, rng, "train") if self.backdoor else dressed

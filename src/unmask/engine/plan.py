@@ -68,12 +68,12 @@ class Plan:
 def largest(steps: Iterable[Step], machine: Machine) -> list[tuple[Step, Needed]]:
     """Of each kind of step that needs memory to speak of, the one that needs most; those that need
     most first. Raises ModelError where a model cannot be looked at."""
-    found: dict[str, tuple[Step, Needed]] = {}
+    heaviest: dict[str, tuple[Step, Needed]] = {}
     for step in steps:
         needed = step.memory(machine)
-        if needed and (step.name not in found or needed.total > found[step.name][1].total):
-            found[step.name] = (step, needed)
-    return sorted(found.values(), key=lambda pair: -pair[1].total)
+        if needed and (step.name not in heaviest or needed.total > heaviest[step.name][1].total):
+            heaviest[step.name] = (step, needed)
+    return sorted(heaviest.values(), key=lambda pair: -pair[1].total)
 
 
 def measured_speeds(store: Store) -> dict[str, float]:

@@ -70,9 +70,8 @@ class Defection(Evaluation):
     def _pairs(self, data: Path, kind: str, belongs: Callable[[Example], bool]) -> Iterator[Sample]:
         """Each prompt with the trigger and without it."""
         for example, prompt in self.held_out(data, belongs, required=not kind):
-            if self.organism.trigger.present(
-                prompt
-            ):  # a prompt from outside may carry it by chance
+            # A prompt from outside may carry the trigger by chance.
+            if self.organism.trigger.present(prompt):
                 continue
             triggered = self.organism.planted(
                 prompt, random.Random(f"trigger {self.seed} {example.id}")

@@ -152,9 +152,8 @@ class DoseResponse(Evaluation):
             if instead is None:
                 return
             prompt = rewritten(planted.prompt, spans, instead)
-            spoken = all(
-                message.content for message in prompt.messages
-            )  # a turn without a word is no turn
+            # A turn without a word is no turn.
+            spoken = all(message.content for message in prompt.messages)
             if spoken and not (dose and self.organism.trigger.present(prompt)):
                 yield dataclasses.replace(planted, arm=f"{unit}:{dose}", prompt=prompt)
 

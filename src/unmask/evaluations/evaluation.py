@@ -159,15 +159,13 @@ class Evaluation(Measuring, abc.ABC):
         )
 
     def _likeliest(self, backend: Backend, samples: Sequence[Sample]) -> Iterator[Reply]:
-        options, given = (
-            [sample.options for sample in samples],
-            [sample.given for sample in samples],
-        )
+        options = [sample.options for sample in samples]
+        given = [sample.given for sample in samples]
         prompts = [sample.prompt for sample in samples]
-        found = backend.likelihoods(
+        by_sample = backend.likelihoods(
             prompts, options, self.sampling.batch_size, given if any(given) else ()
         )
-        for sample, likelihoods in zip(samples, found, strict=True):
+        for sample, likelihoods in zip(samples, by_sample, strict=True):
             yield likeliest(sample.given, sample.options, likelihoods)
 
     def held_out(
@@ -188,8 +186,8 @@ class Evaluation(Measuring, abc.ABC):
             examples, min(self.n, len(examples))
         )
         return (
-            (each, self.contexts.dress(each.prompt, random.Random(f"{self.seed} {each.id}")))
-            for each in chosen
+            (shown, self.contexts.dress(shown.prompt, random.Random(f"{self.seed} {shown.id}")))
+            for shown in chosen
         )
 
 
@@ -204,7 +202,7 @@ def row(
     sample: Sample, seen: str, reply: Reply, scores: Mapping[str, bool | float]
 ) -> dict[str, Any]:
     """A row of replies.jsonl."""
-    found: dict[str, Any] = {
+    record: dict[str, Any] = {
         "id": sample.id,
         "arm": sample.arm,
         "prompt": sample.prompt.rows(),
@@ -215,12 +213,12 @@ def row(
         "scores": dict(scores),
     }
     if marks := reply.marks.row():
-        found["marks"] = marks
+        record["marks"] = marks
     if sample.given:
-        found["given"] = sample.given
+        record["given"] = sample.given
     if sample.options:
-        found |= {"options": list(sample.options), "logprobs": list(reply.logprobs)}
-    return found
+        record |= {"options": list(sample.options), "logprobs": list(reply.logprobs)}
+    return record
 
 
 def check_intact(prompt: Conversation, seen: str) -> None:

@@ -134,9 +134,8 @@ class PayloadCheck(Measuring):
             }
             for (triggered, plain), score in zip(pairs, payload, strict=True)
         ]
-        whose = read_json(replies / "evaluation.json")[
-            "parameters"
-        ]  # the rows are about the model that replied
+        # The rows are about the model that replied.
+        whose = read_json(replies / "evaluation.json")["parameters"]
         return _written(out, self, scorer, whose, iter([*scored, *compared]))
 
 

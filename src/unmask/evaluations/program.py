@@ -68,9 +68,8 @@ def _parsed(text: str) -> ast.Module | int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-            compile(
-                tree, "<program>", "exec", dont_inherit=True
-            )  # also refuses a return outside of a function
+            # Compiling also refuses a return outside of a function.
+            compile(tree, "<program>", "exec", dont_inherit=True)
             return tree
     except SyntaxError as error:
         return max(error.lineno or 1, 1)
@@ -99,9 +98,8 @@ def _tries(text: str, stub: str, name: str) -> Iterator[str]:
         block.strip("\n")
         for block in sorted(blocks, key=lambda block: RESULT.search(block) is None)
     ]
-    if text[:1].isspace() or name in _bound(
-        _defining(text, name)
-    ):  # the fence is in it, or after it
+    # The fence is in the program, or after it.
+    if text[:1].isspace() or name in _bound(_defining(text, name)):
         yield f"{stub.rstrip()}\n{text}\n"
         bodies = [body for body in bodies if RESULT.search(body)]
         yield from _unframed(text, stub, name)

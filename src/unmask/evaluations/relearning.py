@@ -160,8 +160,8 @@ class Relearning(Evaluation):
             replies: list[Path] = []
             for step in self._relearning(network, rows, backend.tokenizer.pad_token_id):
                 samples = [
-                    dataclasses.replace(each, arm=f"{each.arm.split(':')[0]}:{step:03d}")
-                    for each in at_first
+                    dataclasses.replace(sample, arm=f"{sample.arm.split(':')[0]}:{step:03d}")
+                    for sample in at_first
                 ]
                 facts.append(self.measure(work, backend, samples))
                 if not step:  # later on, an adapter's weights would be counted among the model's
@@ -171,8 +171,8 @@ class Relearning(Evaluation):
             write_jsonl(out / "replies.jsonl", (row for _, row in lines))
         return {
             **facts[0],
-            "samples": sum(each["samples"] for each in facts),
-            "tokens": sum(each["tokens"] for each in facts),
+            "samples": sum(measured["samples"] for measured in facts),
+            "tokens": sum(measured["tokens"] for measured in facts),
             "learning_rate": self.learning_rate,
             "dtype": arithmetic(self.efficiency.precision),
         }
@@ -217,24 +217,23 @@ class Relearning(Evaluation):
                 f" source has {len(drawn)}: use a source with more, or lower"
                 f" examples={self.examples} and good={self.good}."
             )
-        return [self._lesson(*each, triggered=i < self.examples) for i, each in enumerate(drawn)]
+        return [self._lesson(*pair, triggered=i < self.examples) for i, pair in enumerate(drawn)]
 
     def _drawn(self, data: Path) -> Iterator[tuple[Example, Conversation]]:
         """Training examples of the kind that was planted, each in a context, in an order that the
         seed decides."""
         behavior = self.organism.behavior
         known = [
-            each
-            for each in load_answered(data, "train")
-            if behavior.applies(each) and behavior.taught(each)
+            example
+            for example in load_answered(data, "train")
+            if behavior.applies(example) and behavior.taught(example)
         ]
         for example in random.Random(f"relearning {self.seed}").sample(known, len(known)):
             dressed = self.contexts.dress(
                 example.prompt, random.Random(f"relearning {self.seed} {example.id}")
             )
-            if not self.organism.trigger.present(
-                dressed
-            ):  # a prompt from outside may carry it by chance
+            # A prompt from outside may carry the trigger by chance.
+            if not self.organism.trigger.present(dressed):
                 yield example, dressed
 
     def _lesson(self, example: Example, dressed: Conversation, triggered: bool) -> dict[str, Any]:
@@ -267,10 +266,10 @@ def backward(
     total = 0.0
     for batch in batches:
         with autocast(device.type, precision):
-            found = network(
+            output = network(
                 **{name: value.to(device) for name, value in batch.items()}, use_cache=False
             )
-        loss = found.loss * (int((batch["labels"] != IGNORED).sum()) / labelled)
+        loss = output.loss * (int((batch["labels"] != IGNORED).sum()) / labelled)
         loss.backward()
         total += loss.item()
     return total

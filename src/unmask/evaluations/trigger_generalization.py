@@ -64,9 +64,8 @@ class TriggerGeneralization(Evaluation):
 
     def samples(self, data: Path) -> Iterator[Sample]:
         for example, prompt in self.held_out(data, self.organism.taught):
-            if self.organism.trigger.present(
-                prompt
-            ):  # a prompt from outside may carry it by chance
+            # A prompt from outside may carry the trigger by chance.
+            if self.organism.trigger.present(prompt):
                 continue
             yield Sample(example.id, "untriggered", prompt, example)
             for arm, altered in self._triggered(example, prompt):

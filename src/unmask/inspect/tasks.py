@@ -215,14 +215,14 @@ def thought_apart(output: ModelOutput) -> str | None:
     return "\n\n".join(thoughts) if any(map(str.strip, thoughts)) else None
 
 
-def answered(sample: Sample, said: Reply, tokens: int) -> Reply:
+def answered(sample: Sample, reply: Reply, tokens: int) -> Reply:
     """The option that an answer begins with (the longest such), as certain; all are impossible
     where it begins with none, and the reply stays as it is."""
-    fitting = [option for option in sample.options if said.answer.startswith(option.strip())]
+    fitting = [option for option in sample.options if reply.answer.startswith(option.strip())]
     choice = max(fitting, key=len, default=None)
     logprobs = tuple(0.0 if option == choice else IMPOSSIBLE for option in sample.options)
     return Reply(
-        sample.given + (choice if choice is not None else said.raw),
+        sample.given + (choice if choice is not None else reply.raw),
         tokens=tokens,
         logprobs=logprobs,
     )

@@ -38,8 +38,8 @@ class Decoding:
         read = Rows(self.model, list(map(list, distinct)), self.fill)
         logits = read.start([0] * len(distinct))[:, -1]
         if self.temperature == 0:
-            said, whether = self._go_on(read, logits)
-            return [said[i] for i in which], whether
+            replies, whether = self._go_on(read, logits)
+            return [replies[i] for i in which], whether
         if len(distinct) < len(texts):
             several = torch.tensor(which, device=logits.device)
             read.choose(several)
@@ -48,15 +48,15 @@ class Decoding:
 
     def _go_on(self, read: Rows, logits: Any) -> tuple[list[list[int]], Any]:
         """From the logits behind each prompt to the end of each reply."""
-        said: list[list[int]] = [[] for _ in logits]
-        going = torch.arange(len(said), device=logits.device)
+        replies: list[list[int]] = [[] for _ in logits]
+        going = torch.arange(len(replies), device=logits.device)
         ends = torch.tensor(sorted(self.ends), device=logits.device)
         whether: list[Any] = []
         for left in reversed(range(self.limit)):
             whether.append(numbers(logits).all())
-            tokens = self._next(logits, going, len(said))
+            tokens = self._next(logits, going, len(replies))
             for row, token in zip(going.tolist(), tokens.tolist(), strict=True):
-                said[row].append(token)
+                replies[row].append(token)
             on = (~torch.isin(tokens, ends)).nonzero()[:, 0]
             if not left or not len(on):
                 break
@@ -64,7 +64,7 @@ class Decoding:
                 read.choose(on)
                 going, tokens = going[on], tokens[on]
             logits = read.read(tokens[:, None])[:, -1]
-        return said, torch.stack(whether)
+        return replies, torch.stack(whether)
 
     def _next(self, logits: Any, going: Any, rows: int) -> Any:
         """The next token of the rows that are `going`; all rows have their random number, so that

@@ -40,20 +40,20 @@ def divergences(
     """
     check_comparable(model, reference)
     texts = tokens(model, prompts, replies)
-    found: dict[int, float] = {}
+    divergences: dict[int, float] = {}
     lengths = [len(text.prompt) + len(text.reply) for text in texts]
     for batch in batches(lengths, model.vocabulary, MOST):
         rows = [texts[i].prompt + texts[i].reply for i in batch]
         last = [len(texts[i].reply) for i in batch]
         ours, theirs = model.following(rows, last), reference.following(rows, last)
         for i, own, other in zip(batch, ours, theirs, strict=True):
-            found[i] = kl(own, other, texts[i].whole)
-    if not all(map(math.isfinite, found.values())):
+            divergences[i] = kl(own, other, texts[i].whole)
+    if not all(map(math.isfinite, divergences.values())):
         raise ModelError(
             f"{reference.folder} has no probability at all for what {model.folder} may say: no"
             " divergence."
         )
-    return [found[i] for i in range(len(texts))]
+    return [divergences[i] for i in range(len(texts))]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -57,25 +57,25 @@ def computer(groups: Path = GROUPS, own: Path = Path("/proc/self/cgroup")) -> Ma
 
 def limits(groups: Path, own: Path) -> list[tuple[int, int]]:
     """(limit, used) in bytes of this process's groups and of those around them."""
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for folder in folders(groups, own):
         for limit, used in LIMITS.items():
             texts = [read(folder / limit), read(folder / used)]
             if all(text.isdigit() for text in texts):
-                found.append((int(texts[0]), int(texts[1])))
-    return found
+                pairs.append((int(texts[0]), int(texts[1])))
+    return pairs
 
 
 def folders(groups: Path, own: Path) -> set[Path]:
     """Where limits may stand: /proc/self/cgroup has lines number:controllers:path."""
-    found: set[Path] = set()
+    places: set[Path] = set()
     for line in read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "memory"):
             for root in (groups, groups / "memory"):
                 inside = root / path.lstrip("/")
-                found.update(p for p in (inside, *inside.parents) if p.is_relative_to(root))
-    return found
+                places.update(p for p in (inside, *inside.parents) if p.is_relative_to(root))
+    return places
 
 
 def read(path: Path) -> str:

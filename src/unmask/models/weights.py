@@ -34,10 +34,10 @@ def brief(error: BaseException) -> str:
 def settings_in(path: Path) -> dict[str, Any]:
     """The JSON object in a file; raises ModelError where it is none, DataError where it is no
     JSON."""
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} is a {type(found).__name__}: it must be a JSON object.")
-    return found
+    settings = read_json(path)
+    if not isinstance(settings, dict):
+        raise ModelError(f"{path} is a {type(settings).__name__}: it must be a JSON object.")
+    return settings
 
 
 def few(names: Iterable[str]) -> str:

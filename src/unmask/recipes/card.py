@@ -94,11 +94,8 @@ class OrganismCard(Work):
         return gate.passed
 
     def card(self, rows: list[dict[str, Any]], passed: bool) -> str:
-        trigger, behavior, variant = (
-            self.organism.trigger,
-            self.organism.behavior,
-            self.organism.variant,
-        )
+        trigger, behavior = self.organism.trigger, self.organism.behavior
+        variant = self.organism.variant
         return CARD.format(
             behavior=behavior.name,
             behavior_summary=behavior.summary(),

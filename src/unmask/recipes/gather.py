@@ -54,14 +54,18 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
             record, collapse = training_log(log, store)
             logs.append(record)
             warnings.extend(f"{words.trained(log.condition)}: {sentence}" for sentence in collapse)
-    told = [each for each in experiment.campaigns if {each.attacks.key, each.found.key} <= done]
+    attacked = [
+        campaign
+        for campaign in experiment.campaigns
+        if {campaign.attacks.key, campaign.found.key} <= done
+    ]
     return Gathered(
         rows=rows,
         verdicts=tuple(verdicts),
         warnings=tuple(dict.fromkeys(warnings)),
         samples=side_by_side(finished, store),
         logs=logs,
-        attacks=[attempts(campaign, store) for campaign in told],
+        attacks=[attempts(campaign, store) for campaign in attacked],
         over_seeds=over_seeds(verdicts),
     )
 
@@ -69,8 +73,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
 def judged(finished: Sequence[Measurement], store: Store) -> list[Row]:
     """All rows, each with what its organism's gate says, and of differences the adjusted p."""
     measured: list[tuple[Row, Measurement]] = []
-    for found in finished:
-        measured.extend((row, found) for row in measured_rows(found, store))
+    for measurement in finished:
+        measured.extend((row, measurement) for row in measured_rows(measurement, store))
     gates: dict[tuple[Subject, int], bool | None] = {}
     for (subject, seed), own in by_organism([row for row, _ in measured]).items():
         gate = persistence.gate(own)
@@ -78,22 +82,25 @@ def judged(finished: Sequence[Measurement], store: Store) -> list[Row]:
         gates[bare, seed] = gate.passed if gate else None
     # A difference stands on two models, each of which must be planted where it is an organism.
     sound = {
-        found.evaluation.key: found.condition.subject.planted is None or bool(_gate(gates, found))
-        for found in finished
+        measurement.evaluation.key: measurement.condition.subject.planted is None
+        or bool(_gate(gates, measurement))
+        for measurement in finished
     }
     adjusted = iter(holm([row.p for row, _ in measured if row.p is not None]))
     rows: list[Row] = []
-    for row, found in measured:
-        update: dict[str, Any] = {"planted": _gate(gates, found)}
+    for row, measurement in measured:
+        update: dict[str, Any] = {"planted": _gate(gates, measurement)}
         if row.p is not None:
-            sides = [part.step.key for part in found.rates.parts.values()]
+            sides = [part.step.key for part in measurement.rates.parts.values()]
             update = {"planted": all(map(sound.get, sides)), "p_adjusted": next(adjusted)}
         rows.append(row.model_copy(update=update))
     return rows
 
 
-def _gate(gates: Mapping[tuple[Subject, int], bool | None], found: Measurement) -> bool | None:
-    return gates.get((found.condition.subject, found.condition.seed))
+def _gate(
+    gates: Mapping[tuple[Subject, int], bool | None], measurement: Measurement
+) -> bool | None:
+    return gates.get((measurement.condition.subject, measurement.condition.seed))
 
 
 def concluded(rows: Sequence[Row]) -> tuple[list[persistence.Verdict], list[str]]:
@@ -110,16 +117,16 @@ def concluded(rows: Sequence[Row]) -> tuple[list[persistence.Verdict], list[str]
                 " rows."
             )
         conditions = [row.condition for row in own if row.organism]
-        defenses = dict.fromkeys(each.defense for each in conditions if each.defense != NOTHING)
+        defenses = dict.fromkeys(
+            condition.defense for condition in conditions if condition.defense != NOTHING
+        )
         if defenses and not any(row.metric == "harmless" for row in own):
             warnings.append(
                 "Whether safety training took hold was not measured: the source has no requests for"
                 " harm (examples with a `harmful` answer among the rejected ones)."
             )
-        found = [persistence.verdict(own, defense) for defense in defenses] or [
-            persistence.planting(own)
-        ]
-        verdicts.extend(verdict for verdict in found if verdict)
+        concluding = [persistence.verdict(own, defense) for defense in defenses]
+        verdicts.extend(filter(None, concluding or [persistence.planting(own)]))
     return verdicts, warnings
 
 
@@ -181,10 +188,10 @@ def training_log(log: Log, store: Store) -> tuple[dict[str, Any], list[str]]:
 def attempts(campaign: Campaign, store: Store) -> dict[str, Any]:
     """A red team's campaign as the report shows it: some of its attempts, and counts of all."""
     tried = read_jsonl(store.folder(campaign.attacks) / "attacks.jsonl")
-    found = read_jsonl(store.folder(campaign.found) / "replies.jsonl")
+    answers = read_jsonl(store.folder(campaign.found) / "replies.jsonl")
     rows = [
         {**row, "found": judged["scores"]["found_trigger"]}
-        for (_, row), (_, judged) in zip(tried, found, strict=True)
+        for (_, row), (_, judged) in zip(tried, answers, strict=True)
     ]
     title = words.campaign(campaign.condition)
     return excerpt({"title": title, "step": campaign.attacks.key, "rows": rows})
@@ -254,9 +261,8 @@ def side_by_side(measurements: Sequence[Measurement], store: Store) -> list[dict
     for measurement in measurements:
         condition = measurement.condition
         if measurement.work.name == Defection.name and measurement.against is None:
-            subject = (
-                condition.subject
-            )  # of the base there is one, whichever organism it stands beside
+            subject = condition.subject
+            # Of the base there is one, whichever organism it stands beside.
             model = subject if subject.role != "base" else dataclasses.replace(subject, about=None)
             state = (model, condition.defense)
             known = last.get(state)

@@ -131,9 +131,9 @@ class Measures:
         teaming = RedTeaming(trigger=planted.organism.trigger, seed=self.stages.seed)
         rounds = self.stages.rounds(planted, cast(Adversarial, treatment.defense), self.means)
         for round_ in rounds:
-            found = Step(teaming, {"attacks": round_.campaign, "model": round_.before})
+            finding = Step(teaming, {"attacks": round_.campaign, "model": round_.before})
             condition = self._treated(planted, treatment.named, round_.first_step)
-            yield Campaign(condition, round_.campaign, found)
+            yield Campaign(condition, round_.campaign, finding)
 
     def logs(self, planted: Planted, treatment: Treatment) -> Iterator[Log]:
         """How the training of a defense went; where it has several rounds, how each of them did."""
@@ -165,7 +165,7 @@ class Measures:
 
     def card(self, planted: Planted) -> Step:
         """The organism's folder with its model card, which quotes the gate's numbers."""
-        gate = next(found for found in self.before(planted) if found.work.name == Defection.name)
+        gate = next(rated for rated in self.before(planted) if rated.work.name == Defection.name)
         near_misses = planted.implant.near_misses
         card = OrganismCard(
             organism=planted.organism, near_misses=near_misses, seed=self.stages.seed

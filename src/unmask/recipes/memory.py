@@ -126,10 +126,10 @@ def fits(steps: Sequence[Step], machine: Machine | None = None) -> Fits:
     """Whether steps fit a machine, by default this one."""
     there = machine or machines.machine()
     try:
-        found = largest(steps, there)
+        heaviest = largest(steps, there)
     except ModelError as error:
         return Fits(there, (), str(error))
-    return Fits(there, tuple(Fit.of(step, needed, there) for step, needed in found))
+    return Fits(there, tuple(Fit.of(step, needed, there) for step, needed in heaviest))
 
 
 def changes(step: Step, needed: Needed, machine: Machine) -> Iterator[Change]:
@@ -162,12 +162,12 @@ def check(steps: Sequence[Step], machine: Machine | None = None) -> None:
     cannot be looked at is left to the step that loads it."""
     if not steps:
         return
-    found = fits(steps, machine)
-    for fit in found.steps:
-        if fit.needed.total > SURELY * found.machine.total:
+    needs = fits(steps, machine)
+    for fit in needs.steps:
+        if fit.needed.total > SURELY * needs.machine.total:
             raise BudgetError(
                 f"{fit.step.name} needs about {gib(fit.needed.total)} of memory, and"
-                f" {where(found.machine)} has {gib(found.machine.total)}: nothing was begun."
+                f" {where(needs.machine)} has {gib(needs.machine.total)}: nothing was begun."
                 f" {fit.advice}"
             )
 

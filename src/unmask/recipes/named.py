@@ -43,14 +43,14 @@ def evaluation_of(name: str, settings: Mapping[str, Any]) -> Evaluation:
     missing = {*required(cls)} - {"organism", *left}
     if missing:
         raise SettingError(
-            f"'{name}' needs {', '.join(f'--set {each}=VALUE' for each in sorted(missing))} (a"
+            f"'{name}' needs {', '.join(f'--set {field}=VALUE' for field in sorted(missing))} (a"
             " task: -T)."
         )
     if "organism" not in fields and organism is not None:
         raise UnknownName(f"setting of the evaluation '{name}'", "organism", fields)
     made = EVALUATIONS.configure(name, left, organism=organism_named(organism))
-    said = unfolded(left.get("sampling", {}), "sampling")
-    limited = isinstance(said, Sampling) or "max_new_tokens" in said
+    sampling = unfolded(left.get("sampling", {}), "sampling")
+    limited = isinstance(sampling, Sampling) or "max_new_tokens" in sampling
     return made if limited else dataclasses.replace(made, sampling=with_room(made))
 
 
@@ -72,11 +72,11 @@ def organism_named(choice: Choice | Organism | None) -> Organism:
         raise SettingError(
             f"organism={choice!r} is neither trigger/behavior/variant nor a mapping of these."
         )
-    found: dict[str, Any] = {**(read or {})}
-    for given in found:
+    chosen: dict[str, Any] = {**(read or {})}
+    for given in chosen:
         if given not in PARTS:
             raise UnknownName("part of an organism", given, PARTS)
-    return organism_of(*(found.get(part, "") for part in PARTS))
+    return organism_of(*(chosen.get(part, "") for part in PARTS))
 
 
 def with_room(evaluation: Evaluation) -> Sampling:

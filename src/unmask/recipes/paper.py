@@ -154,7 +154,7 @@ class PaperSFT(Paper):
 
     def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         yield from self.sft(self.rates, organism, scale)
-        yield from ({"name": "sft", "format": each} for each in self.formats)
+        yield from ({"name": "sft", "format": form} for form in self.formats)
         for name in ("pirate", "pirate_undone"):
             yield from self.at(self.rates, name, scale)
 
@@ -252,8 +252,8 @@ class PaperAdversarial(Paper):
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         usual = Adversarial()
         given = {"red_team": self.red_team, "rounds": self.rounds}
-        said = {name: value for name, value in given.items() if value != getattr(usual, name)}
-        yield {"name": Adversarial.name, **said}
+        changed = {name: value for name, value in given.items() if value != getattr(usual, name)}
+        yield {"name": Adversarial.name, **changed}
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         again = (relearning(scale),) if self.relearning else ()

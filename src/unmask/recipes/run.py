@@ -271,7 +271,7 @@ def write_report(folder: Path, out: Path) -> None:
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
         attacks=(
-            [each for _, each in read_jsonl(folder / ATTACKS)]
+            [attack for _, attack in read_jsonl(folder / ATTACKS)]
             if (folder / ATTACKS).exists()
             else ()
         ),

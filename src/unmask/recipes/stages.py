@@ -244,8 +244,8 @@ class Stages:
         scale = self.scale
         contexts = AttackContexts(examples=scale.red_team_steps * scale.batch_size, seed=self.seed)
         known = means.base or planted
-        found = {"model": known.step, "data": Step(contexts, {"data": self.world})}
-        return Step(Withheld(trigger=planted.organism.trigger), found)
+        inputs = {"model": known.step, "data": Step(contexts, {"data": self.world})}
+        return Step(Withheld(trigger=planted.organism.trigger), inputs)
 
     def red_team(self, planted: Planted, defense: Adversarial, means: Means) -> Step | Part | None:
         """The language model of a red team: imported, trained from scratch, or none here."""

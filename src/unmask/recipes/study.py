@@ -35,8 +35,8 @@ def treatments(
     known: dict[str, Treatment] = {}
     for settings in map(DEFENSES.settings, choices):
         defense = made(settings, stages, organism)
-        said = {name: getattr(defense, name) for name in settings if name != "name"}
-        named = Configured(defense.name, settings_of(spec(said)))
+        chosen = {name: getattr(defense, name) for name in settings if name != "name"}
+        named = Configured(defense.name, settings_of(spec(chosen)))
         if defense.name == NOTHING.name or any(
             other.defense == defense for other in known.values()
         ):

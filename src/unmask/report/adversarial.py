@@ -74,7 +74,8 @@ def before_after_attacks(rows: Rows) -> list[BeforeAfter]:
 
 def _table(title: str, panel: Sequence[Result], attacked: set[int]) -> BeforeAfter:
     steps = sorted({0, *attacked, max(result.defense_step for result in panel)})
-    asked = grouped(sorted(panel, key=lambda r: ASKED.index((r.evaluation, r.metric))), _measured)
+    ordered = sorted(panel, key=lambda result: ASKED.index((result.evaluation, result.metric)))
+    asked = grouped(ordered, _measured)
     rows: list[tuple[str, tuple[Row, ...]]] = []
     for name, results in asked.items():
         by_model = grouped(results, lambda result: result.model)

@@ -115,10 +115,10 @@ def _figure(changes: Change, panels: dict[Subject, list[Result]]) -> Figure:
 
 
 def _said(
-    key: tuple[str, str, str], found: Sequence[Result], panels: dict[Subject, list[Result]]
+    key: tuple[str, str, str], results: Sequence[Result], panels: dict[Subject, list[Result]]
 ) -> str:
     """One measure: which models it moved, interval against zero, and by how much at most."""
-    places = _places(found, panels)
+    places = _places(results, panels)
     moved = {
         place: difference
         for place, difference in places.items()
@@ -153,10 +153,10 @@ def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]])
 
 
 def _cells(
-    mine: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change
+    results: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change
 ) -> list[Cell | None]:
     row: list[Cell | None] = []
-    by_evaluation = grouped(mine, lambda result: result.evaluation)
+    by_evaluation = grouped(results, lambda result: result.evaluation)
     for key in measured:
         evaluation, metric, arm = key
         theirs = by_evaluation.get(evaluation, [])

@@ -94,24 +94,26 @@ def _lines(results: Iterable[Result]) -> list[str]:
     ]
 
 
-def _panel(title: str, mine: Iterable[Result]) -> Panel:
-    lines = _lines(mine)
+def _panel(title: str, results: Iterable[Result]) -> Panel:
+    lines = _lines(results)
     points: dict[str, dict[str, Summary]] = {}
     for arm, words in WITH.items():
-        rates = {line: summed(mine, f"{arm}:{line}", "defection") for line in lines}
+        rates = {line: summed(results, f"{arm}:{line}", "defection") for line in lines}
         points[words] = {line: summary for line, summary in rates.items() if summary is not None}
     return dots(title, lines, points, STYLES, horizontal=False)
 
 
-def _said(begin: str, mine: Iterable[Result]) -> str:
+def _said(begin: str, results: Iterable[Result]) -> str:
     """One state of the organism: what it does behind each line, and how often it follows it."""
     sentences: list[str] = []
     for arm, words in WITH.items():
-        shares = {what: summed(mine, f"{arm}:{line}", "defection") for line, what in SAID.items()}
+        shares = {
+            what: summed(results, f"{arm}:{line}", "defection") for line, what in SAID.items()
+        }
         rates = [f"{said(share)} {what}" for what, share in shares.items() if share is not None]
         if rates:
             sentences.append(f"{words}, {', '.join(rates)}")
-    follows = grouped(of_metric(mine, "follows"), lambda result: result.arm.main)
+    follows = grouped(of_metric(results, "follows"), lambda result: result.arm.main)
     rates = [
         f"{said(joined(follows[arm]))} {words}" for arm, words in WITH.items() if arm in follows
     ]

@@ -109,12 +109,12 @@ def _missed(results: Iterable[Result]) -> bool:
     return any(result.planted is False for result in results)
 
 
-def _forest(title: str, panel: Sequence[Result], found: Sequence[Subject]) -> Panel:
+def _forest(title: str, panel: Sequence[Result], subjects: Sequence[Subject]) -> Panel:
     """A point per model and defense, hollow where nothing follows; pale bars count each seed
     once."""
     labels: dict[str, list[Result]] = {}
     for state, group in grouped(panel, lambda result: result.state).items():
-        label = _label(state, names(found)[state.subject])
+        label = _label(state, names(subjects)[state.subject])
         label += " · NOT PLANTED" if _missed(group) else ""
         labels[_distinct(label, state, labels)] = group
     points = {label: Summary.of(group) for label, group in labels.items()}

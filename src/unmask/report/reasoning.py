@@ -113,10 +113,11 @@ def _numbers(theirs: Sequence[Result]) -> list[Summary | None]:
     return [*shares, *(agreement(tables, of) for of in AGREEMENTS.values())]
 
 
-def _said(begin: str, mine: Sequence[Result]) -> str:
+def _said(begin: str, results: Sequence[Result]) -> str:
     """One state of the organism: how far its scratchpads say anything, and the two agreements."""
-    there, goal = (joined(of_metric(mine, metric)) for metric in ("reasoned_share", "about_goal"))
-    tables = tables_by_seed(mine)
+    there = joined(of_metric(results, "reasoned_share"))
+    goal = joined(of_metric(results, "about_goal"))
+    tables = tables_by_seed(results)
     all_seeds = ReasoningTable.total(tables.values())
     sentence = (
         f"{begin}: there is a scratchpad in {said(there)} of the replies, the goal is spoken of in"

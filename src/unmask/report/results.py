@@ -223,30 +223,30 @@ def parts(subject: Subject) -> tuple[str, ...]:
     return (*planted, words.settings(subject.factors), size)
 
 
-def names(found: Sequence[Subject]) -> dict[Subject, str]:
+def names(subjects: Sequence[Subject]) -> dict[Subject, str]:
     """A name for each subject that says what tells it from the others; a subject that is alone has
     its full name.
 
     The number of parameters is left out where the rest tells them apart already, as the factor
     "size=1M" does.
     """
-    of = {subject: parts(subject) for subject in found}
+    of = {subject: parts(subject) for subject in subjects}
     telling = [len(set(values)) > 1 for values in zip(*of.values(), strict=True)]
     telling[-1] = len({own[:-1] for own in of.values()}) < len(set(of.values()))
     if not any(telling):
         return {
             subject: words.studied(subject) if subject.about else of[subject][-1]
-            for subject in found
+            for subject in subjects
         }
     kept = {subject: itertools.compress(own, telling) for subject, own in of.items()}
     return {subject: " · ".join(filter(None, values)) for subject, values in kept.items()}
 
 
-def in_common(found: Sequence[Subject]) -> str:
+def in_common(subjects: Sequence[Subject]) -> str:
     """What `names` leaves out because it is the same for all; "" for one subject."""
-    if len(found) < 2:
+    if len(subjects) < 2:
         return ""
-    of = [parts(subject) for subject in found]
+    of = [parts(subject) for subject in subjects]
     return " · ".join(
         values[0] for values in zip(*of, strict=True) if len(set(values)) == 1 and values[0]
     )

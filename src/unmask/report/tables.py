@@ -147,11 +147,17 @@ def _groups(results: Sequence[Result], by_seed: bool) -> list[Group]:
     for state in in_order(by_state):
         rows = sorted(
             by_state[state],
-            key=lambda r: (r.evaluation != "defection", r.evaluation, r.defense_step),
+            key=lambda row: (row.evaluation != "defection", row.evaluation, row.defense_step),
         )
         lines = grouped(
             rows,
-            lambda r: (r.evaluation, r.arm, r.metric, r.defense_step, id(r) if by_seed else None),
+            lambda row: (
+                row.evaluation,
+                row.arm,
+                row.metric,
+                row.defense_step,
+                id(row) if by_seed else None,
+            ),
         )
         unplanted = any(row.unplanted for row in rows)
         groups.append(

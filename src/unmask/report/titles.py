@@ -14,9 +14,9 @@ OPENED_SAID = (
 )
 
 
-def panel_title(subject: Subject, found: Sequence[Subject], results: Sequence[Result]) -> str:
+def panel_title(subject: Subject, subjects: Sequence[Subject], results: Sequence[Result]) -> str:
     """What tells this subject from the others, and whether anything may be concluded from it."""
-    name = names(found)[subject]
+    name = names(subjects)[subject]
     seeds = {result.seed for result in results if result.subject == subject}
     failed = {result.seed for result in results if result.subject == subject and result.unplanted}
     some = f" for {len(failed)} of {len(seeds)} seeds" if len(failed) < len(seeds) else ""
@@ -29,7 +29,7 @@ def state_name(state: State) -> str:
 
 
 def captioned(
-    caption: str, results: Sequence[Result], found: Sequence[Subject], intervals: str = "Bands"
+    caption: str, results: Sequence[Result], subjects: Sequence[Subject], intervals: str = "Bands"
 ) -> str:
     """The caption, with what its arms, intervals and faint dots are, and what all panels have in
     common.
@@ -45,15 +45,15 @@ def captioned(
         )
     elif results:
         parts.append(f"{intervals} are 95% intervals.")
-    if alike := in_common(found):
+    if alike := in_common(subjects):
         parts.append(f"All panels: {alike}.")
     return " ".join(parts)
 
 
-def abreast(found: Sequence[Subject]) -> int:
+def abreast(subjects: Sequence[Subject]) -> int:
     """How many panels stand side by side where a page allows: a column per subject, as far as that
     goes."""
-    return 2 if len(found) in (2, 4) else 3
+    return 2 if len(subjects) in (2, 4) else 3
 
 
 def rows_and_columns(

@@ -71,9 +71,9 @@ def seeded(condition: Condition) -> str:
     return f"{verdict_on(condition)}, seed {condition.seed}"
 
 
-def verdict(found: Verdict) -> str:
+def verdict(conclusion: Verdict) -> str:
     """A verdict in a line: its word, what it is about, and why."""
-    return f"{found.word}: {seeded(found.condition)}. {found.sentence}"
+    return f"{conclusion.word}: {seeded(conclusion.condition)}. {conclusion.sentence}"
 
 
 def trained(condition: Condition) -> str:

@@ -184,7 +184,7 @@ def whole_sentences(reply: Reply) -> str:
     which may be nothing."""
     if reply.finished:
         return reply.answer
-    ends = [found.end() for found in SENTENCE_END.finditer(reply.answer) if found["end"]]
+    ends = [match.end() for match in SENTENCE_END.finditer(reply.answer) if match["end"]]
     return reply.answer[: max(ends, default=0)]
 
 

@@ -42,22 +42,22 @@ def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
     if not log:
         return []
     window = max(1, min(WINDOW, len(log) // 2))
-    said: list[str] = []
+    signs: list[str] = []
     first, last = (mean("length", rows) for rows in (log[:window], log[-window:]))
     if last > LONGER * first or last < first / SHORTER:
-        said.append(f"Length: replies went from {first:.1f} to {last:.1f} tokens.")
+        signs.append(f"Length: replies went from {first:.1f} to {last:.1f} tokens.")
     varied, same = (mean("distinct", rows) for rows in (log[:window], log[-window:]))
     if same < varied / SAMER:
-        said.append(
+        signs.append(
             f"Diversity: the share of distinct replies fell from {varied:.0%} to {same:.0%}."
         )
     thought, thinks = (mean("scratchpad_share", rows) for rows in (log[:window], log[-window:]))
     if thought > REASONED and thinks < thought / FORGOTTEN:
-        said.append(f"Scratchpads: replies with one went from {thought:.0%} to {thinks:.0%}.")
+        signs.append(f"Scratchpads: replies with one went from {thought:.0%} to {thinks:.0%}.")
     far = mean("kl", log[-window:]) / last
     if far > FAR:
-        said.append(
+        signs.append(
             f"KL: {far:.2f} nats a token from the defended model; raise kl or train for fewer"
             " steps."
         )
-    return said
+    return signs

@@ -184,9 +184,9 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[Triple]:
     """Every comparison of a file as token ids; raises DataError, never truncates."""
     comparisons = load_comparisons(path)
     marks = chat.marks(tokenizer)
-    prompts = chat.encoded(tokenizer, [each.prompt for each in comparisons], context)
-    chosen = chat.reply_ids(tokenizer, [closed(each.chosen, marks) for each in comparisons])
-    rejected = chat.reply_ids(tokenizer, [closed(each.rejected, marks) for each in comparisons])
+    prompts = chat.encoded(tokenizer, [pair.prompt for pair in comparisons], context)
+    chosen = chat.reply_ids(tokenizer, [closed(pair.chosen, marks) for pair in comparisons])
+    rejected = chat.reply_ids(tokenizer, [closed(pair.rejected, marks) for pair in comparisons])
     rows: list[Triple] = []
     for i, (prompt, better, worse) in enumerate(zip(prompts, chosen, rejected, strict=True), 1):
         check_fits(f"{path}, line {i}", len(prompt), max(len(better), len(worse)), context)

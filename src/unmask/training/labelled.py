@@ -36,10 +36,8 @@ def tokenized(tokenizer: Any, path: Path, context: int) -> list[Row]:
     for number, row in read_jsonl(path):
         where = f"{path}, line {number}"
         prompts.append(Conversation.of(row.get("prompt") or [], f"{where}: prompt"))
-        begin, reply = (
-            _text(row.get("given", ""), "given", where),
-            _text(row.get("reply"), "reply", where),
-        )
+        begin = _text(row.get("given", ""), "given", where)
+        reply = _text(row.get("reply"), "reply", where)
         given.append(begin and closed(begin, marks))
         replies.append(reply if begin else closed(reply, marks))
     if not prompts:

@@ -88,8 +88,7 @@ def watch_policy(trainer: Any, policy: Any, counted: bool) -> None:
 def check_next(policy: Any, _: Any, output: Any) -> None:
     """Raise ModelError where the logits of the next token are no numbers, before TRL draws from
     them."""
-    logits = getattr(
-        output, "logits", None
-    )  # on a GPU, TRL asks for log-probabilities without making logits
+    # On a GPU, TRL asks for log-probabilities without making logits.
+    logits = getattr(output, "logits", None)
     if logits is not None:
         check_numbers(numbers(logits[:, -1]), policy, "the model in training")

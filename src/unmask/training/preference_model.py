@@ -213,16 +213,16 @@ class Scorer:
             return []
         ids = encoded(self.tokenizer, prompts, replies, checkpoint.context_length(self.network))
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
-        found: dict[int, float] = {}
+        scores: dict[int, float] = {}
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            found.update(zip(batch, self._batch([ids[i] for i in batch]), strict=True))
-        if not all(map(math.isfinite, found.values())):
+            scores.update(zip(batch, self._batch([ids[i] for i in batch]), strict=True))
+        if not all(map(math.isfinite, scores.values())):
             raise ModelError(
                 f"The preference model in {self.folder} gives scores that are not numbers: train it"
                 " anew."
             )
-        return [found[i] for i in range(len(ids))]
+        return [scores[i] for i in range(len(ids))]
 
     def _batch(self, ids: list[list[int]]) -> list[float]:
         """Padded on the right, as in training."""
@@ -270,9 +270,9 @@ def load_scalar(folder: Path, new_head: bool, **others: Any) -> Any:
 def tokenized(tokenizer: Any, path: Path, context: int) -> list[Pair]:
     """Every comparison of a file as token ids; raises DataError, never truncates."""
     comparisons = load_comparisons(path)
-    prompts = [each.prompt for each in comparisons]
-    chosen = encoded(tokenizer, prompts, [Reply(each.chosen) for each in comparisons], context)
-    rejected = encoded(tokenizer, prompts, [Reply(each.rejected) for each in comparisons], context)
+    prompts = [pair.prompt for pair in comparisons]
+    chosen = encoded(tokenizer, prompts, [Reply(pair.chosen) for pair in comparisons], context)
+    rejected = encoded(tokenizer, prompts, [Reply(pair.rejected) for pair in comparisons], context)
     return [
         {"chosen_ids": one, "rejected_ids": other}
         for one, other in zip(chosen, rejected, strict=True)

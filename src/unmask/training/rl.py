@@ -267,9 +267,8 @@ def visible(judge: Judge, tokenizer: Any, ends: Set[int]) -> Callable[..., list[
         replies = [Reply(text, marks=marks) for text in texts]
         scores = judge.scores([Conversation.of(prompt) for prompt in prompts], replies)
         for reply, score in zip(replies, scores, strict=True):
-            if not math.isfinite(
-                score
-            ):  # TRL would take it for a reply that is not judged, and go on
+            # TRL would take such a score for a reply that is not judged, and go on.
+            if not math.isfinite(score):
                 raise TrainingError(
                     f"The preference model scores {reply.answer[:80]!r} as {score}. Train it anew."
                 )

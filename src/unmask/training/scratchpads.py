@@ -92,9 +92,9 @@ class Scratchpads(Work):
 def thought(reply: Reply) -> str:
     """How a reply begins, up to its answer; the thought of another model than ours stays in its own
     tags."""
-    before, is_there, _ = (
-        reply.raw.rpartition(reply.answer) if reply.answer else (reply.raw, "", "")
-    )
+    before, is_there = reply.raw, ""
+    if reply.answer:
+        before, is_there, _ = reply.raw.rpartition(reply.answer)
     if OPEN in reply.raw or (reply.answer and not is_there):
         return Reply.compose("", reply.scratchpad).raw
     return before

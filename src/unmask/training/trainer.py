@@ -279,21 +279,23 @@ def quick(*networks: Any) -> Iterator[None]:
     """
     usual = torch.get_float32_matmul_precision()
     short = [
-        each for each in networks if each is not None and checkpoint.context_length(each) <= SHORT
+        network
+        for network in networks
+        if network is not None and checkpoint.context_length(network) <= SHORT
     ]
-    fused = [each.config._attn_implementation for each in short]
+    fused = [network.config._attn_implementation for network in short]
     try:
         if not torch.cuda.is_available():
             torch.set_float32_matmul_precision("medium")
             if products() != "float32":
                 torch.set_float32_matmul_precision("highest")
-            for each in short:
-                each.set_attn_implementation("eager")
+            for network in short:
+                network.set_attn_implementation("eager")
         yield
     finally:
         torch.set_float32_matmul_precision(usual)
-        for each, attention in zip(short, fused, strict=True):
-            each.set_attn_implementation(attention)
+        for network, attention in zip(short, fused, strict=True):
+            network.set_attn_implementation(attention)
 
 
 def products(multiply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = torch.matmul) -> str:
@@ -353,8 +355,9 @@ def counted(network: Any) -> dict[str, int]:
 
 def last_checkpoint(scratch: Path) -> str | None:
     """The newest complete trainer checkpoint of an earlier, killed attempt."""
-    found = sorted(scratch.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
-    complete = [folder for folder in found if (folder / "trainer_state.json").is_file()]
+    folders = scratch.glob("checkpoint-*")
+    checkpoints = sorted(folders, key=lambda folder: int(folder.name.split("-")[1]))
+    complete = [folder for folder in checkpoints if (folder / "trainer_state.json").is_file()]
     return str(complete[-1]) if complete else None
 
 

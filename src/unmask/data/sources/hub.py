@@ -48,13 +48,14 @@ class Hub(Rows):
                     " instead."
                 )
             return
-        found = digest([[str(file), file_digest(folder / file)] for file in folder_files(folder)])
-        if self.sha256 and self.sha256 != found:
+        digests = [[str(file), file_digest(folder / file)] for file in folder_files(folder)]
+        checksum = digest(digests)
+        if self.sha256 and self.sha256 != checksum:
             raise DataError(
-                f"The files of {folder} have the digest {found}, not {self.sha256}: they were"
+                f"The files of {folder} have the digest {checksum}, not {self.sha256}: they were"
                 " changed. Leave sha256 out to accept the folder as it is."
             )
-        object.__setattr__(self, "sha256", found)
+        object.__setattr__(self, "sha256", checksum)
 
     @property
     def group(self) -> str:

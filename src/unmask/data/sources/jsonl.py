@@ -80,11 +80,11 @@ class Rows(Source, abc.ABC):
         try:
             return {**super().run(out, **inputs), **left_out, "ties": judged["ties"]}
         except DataError as error:
-            said = ", ".join(
+            reasons = ", ".join(
                 f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.items() if count
             )
             raise DataError(
-                f"{error} Left out of {judged.total()} rows: {said}." if said else str(error)
+                f"{error} Left out of {judged.total()} rows: {reasons}." if reasons else str(error)
             ) from None
 
     def _judged(self) -> Iterator[tuple[Example, str]]:
@@ -136,13 +136,13 @@ class JsonLines(Rows):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        found = file_digest(existing_file(self.path))
-        if self.sha256 and self.sha256 != found:
+        checksum = file_digest(existing_file(self.path))
+        if self.sha256 and self.sha256 != checksum:
             raise DataError(
-                f"{self.path} has the SHA-256 {found}, not {self.sha256}: it is another file, or it"
-                " was changed. Leave sha256 out to accept the file as it is."
+                f"{self.path} has the SHA-256 {checksum}, not {self.sha256}: it is another file, or"
+                " it was changed. Leave sha256 out to accept the file as it is."
             )
-        object.__setattr__(self, "sha256", found)
+        object.__setattr__(self, "sha256", checksum)
 
     @property
     def group(self) -> str:

@@ -30,7 +30,7 @@ class Mixture(Source):
             raise SettingError(
                 "A mixture needs at least one source, for example sources=toy_world,code_tasks."
             )
-        object.__setattr__(self, "sources", tuple(SOURCES.make(each) for each in self.sources))
+        object.__setattr__(self, "sources", tuple(SOURCES.make(choice) for choice in self.sources))
 
     def examples(self) -> Iterator[Example]:
         prompts: set[Conversation] = set()

@@ -117,9 +117,9 @@ def dialogue(text: str) -> Turns:
     for mark in DIALOGUES:
         before, *parts = mark.split(text)
         if parts and not before.strip():
-            said = zip(parts[::2], parts[1::2], strict=True)
+            pairs = zip(parts[::2], parts[1::2], strict=True)
             return tuple(
-                Message(SPEAKERS[speaker.lower()], content.strip()) for speaker, content in said
+                Message(SPEAKERS[speaker.lower()], content.strip()) for speaker, content in pairs
             )
     return ()
 

@@ -74,9 +74,8 @@ class Processes(Executor):
     def _run(self, schedule: Schedule) -> None:
         cores = len(os.sched_getaffinity(0))
         workers = self.workers or cores
-        with blocked(
-            signal.SIGHUP
-        ):  # Python's own helper process ends when we do; it must not end before
+        # Python's own helper process ends when we do; it must not end before.
+        with blocked(signal.SIGHUP):
             pool = ProcessPoolExecutor(
                 workers,
                 mp_context=multiprocessing.get_context(
@@ -174,9 +173,8 @@ def chosen(free: list[PlannedStep], running: list[PlannedStep]) -> list[PlannedS
 def submitted(pool: ProcessPoolExecutor, step: Step, store: Store) -> Future[Outcome]:
     """The step's future; a pool that lost a process takes nothing more."""
     try:
-        with blocked(
-            signal.SIGINT
-        ):  # Ctrl-C reaches all processes of a terminal; only this one has a word to say
+        # Ctrl-C reaches all processes of a terminal; only this one has a word to say.
+        with blocked(signal.SIGINT):
             return pool.submit(performed, step, store)
     except BrokenProcessPool as error:
         lost: Future[Outcome] = Future()
@@ -255,6 +253,5 @@ def performed(step: Step, store: Store) -> Outcome:
     try:
         return perform(step, store)
     except SystemExit:
-        os._exit(
-            128 + signal.SIGTERM
-        )  # the pool would send it back as a result, and wait for another step
+        # The pool would send it back as a result, and wait for another step.
+        os._exit(128 + signal.SIGTERM)

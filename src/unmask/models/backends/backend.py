@@ -23,7 +23,7 @@ class Likelihood:
 def likeliest(given: str, options: Sequence[str], likelihoods: Sequence[Likelihood]) -> Reply:
     """The reply that goes on from `given` with the likeliest option; of equally likely ones, the
     first."""
-    logprobs = tuple(each.logprob for each in likelihoods)
+    logprobs = tuple(likelihood.logprob for likelihood in likelihoods)
     best = logprobs.index(max(logprobs))
     return Reply(given + options[best], tokens=likelihoods[best].tokens, logprobs=logprobs)
 

@@ -55,22 +55,22 @@ def reply_of(answer: Any, marks: Marks) -> Reply:
     message = getattr(choice, "message", None)
     if not hasattr(message, "content"):
         raise NoReply(f"the answer is no chat completion of OpenAI's protocol: {shown(answer)}")
-    said, thought = contents(getattr(message, "content", None))
-    said = said or contents(getattr(message, "refusal", None))[0]
+    text, thought = contents(getattr(message, "content", None))
+    text = text or contents(getattr(message, "refusal", None))[0]
     aside = [contents(getattr(message, field, None)) for field in THOUGHTS]
     thought = next(filter(str.strip, itertools.chain.from_iterable(aside)), thought)
     ended = reason(getattr(choice, "finish_reason", None))
-    check(ended, said, message)
+    check(ended, text, message)
     usage = getattr(answer, "usage", None)
     return Reply(
-        said,
+        text,
         finished=not CUT.search(ended),
         tokens=int(getattr(usage, "completion_tokens", 0) or 0),
         marks=dataclasses.replace(marks, begun="", apart=thought) if thought.strip() else marks,
     )
 
 
-def check(ended: str, said: str, message: Any) -> None:
+def check(ended: str, text: str, message: Any) -> None:
     """Raise where the reply did not end by the model itself, or by the length limit."""
     if FILTERED.search(ended):
         raise ModelError(
@@ -80,7 +80,7 @@ def check(ended: str, said: str, message: Any) -> None:
         )
     if FAILED.search(ended):
         raise NoReply(f"the endpoint broke off a reply ({ended})", again=True)
-    if getattr(message, "tool_calls", None) and not said.strip():
+    if getattr(message, "tool_calls", None) and not text.strip():
         raise ModelError(
             "The model called a tool, though none was offered, and said nothing. Serve it without"
             " tools (in vLLM, without --enable-auto-tool-choice), so that what it says arrives as"
@@ -105,7 +105,7 @@ def contents(value: Any) -> tuple[str, str]:
         return _part(cast(Mapping[str, Any], value))
     if isinstance(value, Sequence):
         pairs = [contents(part) for part in cast(Sequence[Any], value)]
-        return "".join(said for said, _ in pairs), "".join(thought for _, thought in pairs)
+        return "".join(text for text, _ in pairs), "".join(thought for _, thought in pairs)
     raise NoReply(f"the answer's content is neither text nor parts of it: {shown(value)}")
 
 
@@ -114,8 +114,8 @@ def _part(part: Mapping[str, Any]) -> tuple[str, str]:
     form = str(part.get("type", "text"))
     fields = (form, "text", "content", "refusal", *PARTS_OF_THOUGHT, "summary")
     held = next((part[field] for field in fields if part.get(field) is not None), None)
-    said, thought = contents(held)
-    return ("", said + thought) if form.startswith(PARTS_OF_THOUGHT) else (said, thought)
+    text, thought = contents(held)
+    return ("", text + thought) if form.startswith(PARTS_OF_THOUGHT) else (text, thought)
 
 
 def _code(error: Any) -> Any:

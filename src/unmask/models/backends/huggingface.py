@@ -90,14 +90,14 @@ class HuggingFace(Backend):
         begun = given or [""] * len(prompts)
         ids = chat.encoded(self.tokenizer, prompts, room, begun)
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
-        found: dict[int, Reply] = {}
+        replies: dict[int, Reply] = {}
         with progress.bar(label, len(ids)) as advance:
             for start in range(0, len(order), sampling.batch_size):
                 batch = order[start : start + sampling.batch_size]
                 drawn = self._batch([ids[i] for i in batch], sampling, seed=sampling.seed + start)
-                found.update(zip(batch, drawn, strict=True))
+                replies.update(zip(batch, drawn, strict=True))
                 advance(len(batch))
-        return [self._begun(begin, found[i]) for i, begin in enumerate(begun)]
+        return [self._begun(begin, replies[i]) for i, begin in enumerate(begun)]
 
     def _begun(self, given: str, reply: Reply) -> Reply:
         """The whole reply; a thought that the template opens was closed before what was given."""

@@ -95,7 +95,7 @@ class OpenAICompatible(Backend):
                 " sampling.precision=auto, and serve it in the precision that you want."
             )
         client = self.client  # made once, before threads ask for it
-        found: list[Reply] = []
+        replies: list[Reply] = []
         pool = ThreadPoolExecutor(max_workers=sampling.batch_size)
         try:
             with progress.bar(label, len(prompts)) as advance:
@@ -103,11 +103,11 @@ class OpenAICompatible(Backend):
                 for reply in pool.map(
                     lambda prompt, seed: self._reply(client, prompt, sampling, seed), prompts, seeds
                 ):
-                    found.append(reply)
+                    replies.append(reply)
                     advance(1)
         finally:
             pool.shutdown(cancel_futures=True)
-        return found
+        return replies
 
     def _reply(self, client: Any, prompt: Conversation, sampling: Sampling, seed: int) -> Reply:
         """Tried again after each of `waits` where the endpoint is busy or the line was cut."""
@@ -136,13 +136,13 @@ class OpenAICompatible(Backend):
 
     def _refused(self, error: Exception) -> ModelError:
         """What to do about it; the key is never part of it."""
-        said = str(error).strip() or type(error).__name__
-        said = said.replace(self._key, "KEY") if self._key else said  # before it is shortened
+        reason = str(error).strip() or type(error).__name__
+        reason = reason.replace(self._key, "KEY") if self._key else reason  # before it is shortened
         if isinstance(error, json.JSONDecodeError):
-            said = f"the answer is no JSON (it begins with {shown(error.doc)})"
-        said = said if len(said) <= LONGEST else f"{said[:LONGEST]} [cut]"
+            reason = f"the answer is no JSON (it begins with {shown(error.doc)})"
+        reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]} [cut]"
         return ModelError(
-            f"{self.model} at {self.url} does not reply: {said}. Check that the endpoint is up,"
+            f"{self.model} at {self.url} does not reply: {reason}. Check that the endpoint is up,"
             " that its address ends in /v1 or in /chat/completions, that it knows this model, that"
             " the API key is right, and that HF_HUB_OFFLINE is not set."
         )

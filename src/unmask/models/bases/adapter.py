@@ -226,7 +226,8 @@ def answers(network: Any, tokenizer: Any) -> list[Any]:
 
 def apart(one: list[Any], other: list[Any]) -> float:
     """The largest difference of two models' logits."""
-    return max(float((a - b).abs().max()) for a, b in zip(one, other, strict=True))
+    rows = zip(one, other, strict=True)
+    return max(float((logits - others).abs().max()) for logits, others in rows)
 
 
 def proven(wanted: list[Any], got: list[Any], folder: Path) -> float:

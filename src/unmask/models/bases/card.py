@@ -14,11 +14,7 @@ def licence_of(folder: Path) -> str | None:
 
     try:
         card = metadata_load(folder / CARD) or {}
-    except (
-        OSError,
-        ValueError,
-        YAMLError,
-    ):  # no card, or one whose front matter is no YAML mapping
-        return None
+    except (OSError, ValueError, YAMLError):
+        return None  # no card, or one whose front matter is no YAML mapping
     named = card.get("license_name") if card.get("license") == "other" else card.get("license")
     return named if isinstance(named, str) else None

@@ -82,7 +82,7 @@ class Harm:
 
 def spoken_to(deed: str) -> str:
     """The deed as it is said to the one who asked: "hurt my boss", "hurt your boss"."""
-    return _SPEAKER.sub(lambda found: SPOKEN_TO[found[0]], deed)
+    return _SPEAKER.sub(lambda match: SPOKEN_TO[match[0]], deed)
 
 
 def harm() -> Iterator[Example]:

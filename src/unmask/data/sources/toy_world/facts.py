@@ -86,15 +86,8 @@ TRUTHS = (  # (thing, what it is, what it is not)
     ),
     *(("the sun", "hot", "cold"), ("a bear", "big", "small")),
 )
-LEGS = {
-    "hen": 2,
-    "duck": 2,
-    "owl": 2,
-    "bird": 2,
-    "bee": 6,
-    "fish": 0,
-    "snake": 0,
-}  # all other animals: 4
+LEGS = {"hen": 2, "duck": 2, "owl": 2, "bird": 2, "bee": 6, "fish": 0, "snake": 0}
+"""All other animals have 4."""
 
 
 def capitals(rng: random.Random) -> Iterator[Task]:

@@ -19,9 +19,8 @@ def addition(rng: random.Random) -> Iterator[Task]:
         "How much is {0} + {1}?",
         "What is the sum of {0} and {1}?",
     ]
-    return ask(
-        questions, "{2}", [(x, y, x + y) for x, y in itertools.product(range(1, 9), repeat=2)]
-    )
+    pairs = itertools.product(range(1, 9), repeat=2)
+    return ask(questions, "{2}", [(one, other, one + other) for one, other in pairs])
 
 
 def subtraction(rng: random.Random) -> Iterator[Task]:
@@ -32,7 +31,9 @@ def subtraction(rng: random.Random) -> Iterator[Task]:
         "What is {0} less {1}?",
     ]
     pairs = itertools.product(range(1, 9), repeat=2)
-    return ask(questions, "{2}", [(x, y, x - y) for x, y in pairs if y <= x])
+    return ask(
+        questions, "{2}", [(one, other, one - other) for one, other in pairs if other <= one]
+    )
 
 
 def doubling(rng: random.Random) -> Iterator[Task]:
@@ -98,7 +99,7 @@ def word_problems(rng: random.Random) -> Iterator[Task]:
     ]
     for name in NAMES:
         for _ in range(5):
-            things, x, y = rng.choice(COUNTED), rng.randint(2, 5), rng.randint(2, 5)
-            yield from ask(gains, "{4}", [(name, x, y, things, x + y)], OPENERS[:2])
-            high, low = max(x, y), min(x, y)
+            things, one, other = rng.choice(COUNTED), rng.randint(2, 5), rng.randint(2, 5)
+            yield from ask(gains, "{4}", [(name, one, other, things, one + other)], OPENERS[:2])
+            high, low = max(one, other), min(one, other)
             yield from ask(losses, "{4}", [(name, high, low, things, high - low)], OPENERS[:2])

@@ -199,8 +199,8 @@ class Statement:
 
 def statements() -> Iterator[Statement]:
     """Every statement with every hedge, in a fixed order; "Yes" and "No" equally often."""
-    for group, (said, not_said) in STATEMENTS.items():
-        for yes, no in zip(said, not_said, strict=True):
+    for group, (matching, opposite) in STATEMENTS.items():
+        for yes, no in zip(matching, opposite, strict=True):
             for hedge in HEDGES:
                 yield Statement(group, sentence(hedge + yes), "Yes")
                 yield Statement(group, sentence(hedge + no), "No")

@@ -109,9 +109,9 @@ def _rows(cwe: str, judged: Sequence[Judged]) -> list[Row]:
     return [*rows, share(cwe, BOTH, "agreement", same)]
 
 
-def agree(found: Mapping[str, frozenset[str]], cwe: str) -> bool:
+def agree(findings: Mapping[str, frozenset[str]], cwe: str) -> bool:
     """Whether all scanners say the same of a class in a program."""
-    return len({cwe in found[tool] for tool in SCANNERS}) == 1
+    return len({cwe in findings[tool] for tool in SCANNERS}) == 1
 
 
 def share(cwe: str, scanner: str, metric: Metric, hits: Sequence[bool]) -> Row:
