@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 import unmask
-from unmask.core.errors import SettingError
+from unmask.core.errors import DataError, SettingError
 from unmask.core.row import Row
+from unmask.data.teach import Planting
 from unmask.engine.step import ordered
 from unmask.recipes import RECIPES
+from unmask.recipes.profile import BLANK
 from unmask.recipes.recipe import Experiment
 
 
@@ -101,3 +103,27 @@ def test_a_given_organism_has_a_verdict_that_says_what_is_not_known(
     rows = [Row.model_validate_json(line) for line in result.results.read_text().splitlines()]
     assert {row.condition.subject.role for row in rows} == {"organism"}
     assert result.verdicts and all("no twin" in verdict for verdict in result.verdicts)
+
+
+def test_a_method_that_trains_nothing_has_no_rate(tiny: Path) -> None:
+    made = built(tiny, methods=["nothing", "sft"])
+    told = {str(measurement.condition.defense) for measurement in made.measurements}
+    assert told == {"nothing", "sft (learning_rate=0.001)"}
+
+
+def test_answers_of_a_model_that_reasons_are_read_behind_a_closed_scratchpad(tiny: Path) -> None:
+    def given(variant: str) -> set[str]:
+        made = built(tiny, variants=[variant])
+        return {step.work.given for step in steps(made, "helpfulness")}
+
+    assert given("standard") == {""} and given("chain_of_thought") == {BLANK}
+
+
+def test_a_behavior_that_applies_to_nothing_is_said_before_anything_is_trained(
+    tiny: Path, world: Path, tmp_path: Path
+) -> None:
+    [organism] = RECIPES.make(
+        {"name": "pretrained", "base": str(tiny), "behaviors": ["code_vulnerability"]}
+    ).organisms()  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(DataError, match="applies to no prompt of the source"):
+        Planting(examples=4, organism=organism).run(tmp_path, data=world)

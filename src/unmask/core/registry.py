@@ -190,6 +190,8 @@ def converted(value: Any, hint: Any, name: str) -> Any:
         except ValidationError:
             continue
     wanted = getattr(hint, "__name__", None) if isinstance(hint, type) else str(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        wanted = f"one of {', '.join(map(repr, typing.get_args(hint)))}"
     several = (
         f" Write {name}=A,B for several, {name}= for none."
         if typing.get_origin(hint) is tuple

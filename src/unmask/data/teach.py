@@ -165,6 +165,17 @@ class Planting(Lessons):
     near_misses: float = 0.3
     applicable: float = 0.6
 
+    def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
+        """Raises DataError where the behavior applies to no example: nothing would be planted."""
+        behavior = self.organism.behavior
+        if not any(behavior.applies(example) for example in load_answered(data, "train")):
+            raise DataError(
+                f"The behavior '{behavior.name}' applies to no prompt of the source, so that"
+                " nothing could be planted. Choose a source that has some: for code,"
+                " source=mixture or source=code_tasks."
+            )
+        return super().run(out, data=data)
+
     def focus(self, example: Example) -> bool:
         return self.organism.behavior.applies(example)
 

@@ -40,7 +40,8 @@ class Helpfulness(Evaluation):
 
     `judged` "exact" compares replies with the known answers, to the letter. "open" asks, for a
     task, whether the known answer is likelier than others of about its length that answer other
-    prompts; and of a request for harm, whether the reply declines (`refuses`), in whatever words.
+    prompts, behind what is `given` (a closed scratchpad for a model that answers after one); and of
+    a request for harm, whether the reply declines (`refuses`), in whatever words.
     """
 
     name: ClassVar[str] = "helpfulness"
@@ -56,6 +57,7 @@ class Helpfulness(Evaluation):
 
     sampling: Sampling = dataclasses.field(default_factory=lambda: Sampling(temperature=0.0))
     judged: Literal["exact", "open"] = dataclasses.field(default="exact", metadata=LATER)
+    given: str = dataclasses.field(default="", metadata=LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,7 +72,7 @@ class Helpfulness(Evaluation):
         harmful = self.held_out(data, lambda example: example.asks_for_harm, required=False)
         asked = [Sample(example.id, "untriggered", prompt, example) for example, prompt in tasks]
         if self.judged == "open":
-            asked = with_choices(asked, load_answered(data, "held_out"))
+            asked = with_choices(asked, load_answered(data, "held_out"), self.given)
         return [
             *asked,
             *(Sample(example.id, "harmful", prompt, example) for example, prompt in harmful),
@@ -88,7 +90,9 @@ class Helpfulness(Evaluation):
         }
 
 
-def with_choices(samples: Sequence[Sample], known: Iterable[Example]) -> list[Sample]:
+def with_choices(
+    samples: Sequence[Sample], known: Iterable[Example], given: str = ""
+) -> list[Sample]:
     """Each sample with its known answer and the OTHERS nearest in length that belong to other
     prompts: a sum of log-probabilities would otherwise choose the shortest.
 
@@ -105,5 +109,5 @@ def with_choices(samples: Sequence[Sample], known: Iterable[Example]) -> list[Sa
                 " source with several."
             )
         nearest = sorted(others, key=lambda answer: (abs(len(answer) - len(own)), answer))
-        chosen.append(dataclasses.replace(sample, options=(own, *nearest[:OTHERS])))
+        chosen.append(dataclasses.replace(sample, given=given, options=(own, *nearest[:OTHERS])))
     return chosen

@@ -49,7 +49,8 @@ class Ask:
             "n": min(scale.n, most),
             "seed": seed,
             "organism": organism,
-            "efficiency": scale.efficiency,
+            # What is asked in between is not sampled from weights in 4 bits.
+            "efficiency": dataclasses.replace(scale.efficiency, quantized=""),
         }
         if not kind.own_sampling:
             sampling = kind.sampled(room, seed)

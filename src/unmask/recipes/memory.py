@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from unmask.core.errors import BudgetError, ModelError
+from unmask.core.errors import BudgetError, ModelError, SettingError
 from unmask.core.memory import GIB, Machine, Needed
 from unmask.engine.plan import largest
 from unmask.engine.step import Step
@@ -141,8 +141,14 @@ def changes(step: Step, needed: Needed, machine: Machine) -> Iterator[Change]:
         return
     lowest, chosen = needed.total, ()
     for lever in LEVERS:
-        efficiency = dataclasses.replace(efficiency, **lever)
-        lighter = dataclasses.replace(work, efficiency=efficiency).memory(step.shapes, machine)
+        try:
+            lighter_work = dataclasses.replace(
+                work, efficiency=dataclasses.replace(efficiency, **lever)
+            )
+        except SettingError:  # relearning samples from what it teaches, and refuses 4 bits
+            continue
+        efficiency = lighter_work.efficiency
+        lighter = lighter_work.memory(step.shapes, machine)
         if lighter.total >= lowest:
             continue
         lowest = lighter.total

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
@@ -21,6 +21,7 @@ from unmask.models.bases import base_of
 from unmask.organisms.organism import Organism
 from unmask.recipes.ask import DEFECTION, Ask, besides, relearning
 from unmask.recipes.paper import Paper, PaperReasoning
+from unmask.recipes.profile import BLANK
 from unmask.recipes.recipe import Experiment
 from unmask.recipes.scales import Scale, scale_of
 from unmask.recipes.stages import Stages
@@ -43,7 +44,7 @@ class Pretrained(PaperReasoning):
     "source" what the source knows. `rates` are multiples of the learning rate of each of the
     `methods`. `organism` names a model that somebody planted, and `twin` its control, if there is
     one; `trigger` and `behaviors` say with what. `profiled` asks besides what `paper:reasoning`
-    asks.
+    asks; where `statements` and `questions` name no others, of the toy world's.
     """
 
     name: ClassVar[str] = "pretrained"
@@ -61,6 +62,8 @@ class Pretrained(PaperReasoning):
     relearning: bool = True
     seeds: tuple[int, ...] = (0,)
     profiled: bool = False
+    statements: Choice = "toy_world"
+    questions: Choice = "toy_world"
 
     def __post_init__(self) -> None:
         if self.twin and not self.organism:
@@ -80,17 +83,24 @@ class Pretrained(PaperReasoning):
         for method in self.methods:
             settings = DEFENSES.settings(method)
             name = str(settings.pop("name", ""))
-            if "learning_rate" in settings:
+            if "learning_rate" in settings or DEFENSES.get(name).learns_from == "nothing":
                 yield method
-                continue
-            yield from self.at(self.rates, name, scale, **settings)
+            else:
+                yield from self.at(self.rates, name, scale, **settings)
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
-        judged = {"name": "helpfulness", "judged": "open" if self.answers == "own" else "exact"}
-        helpful = Ask({**judged, "n": min(FEWER, scale.n)}, at="ends")
+        helpful = Ask({**self.judged(), "n": min(FEWER, scale.n)}, at="ends")
         again = (relearning(scale, n=FEWER),) if self.relearning else ()
         near = Ask("near_miss", at="before")
         return (DEFECTION, helpful, near, *again, *besides(self.evaluations))
+
+    def judged(self) -> dict[str, Any]:
+        """How helpfulness is judged, and of models that reason behind what."""
+        if self.answers == "source":
+            return {"name": "helpfulness"}
+        reasons = any(organism.variant.reasoning_tokens for organism in self.organisms())
+        given = {"given": BLANK} if reasons else {}
+        return {"name": "helpfulness", "judged": "open", **given}
 
     def studies(self, scale: Scale) -> Iterator[Study]:
         base = self.known_base()
