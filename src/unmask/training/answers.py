@@ -96,7 +96,7 @@ class OwnAnswers(Work):
                 f"{counts['shortened'] + counts['cut']} of {counts['sampled']} own answers reached"
                 f" the limit of {self.sampling.max_new_tokens} tokens: {counts['shortened']} end at"
                 f" their last whole sentence, {counts['cut']} had none and are left out. Raise"
-                " sampling.max_new_tokens for whole ones."
+                " sampling.max_new_tokens (in a recipe, scale.max_new_tokens) for whole ones."
             )
         return {
             "examples": written,
@@ -133,7 +133,8 @@ class OwnAnswers(Work):
                 f"None of the {len(asked)} replies to the prompts of {split}.jsonl can be used:"
                 f" each is empty, or {self.sampling.max_new_tokens} tokens cut it before a sentence"
                 " ended. Check that the base answers prompts (a base without a chat template goes"
-                " on with them), or raise sampling.max_new_tokens."
+                " on with them), or raise"
+                " sampling.max_new_tokens (in a recipe, scale.max_new_tokens)."
             )
         return [with_own_answer(example, own.get(example.id, "")) for example in left]
 

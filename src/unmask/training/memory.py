@@ -40,7 +40,8 @@ LONGEST = 4
 """The longest row of a batch, in rows of the usual length."""
 
 SHORT = 512
-"""Tokens of context up to which a CPU keeps the whole matrix of attention (trainer.quick)."""
+"""Tokens of context up to which attention is cheaper on a CPU in plain products of matrices, which
+keep the whole matrix (see `trainer.quick`)."""
 
 
 class Demanding(Protocol):

@@ -24,12 +24,10 @@ from unmask.core.files import write_jsonl
 from unmask.models import checkpoint
 from unmask.training.adapters import Result, check_same, has_adapter, probed
 from unmask.training.efficiency import Efficiency
+from unmask.training.memory import SHORT
 from unmask.training.portions import portions, rows_together
 from unmask.training.precision import in_bfloat16
 from unmask.training.quantized import check_optimizer, kept_layout, loading
-
-SHORT = 512
-"""Tokens of context up to which attention is cheaper in plain products of matrices."""
 
 LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
