@@ -61,8 +61,8 @@ def encoded(
         if len(ids) > room:
             raise DataError(
                 f"A prompt has {len(ids)} tokens and the model has room for {max(0, room)} before"
-                f" its reply: {prompt.text[:80]!r}... Shorten the prompt, ask for fewer new tokens, or"
-                " use a longer context; of rows from outside, the source's setting `longest`"
+                f" its reply: {prompt.text[:80]!r}... Shorten the prompt, ask for fewer new tokens,"
+                " or use a longer context; of rows from outside, the source's setting `longest`"
                 " leaves out those of more characters."
             )
     return batch
