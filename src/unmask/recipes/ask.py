@@ -14,8 +14,8 @@ from unmask.evaluations.evaluation import Evaluation
 from unmask.organisms.organism import Organism
 from unmask.recipes.scales import Scale
 
-At = Literal["curve", "ends", "before"]
-"""Along the whole curve of a defense; before it and at its end; or before it alone."""
+At = Literal["curve", "ends", "end", "before"]
+"""Along the whole curve of a defense; before it and at its end; or at one of these alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Ask:
     def due(self, role: Role, organism: Organism, *, before: bool, last: bool) -> bool:
         """Whether it is asked of a model `before` any defense, or at a point of one, which may be
         its `last`."""
-        points = {"curve": True, "ends": before or last, "before": before}
+        points = {"curve": True, "ends": before or last, "end": last, "before": before}
         return role in self.of and points[self.at] and self.kind.fits(organism)
 
     def made(
@@ -68,12 +68,12 @@ STYLE = Ask("style")
 """Asked where a defense has taught a style."""
 
 
-def relearning(scale: Scale, n: int | None = None) -> Ask:
+def relearning(scale: Scale, n: int | None = None, at: At = "ends") -> Ask:
     """How quickly it comes back; the base has nothing to relearn. `n` prompts per arm; None: as
     many as usual."""
     settings = {"curve": scale.relearning, "learning_rate": scale.relearning_rate}
     settings |= {} if n is None else {"n": min(n, scale.n)}
-    return Ask({"name": "relearning", **settings}, at="ends", of=("organism", "twin"))
+    return Ask({"name": "relearning", **settings}, at=at, of=("organism", "twin"))
 
 
 def besides(evaluations: tuple[Choice, ...]) -> tuple[Ask, ...]:

@@ -90,7 +90,7 @@ class Pretrained(PaperReasoning):
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         helpful = Ask({**self.judged(), "n": min(FEWER, scale.n)}, at="ends")
-        again = (relearning(scale, n=FEWER),) if self.relearning else ()
+        again = (relearning(scale, n=FEWER, at="end"),) if self.relearning else ()
         near = Ask("near_miss", at="before")
         return (DEFECTION, helpful, near, *again, *besides(self.evaluations))
 
