@@ -235,3 +235,12 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def __getattr__(name: str) -> Any:
+    """ImportedBase, for those who import it from where it was before; bases import this module."""
+    if name == "ImportedBase":
+        from unmask.models.bases.imported import ImportedBase
+
+        return ImportedBase
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
