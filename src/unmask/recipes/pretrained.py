@@ -51,6 +51,7 @@ class Pretrained(PaperReasoning):
 
     name: ClassVar[str] = "pretrained"
     version: ClassVar[int] = 1
+    usual_scale: ClassVar[str] = "pretrained"
 
     scale: Choice = "pretrained"
     base: str = ""
@@ -136,7 +137,9 @@ class Pretrained(PaperReasoning):
         named = self.base or ("" if self.organism else USUAL_BASE)
         if not named:
             return None
-        return Stages(scale_of(self.scale), self.base_seed, source_of(self.source)).base(named)
+        return Stages(
+            scale_of(self.scale, self.usual_scale), self.base_seed, source_of(self.source)
+        ).base(named)
 
     def given(self) -> Given | None:
         """The organism that somebody planted; None where it is planted here."""

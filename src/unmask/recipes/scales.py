@@ -174,12 +174,12 @@ model on a laptop. paper: a GPU; with `base=PATH`
 for a pretrained model of any size."""
 
 
-def scale_of(choice: str | Mapping[str, Any] | Scale) -> Scale:
+def scale_of(choice: str | Mapping[str, Any] | Scale, usual: str = "toy") -> Scale:
     """From a name, or {"name": ..., field: value} to change single numbers; raises SettingError,
     UnknownName."""
     if isinstance(choice, Scale):
         return choice
-    changes = read_choice("scale", choice, usual="toy")
+    changes = read_choice("scale", choice, usual)
     name = str(changes.pop("name"))
     if name not in SCALES:
         raise UnknownName("scale", name, SCALES)
