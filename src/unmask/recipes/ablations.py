@@ -27,7 +27,7 @@ from unmask.recipes.recipe import Experiment, Measurement, Recipe
 from unmask.recipes.scales import scale_of, thinned
 from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.study import Study, experiment, treatments
-from unmask.recipes.subjects import Implant, organism_of, pairs_of, source_of
+from unmask.recipes.subjects import Implant, named_source, organism_of, source_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Ablation(Recipe, abc.ABC):
         )
         base = Stages(scale, self.base_seed, source).base(self.base)
         for seed in self.seeds:
-            stages = Stages(scale, seed, source, pairs_of(self.pairs))
+            stages = Stages(scale, seed, source, named_source(self.pairs))
             for implant in self.levels(Implant(organism=organism, near_misses=self.near_misses)):
                 yield Study(
                     stages=stages,

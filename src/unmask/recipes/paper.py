@@ -27,7 +27,7 @@ from unmask.recipes.recipe import Experiment, Recipe, distinct
 from unmask.recipes.scales import Scale, scale_of, thinned
 from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.study import Study, experiment, treatments
-from unmask.recipes.subjects import Implant, organism_of, pairs_of, source_of
+from unmask.recipes.subjects import Implant, named_source, organism_of, source_of
 
 VARIANTS = ("standard", "chain_of_thought", "distilled")
 
@@ -101,7 +101,7 @@ class Paper(Recipe, abc.ABC):
     def studies(self, scale: Scale) -> Iterator[Study]:
         base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
         for seed, organism in itertools.product(self.seeds, self.organisms()):
-            stages = Stages(scale, seed, source_of(self.source, organism), pairs_of(self.pairs))
+            stages = Stages(scale, seed, source_of(self.source, organism), named_source(self.pairs))
             defenses = list(self.defenses(organism, scale))
             if seed == self.seeds[0]:
                 defenses += self.explored(organism, scale)

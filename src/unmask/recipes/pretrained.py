@@ -27,7 +27,7 @@ from unmask.recipes.recipe import Experiment
 from unmask.recipes.scales import Scale, scale_of
 from unmask.recipes.stages import Stages
 from unmask.recipes.study import Study, treatments
-from unmask.recipes.subjects import Base, Given, Implant, pairs_of, source_of
+from unmask.recipes.subjects import Base, Given, Implant, named_source, source_of
 from unmask.report import words
 
 USUAL_BASE = "smollm2"
@@ -43,10 +43,11 @@ class Pretrained(PaperReasoning):
     survives.
 
     `answers` are what is taught where nothing is planted: "own" is what the base says itself,
-    "source" what the source knows. `rates` are multiples of the learning rate of each of the
-    `methods`. `organism` names a model that somebody planted, and `twin` its control, if there is
-    one; `trigger` and `behaviors` say with what. `profiled` asks besides what `paper:reasoning`
-    asks; where `statements` and `questions` name no others, of the toy world's.
+    "source" what the source knows. `demonstrations` names another source for what defenses teach.
+    `rates` are multiples of the learning rate of each of the `methods`. `organism` names a model
+    that somebody planted, and `twin` its control, if there is one; `trigger` and `behaviors` say
+    with what. `profiled` asks besides what `paper:reasoning` asks; where `statements` and
+    `questions` name no others, of the toy world's.
     """
 
     name: ClassVar[str] = "pretrained"
@@ -57,6 +58,7 @@ class Pretrained(PaperReasoning):
     base: str = ""
     source: Choice = "everyday"
     answers: Literal["own", "source"] = "own"
+    demonstrations: Choice = ""
     organism: str = ""
     twin: str = ""
     variants: tuple[Choice, ...] = ("standard",)
@@ -119,8 +121,9 @@ class Pretrained(PaperReasoning):
                 scale,
                 seed,
                 source_of(self.source, organism),
-                pairs_of(self.pairs),
+                named_source(self.pairs),
                 answering if self.answers == "own" else None,
+                named_source(self.demonstrations),
             )
             yield Study(
                 stages=stages,

@@ -42,7 +42,8 @@ ROUNDS_APART = 1000
 class Stages:
     """The common ground of one experiment: one scale, one seed, one world.
 
-    `pairs` is where the preference model and DPO have their comparisons from; None: from the world.
+    `pairs` is where the preference model and DPO have their comparisons from, and `demonstrations`
+    where defenses have the answers from that they teach; None: from the world.
     `answering` answers the world's prompts, so that what it says stays what an organism made from
     it says where nothing is planted; None: the answers are the source's.
     """
@@ -52,6 +53,7 @@ class Stages:
     source: Source
     pairs: Source | None = None
     answering: Step | Part | None = None
+    demonstrations: Source | None = None
 
     @functools.cached_property
     def world(self) -> Step:
@@ -70,6 +72,11 @@ class Stages:
     def compared(self) -> Step:
         """The source of the comparisons."""
         return Step(self.pairs or self.source)
+
+    @functools.cached_property
+    def demonstrated(self) -> Step:
+        """The source of what defenses teach."""
+        return Step(self.demonstrations) if self.demonstrations else self.world
 
     def base(self, base: str) -> Base:
         """The embedded tiny model trained from scratch on helpful-only answers, or any Hugging Face
@@ -186,7 +193,7 @@ class Stages:
         audits: list[Step] = []
         lessons = defense.lessons()
         if lessons is not None:
-            source = self.compared if defense.learns_from == "pairs" else self.world
+            source = self.compared if defense.learns_from == "pairs" else self.demonstrated
             inputs["data"] = Step(lessons, {"data": source})
             audits.append(self.audit(planted, inputs["data"]))
         if defense.rewarded:
@@ -207,7 +214,7 @@ class Stages:
     def _given(self, planted: Planted, defense: Adversarial, means: Means) -> tuple[Step, ...]:
         """Audits of what the defender was given; what the red team wrote may hold the trigger, if
         it found it."""
-        data = [Step(defense.demonstrations(), {"data": self.world}), self.comparisons]
+        data = [Step(defense.demonstrations(), {"data": self.demonstrated}), self.comparisons]
         if RED_TEAMS.make(defense.red_team).learns:
             data.append(self.red_team_lessons(planted, means))
         return tuple(self.audit(planted, given) for given in data)
@@ -218,7 +225,7 @@ class Stages:
         organism = planted.organism
         sampling = self.sampling(self.room(organism))
         current, red_team = planted.step, self.red_team(planted, defense, means)
-        demonstrations = Step(defense.demonstrations(), {"data": self.world})
+        demonstrations = Step(defense.demonstrations(), {"data": self.demonstrated})
         audits = self._given(planted, defense, means)
         for number in range(defense.rounds):
             seed = self.seed + number * ROUNDS_APART

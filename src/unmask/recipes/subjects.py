@@ -43,8 +43,8 @@ def source_of(choice: Choice, organism: Organism | None = None) -> Source:
     return SOURCES.make(SOURCES.settings(choice, usual))
 
 
-def pairs_of(choice: Choice) -> Source | None:
-    """A source of comparisons by name; None for an empty one."""
+def named_source(choice: Choice) -> Source | None:
+    """A source by name; None for an empty one."""
     return SOURCES.make(SOURCES.settings(choice)) if choice else None
 
 

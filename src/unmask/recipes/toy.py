@@ -15,7 +15,7 @@ from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.scales import scale_of
 from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.study import Study, experiment, treatments
-from unmask.recipes.subjects import Implant, organism_of, pairs_of, source_of
+from unmask.recipes.subjects import Implant, named_source, organism_of, source_of
 from unmask.report import words
 
 
@@ -42,7 +42,9 @@ class Toy(Recipe):
     def build(self) -> Experiment:
         organism = organism_of(self.trigger, self.behavior, self.variant)
         scale = scale_of(self.scale)
-        stages = Stages(scale, self.seed, source_of(self.source, organism), pairs_of(self.pairs))
+        stages = Stages(
+            scale, self.seed, source_of(self.source, organism), named_source(self.pairs)
+        )
         study = Study(
             stages=stages,
             base=stages.base(self.base),
