@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Generator
 from typing import Any
@@ -44,17 +45,20 @@ def connected(address: str, workers: int) -> Generator[Any]:
     except ImportError:
         raise SettingError("The executor 'ray' needs Ray: pip install 'unmask[ray]'.") from None
     ray: Any = library
-    if ray.is_initialized():
-        yield ray
-        return
-    if address:
-        check_address(address)
-    try:
-        with signals_kept():
-            begin_session(ray, address, workers)
-        yield ray
-    finally:
-        ray.shutdown()
+    # What Ray tells of lost workers and nodes, it prints; standard output is for results.
+    with contextlib.redirect_stdout(sys.stderr):
+        if ray.is_initialized():
+            check_same(ray.get_runtime_context().gcs_address, address)
+            yield ray
+            return
+        if address:
+            check_address(address)
+        try:
+            with signals_kept():
+                begin_session(ray, address, workers)
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def begin_session(ray: Any, address: str, workers: int) -> None:
@@ -71,6 +75,15 @@ def begin_session(ray: Any, address: str, workers: int) -> None:
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
         hints = f" {TOKEN} {NODE}" if address else ""
         raise SettingError(f"No connection to {where} ({first_line(error)}).{hints}") from error
+
+
+def check_same(connected_to: str, address: str) -> None:
+    """Raise SettingError where this process is connected to another cluster than is wanted."""
+    if address not in ("", "auto", connected_to):
+        raise SettingError(
+            f"This process is connected to the Ray cluster at {connected_to}, and not to {address}:"
+            " call ray.shutdown() first, or leave executor.address away."
+        )
 
 
 def check_address(address: str) -> None:
