@@ -52,9 +52,10 @@ class Counted(Work):
         half = scratch / "half"
         resumed = half.exists()
         half.touch()
+        first = not Path(self.log).exists()
         with open(self.log, "a") as log:
             log.write(f"{self.number}\n")
-        if self.stops and not resumed:
+        if self.stops and first:
             os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep(0.02)
         total = self.number + (int((before / "total").read_text()) if before else 0)
