@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from unmask.core.errors import StoreError, UnknownName
-from unmask.engine import locks
+from unmask.engine import leases, locks
 from unmask.engine.locks import LOCKS
 from unmask.engine.store import Store, sync_folder, translated
 
@@ -87,7 +87,7 @@ def test_a_lock_is_one_process_s_until_it_dies(kind: str, tmp_path: Path) -> Non
 def test_a_lock_file_that_nobody_touches_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "LEASE", 1.0)
+    monkeypatch.setattr(leases, "LEASE", 1.0)
     path, begun = tmp_path / "locks" / "key", tmp_path / "begun"
     holder = FORK.Process(target=hold, args=(path, "files", begun))
     holder.start()

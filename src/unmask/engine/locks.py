@@ -1,25 +1,34 @@
 """Locks: one process at a time works on a key of a store.
 
-The system's own lock ends with its process, whatever ends it. Some disks of clusters have none;
-there a lock can be a file that its holder touches again and again, and that another process takes
-over when nobody has for LEASE seconds.
+The system's own lock ends with its process, whatever ends it. It reaches no further than one
+machine on some disks that several share, and some have none: there a lock is a lease
+(engine/leases.py), whose holder gives signs of life. A store keeps to the kind it began with.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import time
 from collections.abc import Callable, Generator
 from io import TextIOWrapper
 from pathlib import Path
 
-from unmask.core import progress
 from unmask.core.errors import StoreError
+from unmask.engine.leases import Lease
 
 VARIABLE = "UNMASK_LOCKS"
-LEASE = 120.0
-"""Seconds without a sign of life after which a lock file is taken over; of a dead process of this
-machine, at once."""
+KIND = "kind"
+"""The file beside a store's locks that says of which kind they are."""
+
+PAUSE = 0.5
+"""Seconds between two looks at a lease that another process holds."""
+
+SHARED = (
+    *("nfs", "lustre", "gpfs", "beegfs", "ceph", "cifs", "smb", "afs", "orangefs", "pvfs2"),
+    *("9p", "fuse.glusterfs", "fuse.ceph", "fuse.sshfs", "fuse.beegfs", "fuse.juicefs"),
+)
+"""What the types of file systems that several machines share begin with."""
 
 Wait = Callable[[], None]
 """What to do once before waiting for another process."""
@@ -59,30 +68,63 @@ def flocked(file: TextIOWrapper, flags: int) -> bool:
 
 @contextlib.contextmanager
 def by_file(path: Path, wait: Wait | None) -> Generator[bool]:
-    """Hold a lock file beside `path`; without `wait`, yields False where another process has it."""
-    from filelock import SoftFileLease, Timeout
+    """Hold the lease on files beside `path`; without `wait`, yields False where another process has
+    it.
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lease = SoftFileLease(
-        path.with_name(f"{path.name}.lease"), lease_duration=LEASE, on_compromise=lost
-    )
+    Raises StoreError where the disk has no hard links.
+    """
+    lease = Lease(path.with_name(f"{path.name}.lease"))
     try:
-        lease.acquire(timeout=0)
-    except Timeout:
-        if wait is None:
-            yield False
-            return
-        wait()
-        lease.acquire(poll_interval=0.5)
-    try:
-        yield True
+        held = lease.take()
+        if not held and wait is not None:
+            wait()
+            while not (held := lease.take()):
+                time.sleep(PAUSE)
+        yield held
     finally:
-        lease.release()
-
-
-def lost(what: object) -> None:
-    """Say that a lock file was taken away while its holder works."""
-    progress.say(f"store: a lock file was lost ({what}); another process may now do the same work.")
+        lease.give_back()
 
 
 LOCKS = {"system": by_system, "files": by_file}
+
+
+def usual(root: Path) -> str:
+    """The kind of lock for the store at `root`: the one that its processes use already, else the
+    one that suits its disk."""
+    return agreed(root) or ("files" if disk_of(root).startswith(SHARED) else "system")
+
+
+def agreed(root: Path) -> str | None:
+    """The kind that the processes of a store use; None where none has locked anything yet."""
+    try:
+        return (root / "locks" / KIND).read_text(encoding="ascii").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def agree(root: Path, kind: str) -> None:
+    """Leave word of the kind that is used here; raises StoreError where it is another one, since
+    locks of two kinds do not see each other."""
+    path = root / "locks" / KIND
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(path, "x", encoding="ascii") as file:
+            file.write(f"{kind}\n")
+    except FileExistsError:
+        other = agreed(root)
+        if other not in (kind, None):
+            raise StoreError(
+                f"The store {root} is locked by '{other}', and this process would lock it by"
+                f" '{kind}': neither would see the other. Set {VARIABLE}={other}, or, while nothing"
+                f" uses the store, remove {path}."
+            ) from None
+
+
+def disk_of(root: Path) -> str:
+    """The type of file system that holds a folder, as the system names it ("ext4", "nfs4"); "" if
+    unknown."""
+    import psutil
+
+    disks = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    place = root.resolve()
+    return next((disks[folder] for folder in (place, *place.parents) if folder in disks), "")

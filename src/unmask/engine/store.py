@@ -2,10 +2,11 @@
 every file.
 
     STORE/steps/<name>-<first 16 of key>/    a finished result and its manifest.json
-    STORE/scratch/<first 16 of key>/         out/ (being written) and scratch/ (what a killed
-    training resumes from) STORE/locks/<first 16 of key>            held by the process that works
-    on the key (engine/locks.py) STORE/runs/<run>/                        run.json, results.jsonl,
-    report.html
+    STORE/scratch/<first 16 of key>/ATTEMPT/ out/ (being written) and scratch/ (what a killed
+                                             training resumes from); see engine/attempts.py
+    STORE/locks/<first 16 of key>            held by the process that works on the key; see
+                                             engine/locks.py
+    STORE/runs/<run>/                        run.json, results.jsonl, report.html
 
 Training checkpoints in scratch are the trainer's own (optimizer state as torch writes it); they
 never reach steps/, which holds JSON, JSON lines and safetensors only.
@@ -17,6 +18,7 @@ import contextlib
 import dataclasses
 import errno
 import os
+import platform
 import re
 import shutil
 import time
@@ -28,7 +30,8 @@ from unmask.core import progress
 from unmask.core.errors import DataError, StoreError, UnknownName, UnmaskError
 from unmask.core.files import file_digest, folder_files, read_json, write_json
 from unmask.core.json_rows import expanded
-from unmask.engine.locks import LOCKS, VARIABLE
+from unmask.engine.attempts import Attempt, begun
+from unmask.engine.locks import LOCKS, VARIABLE, agree, usual
 from unmask.engine.manifest import FILE, Manifest
 from unmask.engine.step import Step
 
@@ -40,6 +43,10 @@ UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What disks say that sync files but no folders."""
 
 DEFAULT_STORE = "unmask-store"
+
+PATIENCE = 60.0
+"""Seconds that a machine may take to see what another one has published: what NFS remembers of a
+folder is at most so old."""
 
 TRUST_UNCHANGED = 64 * 2**20
 """Files above this many bytes are digested again only if their size or time changed since they were
@@ -58,12 +65,13 @@ class Store:
     def at(path: str | Path | None = None) -> Store:
         """The store at `path`, else at $UNMASK_STORE, else ./unmask-store.
 
-        $UNMASK_LOCKS names its locks. Raises StoreError for a file.
+        $UNMASK_LOCKS names its locks, else the store or its disk decides. Raises StoreError for a
+        file.
         """
         root = expanded(path or os.environ.get("UNMASK_STORE") or DEFAULT_STORE).absolute()
         if os.path.isfile(root):  # noqa: PTH113 - the other one raises for a name that is too long
             raise StoreError(f"{root} is a file, and a store is a folder. Use --store DIR.")
-        return Store(root, locks=os.environ.get(VARIABLE) or "system")
+        return Store(root, locks=os.environ.get(VARIABLE) or usual(root))
 
     def __post_init__(self) -> None:
         if self.locks not in LOCKS:
@@ -77,13 +85,36 @@ class Store:
         """The manifest of an intact result, else None; a damaged one is said, and left for `make`
         to replace."""
         folder = self.folder(step)
-        if not folder.exists():
+        if not self._there(folder):
             return None
         flaw, manifest = inspect_folder(folder, step.key)
         if flaw is None:
             return manifest
         progress.say(f"store: {folder.name} is damaged ({flaw}): it must be made again.")
         return None
+
+    def _there(self, folder: Path) -> bool:
+        """Whether a result is there. A machine may remember of a shared disk that it was not, until
+        the folder around it has changed."""
+        if not folder.exists() and self.locks == "files":
+            with contextlib.suppress(OSError):
+                os.utime(folder.parent)
+        return folder.exists()
+
+    def await_folder(self, step: Step) -> Path:
+        """The folder of a result that was published, perhaps a moment ago by another machine.
+
+        Raises StoreError where it is not to be seen here within PATIENCE seconds.
+        """
+        folder, deadline = self.folder(step), time.monotonic() + PATIENCE
+        while not self._there(folder / FILE):
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"{folder} is finished, and {platform.node()} does not see it. A store that"
+                    " several machines use is on a disk that all of them have at the same path."
+                )
+            time.sleep(0.2)
+        return folder
 
     def discard(self, folder: Path) -> None:
         """Move a folder out of the way at once, then delete it; another process may do the same."""
@@ -107,31 +138,44 @@ class Store:
         StoreError when the disk is full; nothing half-written is ever published.
         """
         short = step.key[:16]
-        with translated(self.root), self._locked(short):
-            finished = self.find(step)
-            if finished is not None:
-                return finished, True
-            self.discard(self.folder(step))
-            area = self.root / "scratch" / short
-            out, scratch = area / "out", area / "scratch"
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir(parents=True)
-            scratch.mkdir(exist_ok=True)
-            start = time.monotonic()
-            facts = work(out, scratch)
-            manifest = Manifest.of_folder(
-                out, step.key, step.identity, time.monotonic() - start, facts
-            )
-            self._publish(out, self.folder(step), manifest)
-            shutil.rmtree(area, ignore_errors=True)
-            return manifest, False
+        with translated(self.root):
+            while True:
+                with self._locked(short):
+                    finished = self.find(step)
+                    if finished is not None:
+                        return finished, True
+                    self.discard(self.folder(step))
+                    attempt = begun(self.root / "scratch" / short)
+                    try:
+                        return self._tried(step, attempt, work), False
+                    except Exception:
+                        if attempt.ours:
+                            raise
+                progress.say(
+                    f"store: {short} was taken over while this process worked on it: waiting for"
+                    " the result."
+                )
 
-    def _publish(self, out: Path, final: Path, manifest: Manifest) -> None:
+    def _tried(
+        self, step: Step, attempt: Attempt, work: Callable[[Path, Path], Mapping[str, Any]]
+    ) -> Manifest:
+        start = time.monotonic()
+        facts = work(attempt.out, attempt.scratch)
+        seconds = time.monotonic() - start
+        manifest = Manifest.of_folder(attempt.out, step.key, step.identity, seconds, facts)
+        self._publish(attempt, self.folder(step), manifest)
+        shutil.rmtree(attempt.folder.parent, ignore_errors=True)
+        return manifest
+
+    def _publish(self, attempt: Attempt, final: Path, manifest: Manifest) -> None:
+        out = attempt.out
         for path in folder_files(out):
             with open(out / path, "rb") as file:
                 os.fsync(file.fileno())
         write_json(out / FILE, manifest.json())
         final.parent.mkdir(parents=True, exist_ok=True)
+        if not attempt.ours:  # writing may have made the folder anew, without what went with it
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(out))
         try:
             out.rename(final)
         except OSError as error:
@@ -145,6 +189,7 @@ class Store:
         def wait() -> None:
             progress.say(f"store: another process works on {name}; waiting for its result.")
 
+        agree(self.root, self.locks)
         with LOCKS[self.locks](self.root / "locks" / name, wait):
             yield
 

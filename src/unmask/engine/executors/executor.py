@@ -68,7 +68,9 @@ def perform(step: Step, store: Store) -> Outcome:
     """
 
     def work(out: Path, scratch: Path) -> Mapping[str, Any]:
-        arguments = {name: store.folder(part.step) / part.path for name, part in step.parts.items()}
+        arguments = {
+            name: store.await_folder(part.step) / part.path for name, part in step.parts.items()
+        }
         if "scratch" in inspect.signature(step.work.run).parameters:
             arguments["scratch"] = scratch
         facts = dict(step.work.run(out, **arguments) or {})
