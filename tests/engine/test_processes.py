@@ -12,7 +12,8 @@ from typing import ClassVar
 import pytest
 
 from unmask.core.named import Work
-from unmask.engine.executors.processes import THREADS, Processes, by_chain, chosen, limited
+from unmask.engine.executors.processes import THREADS, Processes, chosen, limited
+from unmask.engine.executors.schedule import by_chain
 from unmask.engine.plan import Budget, PlannedStep
 from unmask.engine.step import Step
 from unmask.engine.store import Store

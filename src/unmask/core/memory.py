@@ -91,6 +91,25 @@ class Needed:
         return lasting + max(training, self.sampling, self.merging)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a piece of work asks of a node while it runs: processors, GPUs, and bytes of the node's
+    memory (0: little, or not known)."""
+
+    cpus: int = 1
+    gpus: int = 0
+    memory: int = 0
+
+    @staticmethod
+    def of(needed: Needed | None, machine: Machine, model: bool) -> Resources:
+        """One CPU, and for work with a `model` one GPU of a machine that has any. On a GPU, weights
+        pass through the computer's memory; without one everything is there."""
+        gpu = machine.device == "cuda" and model
+        if needed is None:
+            return Resources(gpus=int(gpu))
+        return Resources(gpus=int(gpu), memory=GIB + (needed.weights if gpu else needed.total))
+
+
 def rows_that_fit(needed: Callable[[int], Needed], batch: int, machine: Machine) -> int:
     """The most rows, of those that divide `batch`, with which `needed(rows)` is within a
     machine's share; 1 where none are. What needs less than SMALL is done whole on every machine."""

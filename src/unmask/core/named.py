@@ -7,7 +7,7 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from unmask.core.memory import Machine, Needed, Shape, Shapes
+from unmask.core.memory import Machine, Needed, Resources, Shape, Shapes
 
 
 class Named:
@@ -53,6 +53,16 @@ class Work(Named, abc.ABC):
         """What this needs at its peak on a machine, given the models among its inputs; None where
         that is little, or not known."""
         return None
+
+    def resources(self, models: Shapes, machine: Machine) -> Resources:
+        """What this asks of a node that is such a machine, given the models among its inputs: one
+        CPU, a GPU where there are some and a model is involved, and the memory that it needs.
+
+        Work that is done by several processes of one node asks for more. Raises ModelError where a
+        model cannot be looked at.
+        """
+        needed = self.memory(models, machine) if models else None
+        return Resources.of(needed, machine, bool(models) or self.tokens() > 0)
 
     def tokens(self) -> int:
         """Roughly how many tokens this will train on or sample; 0 where no model is involved. For

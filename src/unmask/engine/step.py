@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from unmask.core.errors import SettingError
-from unmask.core.memory import Machine, Needed, Shape
+from unmask.core.memory import Machine, Needed, Resources, Shape
 from unmask.core.named import Work
 from unmask.core.spec import digest, spec
 
@@ -100,6 +100,11 @@ class Step:
         """What its work needs at its peak; None where it reads no model. Raises ModelError where a
         model cannot be looked at."""
         return self.work.memory(self.shapes, machine) if self.shapes else None
+
+    def resources(self, machine: Machine) -> Resources:
+        """What it asks of a node that is such a machine. Raises ModelError where a model cannot be
+        looked at."""
+        return self.work.resources(self.shapes, machine)
 
     @cached_property
     def identity(self) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def run(
     limit = Budget.of(budget)
     with progress.shown(show_progress), translated(home.root):
         waiting = [step for step in ordered(experiment.targets) if not home.folder(step).exists()]
-        memory.check(waiting)
+        memory.check(waiting if runner.here else [])
         announce(chosen, experiment, home)
         outcomes = runner.execute(experiment.targets, home, limit)
         return publish(chosen, experiment, outcomes, home, start)

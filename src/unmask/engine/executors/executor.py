@@ -36,6 +36,11 @@ class Outcome:
 class Executor(Named, abc.ABC):
     """Abstract. A failed step blocks only what stands on it."""
 
+    @property
+    def here(self) -> bool:
+        """Whether steps run on this computer, whose memory is then looked at before any begins."""
+        return True
+
     @abc.abstractmethod
     def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
         """Run what is missing, inputs first; one Outcome a step, in order."""

@@ -16,25 +16,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import FrameType
 from typing import ClassVar
 
-from unmask.core import progress
 from unmask.core.errors import SettingError
-from unmask.engine.executors.executor import (
-    Executor,
-    Outcome,
-    attempt,
-    begun,
-    ended,
-    kept,
-    obstacle,
-    perform,
-)
-from unmask.engine.plan import Budget, Plan, PlannedStep
+from unmask.engine.executors.executor import Outcome, perform
+from unmask.engine.executors.schedule import Concurrent, Workers
+from unmask.engine.plan import PlannedStep
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -44,7 +35,7 @@ PATIENCE = 5.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Processes(Executor):
+class Processes(Concurrent):
     """Several processes on this machine: `workers` of them, by default one a core."""
 
     name: ClassVar[str] = "processes"
@@ -58,20 +49,8 @@ class Processes(Executor):
                 f"workers={self.workers}: give a number of processes, or 0 for one a core."
             )
 
-    def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
-        plan = Plan.of(targets, store)
-        outcomes = {
-            planned.step.key: Outcome(planned.step, "cached", planned.manifest)
-            for planned in plan.steps
-            if planned.manifest
-        }
-        missing = [planned for planned in plan.steps if planned.step.key not in outcomes]
-        with kept(plan, outcomes, store):
-            if missing:
-                self._run(Schedule(by_chain(missing), outcomes, store, budget))
-        return [outcomes[planned.step.key] for planned in plan.steps]
-
-    def _run(self, schedule: Schedule) -> None:
+    @contextlib.contextmanager
+    def open_workers(self, missing: Sequence[PlannedStep], store: Store) -> Generator[Pool]:
         cores = len(os.sched_getaffinity(0))
         workers = self.workers or cores
         # Python's own helper process ends when we do; it must not end before.
@@ -84,81 +63,36 @@ class Processes(Executor):
                 initializer=prepared,
                 initargs=(max(1, cores // workers),),
             )
-        seconds = sum(planned.seconds for planned in schedule.waiting)
-        with progress.bar("steps", schedule.count, seconds) as advance, ending(pool):
-            while schedule.waiting or schedule.running:
-                schedule.begin(pool, workers, advance)
-                schedule.await_one(advance)
+        with ending(pool):
+            yield Pool(pool, workers, store)
 
 
-@dataclasses.dataclass
-class Schedule:
-    """The steps that are still to run, those that run, and what became of all others."""
+@dataclasses.dataclass(frozen=True)
+class Pool(Workers[Future[Outcome]]):
+    """A pool of so many processes."""
 
-    waiting: list[PlannedStep]
-    outcomes: dict[str, Outcome]
+    pool: ProcessPoolExecutor
+    count: int
     store: Store
-    budget: Budget
-    running: dict[Future[Outcome], PlannedStep] = dataclasses.field(
-        default_factory=dict[Future[Outcome], PlannedStep]
-    )
-    tokens: int = 0
 
-    def __post_init__(self) -> None:
-        self.count, self.start = len(self.waiting), time.monotonic()
+    def chosen(self, could: list[PlannedStep], running: Sequence[PlannedStep]) -> list[PlannedStep]:
+        return chosen(could, running)[: self.count - len(running)]
 
-    def begin(self, pool: ProcessPoolExecutor, workers: int, advance: progress.Advance) -> None:
-        """Begin the steps that could run now, at most as many as there are processes without
-        one."""
-        could = [planned for planned in self.waiting if ready(planned.step, self.outcomes)]
-        free = chosen(could, list(self.running.values()))[: workers - len(self.running)]
-        alone = len(free) == 1 and not self.running
-        for planned in free:
-            self.waiting.remove(planned)
-            step, place = planned.step, f"[{self.count - len(self.waiting)}/{self.count}]"
-            spent = time.monotonic() - self.start
-            refused = obstacle(planned, self.outcomes, self.budget, spent, self.tokens)
-            if refused is not None:
-                self._end(planned, refused, advance)
-                continue
-            self.tokens += planned.tokens
-            if alone:  # nothing can run beside it: here, with all threads
-                self._end(planned, attempt(step, self.store, place), advance)
-                continue
-            begun(step, place)
-            self.running[submitted(pool, step, self.store)] = planned
+    def begin(self, step: Step, alone: bool) -> Future[Outcome]:
+        if not alone:
+            return submitted(self.pool, step, self.store)
+        here: Future[Outcome] = Future()  # with all threads
+        here.set_result(perform(step, self.store))
+        return here
 
-    def await_one(self, advance: progress.Advance) -> None:
-        """Wait until at least one of the running steps has ended; return at once where none
-        runs."""
-        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
-            planned = self.running.pop(future)
-            self._end(planned, ended(result(future, planned.step)), advance)
-
-    def _end(self, planned: PlannedStep, outcome: Outcome, advance: progress.Advance) -> None:
-        self.outcomes[planned.step.key] = outcome
-        advance(1, planned.seconds)
+    def ended(
+        self, running: Mapping[Future[Outcome], PlannedStep]
+    ) -> Iterator[tuple[Future[Outcome], Outcome]]:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield future, result(future, running[future].step)
 
 
-def ready(step: Step, outcomes: dict[str, Outcome]) -> bool:
-    """Whether all that a step stands on is decided."""
-    return all(needed.key in outcomes for needed in step.needs)
-
-
-def by_chain(planned: list[PlannedStep]) -> list[PlannedStep]:
-    """Steps of a plan, those first with which the longest chain of work begins, so that no long one
-    is left for the end, when the other processes have nothing to do."""
-    chains: dict[str, float] = {}
-    after: dict[str, float] = {}
-    for last in reversed(planned):  # a plan has every step behind all that it stands on
-        key = last.step.key
-        chains[key] = last.seconds + after.get(key, 0.0)
-        for needed in last.step.needs:
-            after[needed.key] = max(after.get(needed.key, 0.0), chains[key])
-    return sorted(planned, key=lambda first: -chains[first.step.key])
-
-
-def chosen(free: list[PlannedStep], running: list[PlannedStep]) -> list[PlannedStep]:
+def chosen(free: list[PlannedStep], running: Sequence[PlannedStep]) -> list[PlannedStep]:
     """Of the steps that could run now, those that should.
 
     Steps without a model take moments and go first: a training that all others wait for (the base)
