@@ -13,16 +13,33 @@ if TYPE_CHECKING:
     from unmask.engine.plan import PlannedStep
 
 
+ByCell = Annotated[
+    bool,
+    typer.Option(
+        "--grid", help="For each model in each state: what is done, what it cost and will cost."
+    ),
+]
+
+
 def plan(
     recipe: Annotated[str, typer.Argument(help="A recipe; see `unmask list recipes`.")],
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,
+    by_cell: ByCell = False,
     as_json: Json = False,
 ) -> None:
     """Show the steps of a recipe, and whether they fit into memory, without running them."""
     from unmask.recipes.memory import fits
+    from unmask.recipes.run import grid_of
     from unmask.recipes.run import plan as plan_recipe
+
+    if by_cell:
+        from unmask.cli import grid
+
+        cells = grid_of(recipe, settings_of(set_, scale), store=store)
+        emit({"cells": cells.json(), "total": cells.total.json()}) if as_json else grid.show(cells)
+        return
 
     chain = plan_recipe(recipe, settings_of(set_, scale), store=store)
     rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)

@@ -12,6 +12,9 @@ from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
 if TYPE_CHECKING:
     from unmask.recipes.run import Result
 
+STOPPED = 3
+"""Exit code: the budget did not reach all steps, and none failed."""
+
 Executor = Annotated[
     str,
     typer.Option(
@@ -22,7 +25,9 @@ Workers = Annotated[
     int | None,
     typer.Option("--executor.workers", help="How many steps at once (executor processes)."),
 ]
-Budget = Annotated[str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")]
+Budget = Annotated[
+    str | None, typer.Option(help=f"Stop before this is exceeded: 10m, 2h, 5Mtok; exit {STOPPED}.")
+]
 
 
 def run(
@@ -47,7 +52,7 @@ def run(
     )
     emit(result.json()) if as_json else show(result)
     if not result.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(STOPPED if result.stopped and not result.steps["failed"] else 1)
 
 
 def show(result: Result) -> None:

@@ -98,8 +98,9 @@ class Budget:
 
     @staticmethod
     def of(text: str | None) -> Budget:
-        """From "90s", "10m", "2h", "500ktok", "5Mtok"; raises SettingError."""
-        if not text:
+        """From "90s", "10m", "2h", "500ktok", "5Mtok"; None is no limit. Raises SettingError, also
+        for a budget of nothing."""
+        if text is None:
             return Budget()
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|tok|ktok|Mtok)", text.strip())
         if match is None:
@@ -108,6 +109,11 @@ class Budget:
                 " (5Mtok)."
             )
         amount, unit = float(match[1]), match[2]
+        if not amount:
+            raise SettingError(
+                f"--budget {text!r} pays for nothing. `unmask plan` says what a run would cost, and"
+                " without --budget there is no limit."
+            )
         if unit in ("s", "m", "h"):
             return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
         return Budget(tokens=amount * {"tok": 1, "ktok": 1e3, "Mtok": 1e6}[unit])
