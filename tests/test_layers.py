@@ -69,7 +69,7 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
     [
         ("torch", ("models", "training", "defenses", "detectors", "evaluations")),
         ("transformers", ("models", "training", "defenses", "detectors", "evaluations")),
-        ("ray", ("engine/executors/ray.py",)),
+        ("ray", ("engine/executors/ray.py", "engine/executors/ray_session.py")),
         ("inspect_ai", ("inspect",)),
     ],
 )

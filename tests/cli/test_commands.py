@@ -221,13 +221,17 @@ def test_dots_go_inside_json_too() -> None:
 
 
 def test_an_executor_and_its_settings_have_options_of_their_own() -> None:
-    from unmask.cli.run import executor_of
+    from unmask.cli.executor import executor_of, gathered
     from unmask.engine.executors import EXECUTORS
 
     wanted = EXECUTORS.make({"name": "processes", "workers": 2})
-    assert EXECUTORS.make(executor_of("processes", 2)) == wanted
+    assert EXECUTORS.make(executor_of("processes", ["workers=2"])) == wanted
     assert EXECUTORS.make(executor_of('{"name": "processes", "workers": 2}', None)) == wanted
     assert executor_of("", None) == {"name": "inline"}
+    words = ["run", "toy", "--executor.workers", "2", "--executor.address=host:1", "--json"]
+    settings = ["--executor.SETTING", "workers=2", "--executor.SETTING", "address=host:1"]
+    assert list(gathered(words)) == ["run", "toy", *settings, "--json"]
+    assert list(gathered(["--executor.workers"])) == ["--executor.SETTING"]
 
 
 def test_a_setting_of_the_usual_trigger_needs_no_name() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from unmask.cli import calibrate, chat, evaluate, list, logs, plan, report, run, show, store
+from unmask.cli.executor import WithExecutor
 
 app = typer.Typer(
     name="unmask",
@@ -34,7 +35,7 @@ def main(
         raise typer.Exit
 
 
-app.command("run")(run.run)
+app.command("run", cls=WithExecutor)(run.run)
 app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
 app.command("show")(show.show)

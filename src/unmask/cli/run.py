@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmask.cli.executor import Executor, Settings, executor_of
 from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
 
 if TYPE_CHECKING:
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
 STOPPED = 3
 """Exit code: the budget did not reach all steps, and none failed."""
 
-Executor = Annotated[
-    str,
-    typer.Option(
-        help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.'
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option("--executor.workers", help="How many steps at once (executor processes)."),
-]
 Budget = Annotated[
     str | None, typer.Option(help=f"Stop before this is exceeded: 10m, 2h, 5Mtok; exit {STOPPED}.")
 ]
@@ -36,7 +27,7 @@ def run(
     scale: Scale = None,
     store: StoreDir = None,
     executor: Executor = "inline",
-    workers: Workers = None,
+    executor_settings: Settings = None,
     budget: Budget = None,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +38,7 @@ def run(
         recipe,
         settings_of(set_, scale),
         store=store,
-        executor=executor_of(executor, workers),
+        executor=executor_of(executor, executor_settings),
         budget=budget,
     )
     emit(result.json()) if as_json else show(result)
@@ -64,11 +55,3 @@ def show(result: Result) -> None:
     steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
     print(f"{result.run}: {steps}, {result.seconds:.1f} s")
     print(f"results: {result.results}\nreport:  {result.report}")
-
-
-def executor_of(executor: str, workers: int | None) -> dict[str, Any]:
-    """The executor with its settings, from both options."""
-    from unmask.core.registry import read_choice
-
-    chosen = read_choice("executor", executor, usual="inline")
-    return chosen if workers is None else {**chosen, "workers": workers}

@@ -12,6 +12,9 @@ GIB = 1 << 30
 SMALL = 2 * GIB
 """What need not be divided up, so that small models give the same numbers everywhere."""
 
+SURELY = 1.5
+"""How many times what there is an estimate must be for work to be refused."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shape:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from unmask.core.errors import BudgetError, ModelError, SettingError
-from unmask.core.memory import GIB, Machine, Needed
+from unmask.core.memory import GIB, SURELY, Machine, Needed
 from unmask.engine.plan import largest
 from unmask.engine.step import Step
 from unmask.models import machine as machines
@@ -20,9 +20,6 @@ LEVERS: tuple[dict[str, Any], ...] = (
 )
 """Settings that save memory, those first that change least of what is learnt; each is tried beside
 those before it."""
-
-SURELY = 1.5
-"""How many times what there is an estimate must be for a run to be refused."""
 
 
 @dataclasses.dataclass(frozen=True)

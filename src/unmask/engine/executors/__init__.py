@@ -9,5 +9,6 @@ EXECUTORS: Registry[Executor] = Registry(
     {
         "inline": "unmask.engine.executors.inline:Inline",
         "processes": "unmask.engine.executors.processes:Processes",
+        "ray": "unmask.engine.executors.ray:Ray",
     },
 )

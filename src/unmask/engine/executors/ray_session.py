@@ -1,0 +1,112 @@
+"""A session with Ray: connected, or started on this machine; and what is said where that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Generator
+from typing import Any
+
+from unmask.core.errors import SettingError, shortened
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_SCHEDULER_EVENTS": "0",
+}
+"""Ray reads these when it is imported; what the user has set stays."""
+
+OBJECTS = 128 * 2**20
+"""Bytes of this machine's memory for what passes between tasks: a step and its outcome are small,
+results go through the store."""
+
+TOKEN = (
+    "If it asks for a token: `export RAY_AUTH_MODE=token`, and RAY_AUTH_TOKEN or (a file)"
+    " RAY_AUTH_TOKEN_PATH as on its head."
+)
+NODE = (
+    "This computer must be a node of it: `ray start --address HOST:PORT`, or hand the command over"
+    " with `ray job submit`."
+)
+
+
+@contextlib.contextmanager
+def connected(address: str, workers: int) -> Generator[Any]:
+    """The library, connected to a cluster (or with "" to this machine) and disconnected after it; a
+    connection that is there already is used and left. Raises SettingError where there is none."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray as library
+    except ImportError:
+        raise SettingError("The executor 'ray' needs Ray: pip install 'unmask[ray]'.") from None
+    ray: Any = library
+    if ray.is_initialized():
+        yield ray
+        return
+    if address:
+        check_address(address)
+    try:
+        with signals_kept():
+            begin_session(ray, address, workers)
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def begin_session(ray: Any, address: str, workers: int) -> None:
+    """Connect to a cluster, or start one on this machine; raises SettingError."""
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            cores = workers or len(os.sched_getaffinity(0))
+            room = {"num_cpus": cores, "object_store_memory": OBJECTS, "include_dashboard": False}
+            ray.init(address="local", **room, **quiet)
+    except Exception as error:  # Ray raises the bare class where a node does not start in time
+        where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
+        hints = f" {TOKEN} {NODE}" if address else ""
+        raise SettingError(f"No connection to {where} ({first_line(error)}).{hints}") from error
+
+
+def check_address(address: str) -> None:
+    """Raise SettingError where nobody answers at host:port; Ray itself would try for long."""
+    host, _, port = address.rpartition(":")
+    if address == "auto":
+        return
+    if not host or not port.isdigit() or "/" in address:
+        raise SettingError(
+            f"executor.address={address!r} is no address of a cluster. Write HOST:PORT of its head"
+            " (the port is 6379 unless it was given another), or auto for the one on this machine."
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise SettingError(
+            f"No Ray cluster answers at {address} ({error}). Start one with `ray start --head`, or"
+            " leave executor.address away to use this machine."
+        ) from None
+
+
+@contextlib.contextmanager
+def signals_kept() -> Generator[None]:
+    """Ray sets handlers of its own when it connects; the process keeps those that it had."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def first_line(error: BaseException) -> str:
+    """An error in a line: Ray's own have many."""
+    line = str(error).strip().partition("\n")[0]
+    return shortened(f"{type(error).__name__}: {line}")
