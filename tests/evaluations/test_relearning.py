@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_it(tiny: Path, world: Path, tmp_path: Pa
 def test_it_is_estimated_with_its_training() -> None:
     assert SMALL.arms() == 6
     prompt = SMALL.tokens_per_prompt
-    assert SMALL.tokens() == Tokens(trained=6 * 6 * prompt, sampled=3 * 9 * prompt)
+    assert SMALL.tokens() == Tokens(trained=3 * 9 * prompt, sampled=6 * 6 * prompt)
 
 
 def test_the_arithmetic_may_be_bfloat16(tiny: Path, world: Path, tmp_path: Path) -> None:

@@ -3,16 +3,19 @@ before anything is spent."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
 from unmask.core.duration import spoken, spoken_range
+from unmask.core.errors import UnmaskError
 
 if TYPE_CHECKING:
     from unmask.engine.plan import PlannedStep
     from unmask.engine.rates import Expected
+    from unmask.engine.step import Step
 
 
 def plan(
@@ -27,10 +30,11 @@ def plan(
     from unmask.recipes.run import plan as plan_recipe
 
     chain = plan_recipe(recipe, settings_of(set_, scale), store=store)
+    problems = unusable(chain.waiting)
     rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)
     if as_json:
         cost = {"tokens": chain.tokens, **time(chain.expected)}
-        emit({"steps": rows, **cost, "memory": memory.json()})
+        emit({"steps": rows, **cost, "problems": problems, "memory": memory.json()})
         return
     for row in rows:
         print(line(row))
@@ -38,8 +42,21 @@ def plan(
         f"{len(chain.waiting)} of {len(rows)} steps to run: about {chain.tokens:,} tokens,"
         f" {words(chain.expected)}"
     )
+    for problem in problems:
+        print(f"CANNOT RUN HERE: {problem}")
     for told in memory.lines():
         print(told)
+
+
+def unusable(steps: Sequence[Step]) -> list[str]:
+    """Why what steps read from outside the store could not be used, as sentences."""
+    problems: list[str] = []
+    for step in steps:
+        try:
+            step.work.check()
+        except UnmaskError as error:
+            problems.append(f"{step.name}: {error}")
+    return problems
 
 
 def described(planned: PlannedStep) -> dict[str, Any]:
@@ -64,7 +81,7 @@ def words(expected: Expected) -> str:
     if not expected.seconds:
         return "no time"
     ends = spoken_range(expected.low, expected.high)
-    return f"{spoken(expected.seconds)} (most likely {ends}), one step after the other"
+    return f"{spoken(expected.seconds)} (probably {ends}), one step after the other"
 
 
 def line(row: dict[str, Any]) -> str:

@@ -65,6 +65,10 @@ class Work(Named, abc.ABC):
         needed = self.memory(models, machine) if models else None
         return Resources.of(needed, machine, bool(models) or self.tokens().total > 0)
 
+    def check(self) -> None:
+        """Raise UnmaskError where what this reads from outside the store is not there or cannot be
+        used, as far as that shows within seconds."""
+
     def tokens(self) -> Tokens:
         """Roughly how many tokens this will train on, sample and score; none where no model is
         involved. For estimates only."""
