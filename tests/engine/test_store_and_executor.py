@@ -20,6 +20,7 @@ from unmask.core import stopping
 from unmask.core.errors import DataError, SettingError, StoreError
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.executors.inline import Inline
 from unmask.engine.executors.processes import Processes
@@ -39,8 +40,8 @@ class Number(Work):
     fails: str = ""
     waits: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
 
-    def tokens(self) -> int:
-        return 1000
+    def tokens(self) -> Tokens:
+        return Tokens(trained=1000)
 
     def run(self, out: Path, *, scratch: Path | None = None) -> Mapping[str, Any]:
         if self.log:

@@ -25,6 +25,7 @@ from unmask.engine.executors import EXECUTORS
 from unmask.engine.executors.executor import Outcome, Status
 from unmask.engine.manifest import environment
 from unmask.engine.plan import Budget, Plan
+from unmask.engine.remembered import remember
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
 from unmask.models.machine import machine
@@ -143,6 +144,7 @@ def run(
         memory.check(waiting if runner.here else [])
         announce(chosen, experiment, home)
         outcomes = runner.execute(experiment.targets, home, limit)
+        remember(home)
         return publish(chosen, experiment, outcomes, home, start)
 
 

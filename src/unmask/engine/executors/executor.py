@@ -17,6 +17,7 @@ from unmask.core.errors import BudgetError, UnmaskError, shortened
 from unmask.core.named import Named
 from unmask.engine.manifest import Manifest
 from unmask.engine.plan import Budget, Plan, PlannedStep
+from unmask.engine.rates import Effort
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -73,7 +74,7 @@ def perform(step: Step, store: Store) -> Outcome:
         if "scratch" in inspect.signature(step.work.run).parameters:
             arguments["scratch"] = scratch
         facts = dict(step.work.run(out, **arguments) or {})
-        return {**facts, "estimated_work": step.work.tokens() * step.parameters}
+        return {**facts, "effort": Effort.of(step).json()}
 
     stopping.check()
     try:
