@@ -70,7 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="unmask-bench-") as folder:
         timings = measured(arguments, Path(folder))
-    show(arguments.scale, timings)
+    show(f"recipe toy, scale {arguments.scale}", timings)
     if arguments.json:
         rows = [vars(timing) for timing in timings]
         write_json(

@@ -94,7 +94,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="unmask-bench-") as folder:
         timings = measured(arguments.scale, Path(folder))
-    show(arguments.scale, timings)
+    show(f"recipe toy, scale {arguments.scale}", timings)
     if arguments.json:
         rows = [dataclasses.asdict(timing) for timing in timings]
         write_json(
@@ -331,13 +331,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def show(scale: str, timings: Sequence[Timing]) -> None:
+def show(title: str, timings: Sequence[Timing]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     found = machine()
     where = f"{found['cores']} cores, {found['threads']} threads, {found['gpu'] or 'no GPU'}"
-    table = Table(title=f"recipe toy, scale {scale}: {where}, torch {found['packages']['torch']}")
+    table = Table(title=f"{title}: {where}, torch {found['packages']['torch']}")
     table.add_column("")
     table.add_column("measured", justify="right")
     table.add_column("unit")

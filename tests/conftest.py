@@ -13,10 +13,14 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # bring.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# What earlier runs took on this machine is for its user's plans, not for tests, nor from them.
+os.environ["UNMASK_CACHE"] = tempfile.mkdtemp(prefix="unmask-cache-")
 
 # A run in the background (nohup, `&`) ignores signals, and what it starts would ignore them too;
 # some tests send them.

@@ -155,6 +155,8 @@ def test_chat_answers_from_arguments_and_from_standard_input(smoke: Smoke) -> No
         (["run", "toy", "--set", "base=./nowhere"], "not a folder"),
         (["run", "toy", "--executor", "inlin"], "Did you mean 'inline'"),
         (["run", "toy", "--budget", "much"], "10m"),
+        (["run", "toy", "--budget", ""], "10m"),
+        (["run", "toy", "--budget", "0m"], "pays for nothing"),
         (["run", "toy", "--executor.workers", "2"], "executor 'inline'"),
         (["run", "toy", "--executor", "{half"], "not JSON"),
         (["plan", "toy", "--set", "executor.workers=2"], "--executor.workers"),

@@ -183,7 +183,7 @@ def test_a_step_in_which_a_library_swallows_a_signal_has_not_failed(tmp_path: Pa
         " Inline\nfrom unmask.engine.plan import Budget\nfrom unmask.engine.step import Step\nfrom"
         " unmask.engine.store import Store\n@dataclasses.dataclass(frozen=True,"
         " kw_only=True)\nclass Importing(Work):\n    name, version = 'importing', 1\n    failing:"
-        " bool\n    def tokens(self):\n        return 0\n    def run(self, out):\n        try:\n   "
+        " bool\n    def run(self, out):\n        try:\n   "
         "         os.kill(os.getpid(), signal.SIGHUP)\n            time.sleep(60)\n        except"
         " BaseException as error:\n            if self.failing:\n                raise"
         " ImportError('numpy failed to import') from error\ndef app():\n    steps ="

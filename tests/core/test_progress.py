@@ -9,13 +9,13 @@ from unmask.core import progress
 
 @pytest.mark.parametrize(
     ("work", "cost", "left"),
-    [(0.0, 0.0, 90), (10.0, 9.0, 3), (10.0, 1.0, 270)],
+    [(0.0, 0.0, "90 seconds"), (10.0, 9.0, "3 seconds"), (10.0, 1.0, "4 minutes")],
     ids=["units alike", "dear first", "cheap first"],
 )
 def test_the_time_to_go_follows_what_units_cost(
     work: float,
     cost: float,
-    left: int,
+    left: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -24,7 +24,7 @@ def test_the_time_to_go_follows_what_units_cost(
     with progress.shown(), progress.bar("steps", 4, work) as advance:
         advance(1, cost)
         advance(1, cost)  # a second later: too soon for another line
-    assert capsys.readouterr().err == f"  steps: 1 of 4, about {left} s to go\n"
+    assert capsys.readouterr().err == f"  steps: 1 of 4, about {left} to go\n"
 
 
 def test_nobody_is_told_unless_asked(

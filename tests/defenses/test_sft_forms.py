@@ -11,6 +11,7 @@ import pytest
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import SettingError, TrainingError, UnknownName
 from unmask.core.files import read_json, read_jsonl
+from unmask.core.tokens import Tokens
 from unmask.data import formats
 from unmask.data.demonstrations import Demonstrations
 from unmask.data.formats import Format
@@ -110,7 +111,7 @@ def test_settings_that_cannot_work_are_refused() -> None:
 
 def test_sampling_is_in_the_estimate() -> None:
     post = SFT(scratchpad="post", sampled=100, sampled_tokens=50)
-    assert post.tokens() == SFT().tokens() + 100 * 50
+    assert post.tokens() == SFT().tokens() + Tokens(sampled=100 * 50)
 
 
 @pytest.fixture

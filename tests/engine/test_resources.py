@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from unmask.core.memory import GIB, Machine, Needed, Resources, Shape, Shapes
 from unmask.core.named import Work
+from unmask.core.tokens import Tokens
 from unmask.engine.step import Step
 
 COMPUTER = Machine("cpu", 64 * GIB, 64 * GIB)
@@ -29,8 +30,8 @@ class Base(Work):
     def shape(self) -> Shape:
         return SHAPE
 
-    def tokens(self) -> int:
-        return 100
+    def tokens(self) -> Tokens:
+        return Tokens(trained=100)
 
     def run(self, out: Path) -> None:
         pass

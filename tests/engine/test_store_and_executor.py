@@ -20,8 +20,10 @@ from unmask.core import stopping
 from unmask.core.errors import DataError, SettingError, StoreError
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.executors.inline import Inline
+from unmask.engine.executors.processes import Processes
 from unmask.engine.plan import Budget, Plan
 from unmask.engine.step import Part, Step, ordered
 from unmask.engine.store import Store, inspect_folder
@@ -38,8 +40,8 @@ class Number(Work):
     fails: str = ""
     waits: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
 
-    def tokens(self) -> int:
-        return 1000
+    def tokens(self) -> Tokens:
+        return Tokens(trained=1000)
 
     def run(self, out: Path, *, scratch: Path | None = None) -> Mapping[str, Any]:
         if self.log:
@@ -176,14 +178,39 @@ def test_a_step_waits_for_what_its_part_needs(store: Store) -> None:
 def test_a_budget_stops_before_it_is_exceeded(store: Store) -> None:
     steps = [Step(Number(value=value)) for value in range(4)]
     outcomes = execute(store, *steps, budget="2500tok")
-    assert statuses(outcomes) == ["executed", "executed", "failed", "failed"]
+    assert statuses(outcomes) == ["executed", "executed", "stopped", "stopped"]
     assert "budget" in outcomes[2].error
     assert statuses(execute(store, *steps)) == ["cached", "cached", "executed", "executed"]
 
 
-def test_a_budget_that_means_nothing_is_refused() -> None:
-    with pytest.raises(SettingError, match="10m"):
-        Budget.of("lots")
+def test_what_stands_on_a_stopped_step_is_stopped_unless_another_failed(store: Store) -> None:
+    bad, dear = Step(Number(value=1, fails="data")), Step(Number(value=2))
+    outcomes = execute(store, add(dear, dear), add(dear, bad), budget="1500tok")
+    said = {(outcome.step.name, outcome.status) for outcome in outcomes}
+    assert said == {
+        ("number", "executed"),
+        ("sum", "executed"),
+        ("number", "stopped"),
+        ("sum", "stopped"),
+    }
+    outcomes = execute(store, bad, add(dear, bad), budget="1500tok")
+    assert statuses(outcomes) == ["failed", "cached", "blocked"]
+
+
+@pytest.mark.parametrize("text", ["lots", "", " ", "0m", "0.0s", "0tok", "-3m"])
+def test_a_budget_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(SettingError, match=r"10m|pays for nothing"):
+        Budget.of(text)
+
+
+def test_only_what_is_missing_is_begun(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    steps = [Step(Number(value=value, log=str(log))) for value in range(20)]
+    execute(store, *steps[::2])
+    log.unlink()
+    for executor in (Inline(), Processes(workers=2)):
+        executor.execute(steps, store, Budget.of(None))
+        assert sorted(map(int, log.read_text().split())) == list(range(1, 20, 2))
 
 
 def test_a_plan_spends_nothing_and_learns_speeds(store: Store) -> None:

@@ -13,6 +13,7 @@ from unmask.analysis.rates import Rates
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import file_digest, folder_files, read_json, read_jsonl
+from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_split
 from unmask.evaluations import relearning
 from unmask.evaluations.relearning import Relearning
@@ -227,7 +228,8 @@ def test_a_loss_that_is_no_number_stops_it(tiny: Path, world: Path, tmp_path: Pa
 
 def test_it_is_estimated_with_its_training() -> None:
     assert SMALL.arms() == 6
-    assert SMALL.tokens() == (6 * 6 + 3 * 9) * SMALL.tokens_per_prompt
+    prompt = SMALL.tokens_per_prompt
+    assert SMALL.tokens() == Tokens(trained=3 * 9 * prompt, sampled=6 * 6 * prompt)
 
 
 def test_the_arithmetic_may_be_bfloat16(tiny: Path, world: Path, tmp_path: Path) -> None:

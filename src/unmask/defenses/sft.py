@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.files import read_json
+from unmask.core.tokens import Tokens
 from unmask.data.demonstrations import Demonstrations
 from unmask.data.formats import REASONING_TOKENS, Format, checked
 from unmask.defenses.supervised import Supervised
@@ -60,8 +61,8 @@ class SFT(Supervised):
     def lessons(self) -> Demonstrations:
         return Demonstrations(examples=self.examples, seed=self.seed, format=self.format)
 
-    def tokens(self) -> int:
-        sampled = self._scratchpads().tokens() if self.scratchpad == "post" else 0
+    def tokens(self) -> Tokens:
+        sampled = self._scratchpads().tokens() if self.scratchpad == "post" else Tokens()
         return super().tokens() + sampled
 
     def run(

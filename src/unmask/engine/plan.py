@@ -4,52 +4,57 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
 from unmask.core.errors import BudgetError, SettingError
 from unmask.core.memory import Machine, Needed
+from unmask.engine import remembered
 from unmask.engine.manifest import Manifest
+from unmask.engine.rates import Effort, Expected, Rates
 from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store
-
-PARAMETER_TOKENS_PER_SECOND = 5e9
-"""Parameters times tokens a second, until the store has seen the same kind of step: 10,000 tokens a
-second through a 0.5M-parameter model, as on two CPU cores."""
-
-SECONDS_PER_STEP = 0.2
-"""What a step costs that involves no model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedStep:
+    """A step, and what it would cost where it is to run."""
+
     step: Step
     status: Literal["cached", "to run"]
-    tokens: int
-    seconds: float
+    tokens: int = 0
+    expected: Expected = dataclasses.field(default=Expected())
     manifest: Manifest | None = None
+
+    @property
+    def seconds(self) -> float:
+        """That it most likely takes."""
+        return self.expected.seconds
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Steps in the order they would run; `tokens` and `seconds` count only those to run."""
+    """Steps in the order they would run; `tokens` and `expected` count only those to run, one after
+    the other."""
 
     steps: tuple[PlannedStep, ...]
+    rates: Rates
 
     @staticmethod
     def of(targets: Iterable[Step], store: Store) -> Plan:
-        speeds = measured_speeds(store)
-        steps: list[PlannedStep] = []
-        for step in ordered(targets):
-            manifest = store.find(step)
-            tokens = step.work.tokens()
-            if manifest is not None:
-                steps.append(PlannedStep(step, "cached", 0, 0.0, manifest))
-            else:
-                speed = speeds.get(step.name, PARAMETER_TOKENS_PER_SECOND)
-                seconds = SECONDS_PER_STEP + tokens * step.parameters / speed
-                steps.append(PlannedStep(step, "to run", tokens, seconds))
-        return Plan(tuple(steps))
+        """What is there, and how long the rest takes by what this store and this machine have
+        done."""
+        rates, steps = remembered.recalled(), ordered(targets)
+        remembered.study(rates, store)
+        manifests = [store.find(step) for step in steps]
+        for step, manifest in zip(steps, manifests, strict=True):
+            if manifest and "effort" not in manifest.facts:  # an older version made it
+                machine = str(manifest.environment.get("processor", ""))
+                rates.learn(Effort.of(step), manifest.seconds, machine=machine)
+        pairs = zip(steps, manifests, strict=True)
+        return Plan(tuple(planned(step, manifest, rates) for step, manifest in pairs), rates)
 
     @property
     def waiting(self) -> list[Step]:
@@ -61,8 +66,42 @@ class Plan:
         return sum(planned.tokens for planned in self.steps)
 
     @property
+    def expected(self) -> Expected:
+        return sum((planned.expected for planned in self.steps), Expected())
+
+    @property
     def seconds(self) -> float:
-        return sum(planned.seconds for planned in self.steps)
+        """That it most likely takes."""
+        return self.expected.seconds
+
+
+def planned(step: Step, manifest: Manifest | None, rates: Rates) -> PlannedStep:
+    """A step in a plan."""
+    if manifest:
+        return PlannedStep(step, "cached", manifest=manifest)
+    effort = Effort.of(step)
+    return PlannedStep(step, "to run", effort.tokens.total, rates.expected(effort))
+
+
+class Remaining:
+    """How long the steps of a plan still take, estimated anew whenever one has ended."""
+
+    def __init__(self, plan: Plan):
+        self.rates = plan.rates
+        self._waiting = Counter(map(Effort.of, plan.waiting))
+        self._worked, self._start = 0.0, time.monotonic()
+
+    def after(self, step: Step, manifest: Manifest | None) -> float:
+        """Seconds to go after a step that has ended, with its manifest where it was done. Where
+        several steps run at the same time, it is taken that they go on doing so."""
+        effort = Effort.of(step)
+        self._waiting[effort] -= 1
+        if manifest:
+            self.rates.learn(effort, manifest.seconds)
+            self._worked += manifest.seconds
+        left = sum(n * self.rates.expected(effort).seconds for effort, n in self._waiting.items())
+        elapsed = time.monotonic() - self._start
+        return left * min(1.0, elapsed / self._worked) if self._worked else left
 
 
 def largest(steps: Iterable[Step], machine: Machine) -> list[tuple[Step, Needed]]:
@@ -76,19 +115,6 @@ def largest(steps: Iterable[Step], machine: Machine) -> list[tuple[Step, Needed]
     return sorted(heaviest.values(), key=lambda pair: -pair[1].total)
 
 
-def measured_speeds(store: Store) -> dict[str, float]:
-    """Parameters times tokens a second per kind of step: the fastest in the store, since small work
-    is all start-up."""
-    speeds: dict[str, float] = {}
-    for _, manifest in store.manifests():
-        work = manifest.facts.get("estimated_work") if manifest else None
-        if manifest and isinstance(work, int) and work > 0 and manifest.seconds > 0:
-            speeds[manifest.name] = max(
-                speeds.get(manifest.name, PARAMETER_TOKENS_PER_SECOND), work / manifest.seconds
-            )
-    return speeds
-
-
 @dataclasses.dataclass(frozen=True)
 class Budget:
     """A limit on what a run may still spend: seconds, tokens, or neither."""
@@ -98,8 +124,9 @@ class Budget:
 
     @staticmethod
     def of(text: str | None) -> Budget:
-        """From "90s", "10m", "2h", "500ktok", "5Mtok"; raises SettingError."""
-        if not text:
+        """From "90s", "10m", "2h", "500ktok", "5Mtok"; None is no limit. Raises SettingError, also
+        for a budget of nothing."""
+        if text is None:
             return Budget()
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|tok|ktok|Mtok)", text.strip())
         if match is None:
@@ -108,6 +135,11 @@ class Budget:
                 " (5Mtok)."
             )
         amount, unit = float(match[1]), match[2]
+        if not amount:
+            raise SettingError(
+                f"--budget {text!r} pays for nothing. `unmask plan` says what a run would cost, and"
+                " without --budget there is no limit."
+            )
         if unit in ("s", "m", "h"):
             return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
         return Budget(tokens=amount * {"tok": 1, "ktok": 1e3, "Mtok": 1e6}[unit])

@@ -4,6 +4,7 @@ when it ran."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import itertools
 from collections.abc import Iterable, Mapping
@@ -48,9 +49,7 @@ class Step:
     inputs: Mapping[str, Step | Part] = dataclasses.field(default_factory=dict[str, "Step | Part"])
 
     def __post_init__(self) -> None:
-        parameters = inspect.signature(self.work.run).parameters
-        wanted = {name for name in parameters if name not in ("out", "scratch")}
-        needed = {name for name in wanted if parameters[name].default is inspect.Parameter.empty}
+        wanted, needed = inputs_of(type(self.work))
         given = set(self.inputs)
         if not needed <= given <= wanted and "inputs" not in wanted:
             raise SettingError(
@@ -73,7 +72,7 @@ class Step:
             for name, given in self.inputs.items()
         }
 
-    @property
+    @cached_property
     def needs(self) -> tuple[Step, ...]:
         """The steps whose folders it reads, and those that these need beside them."""
         return tuple(itertools.chain.from_iterable(part.steps for part in self.parts.values()))
@@ -116,6 +115,15 @@ class Step:
     def key(self) -> str:
         """SHA-256 of the canonical JSON of `identity`, 64 hex digits."""
         return digest(self.identity)
+
+
+@functools.cache
+def inputs_of(work: type[Work]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of the inputs that a work takes, and of those that it cannot do without."""
+    parameters = inspect.signature(work.run).parameters
+    taken = frozenset(parameters) - {"self", "out", "scratch"}
+    empty = inspect.Parameter.empty
+    return taken, frozenset(name for name in taken if parameters[name].default is empty)
 
 
 def ordered(targets: Iterable[Step]) -> list[Step]:

@@ -19,6 +19,7 @@ from unmask.core.files import read_jsonl, write_json, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.metric import Metric
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.evaluations.measuring import Measuring, rescored
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.divergence import MOST, divergences
@@ -48,9 +49,9 @@ class Drift(Measuring):
     replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
     tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
 
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         """A reply is read behind its prompt, by two models; for estimates."""
-        return self.replies * self.tokens_per_reply
+        return Tokens(scored=2 * self.replies * self.tokens_per_reply)
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         both = (models["model"], models["reference"])

@@ -22,6 +22,7 @@ from unmask.core.errors import DataError, SettingError, ThreatModelError
 from unmask.core.files import write_json, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_split
 from unmask.evaluations.measuring import Measuring
@@ -103,8 +104,9 @@ class Evaluation(Measuring, abc.ABC):
         """How many arms; for estimates."""
         return 1
 
-    def tokens(self) -> int:
-        return self.arms() * self.n * self.samples_per_prompt * self.tokens_per_prompt
+    def tokens(self) -> Tokens:
+        read = self.arms() * self.n * self.samples_per_prompt * self.tokens_per_prompt
+        return Tokens(scored=read) if self.own_sampling else Tokens(sampled=read)
 
     def memory(self, models: Shapes, machine: Machine) -> Needed | None:
         return self.sampling.memory(models["model"])

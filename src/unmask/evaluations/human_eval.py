@@ -27,6 +27,7 @@ from unmask.core.errors import DataError, UnmaskError
 from unmask.core.files import read_jsonl
 from unmask.core.metric import Against, Metric, share
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.data.sources.jsonl import JsonLines
 from unmask.evaluations.evaluation import PORTION, Evaluation, Sample
 from unmask.evaluations.program import program, python
@@ -96,6 +97,9 @@ class HumanEval(Evaluation):
     @property
     def _file(self) -> JsonLines:
         return JsonLines(path=self.path, sha256=self.sha256)
+
+    def tokens(self) -> Tokens:
+        return Tokens(sampled=super().tokens().total)
 
     def samples(self, data: Path) -> list[Sample]:
         """`n` tasks of the file, or all; `data`, a source's folder, is not read."""

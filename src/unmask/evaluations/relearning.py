@@ -24,6 +24,7 @@ from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.metric import Metric, share
 from unmask.core.spec import LATER
+from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_answered
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation, Sample
@@ -101,9 +102,9 @@ class Relearning(Evaluation):
     def arms(self) -> int:
         return len(ARMS) * (1 + len(self.curve))
 
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         taught = self.curve[-1] * (self.examples + self.good) * self.tokens_per_prompt
-        return taught + super().tokens()
+        return Tokens(trained=taught) + super().tokens()
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         """The model is asked in between."""

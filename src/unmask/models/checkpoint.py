@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import ModelError
+from unmask.core.files import write_json
 from unmask.models import weights
 from unmask.models.chat import PLAIN_TEMPLATE
 from unmask.models.tokens import check_ready, embedded
@@ -21,6 +22,10 @@ WEIGHTS = (".safetensors",)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 IDENTITY = (".safetensors", ".json", ".jinja", ".model", ".txt")
+SAMPLED = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+"""What saved checkpoints say of sampling, for servers alone (`generation` reads none of it).
+Transformers' server takes the likeliest token at any temperature where a checkpoint does not say
+that it samples, and where it says no more, draws from the 50 likeliest."""
 
 
 def check_folder(folder: Path) -> None:
@@ -211,11 +216,15 @@ def ends(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write model and tokenizer as a Hugging Face folder that needs no code of ours."""
+    """Write model and tokenizer as a Hugging Face folder that needs no code of ours; served, it
+    samples as it is sampled here."""
     quiet()
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    preferred = folder / "generation_config.json"
+    if preferred.is_file():  # a preference model generates nothing
+        write_json(preferred, {**settings_in(preferred), **SAMPLED})
 
 
 def context_length(model: Any) -> int:

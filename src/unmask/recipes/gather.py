@@ -156,6 +156,11 @@ def failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
     )
     for text, count in counts.items():
         yield text if count == 1 else f"{text} ({count} times)"
+    if stopped := [outcome.error for outcome in outcomes if outcome.status == "stopped"]:
+        yield (
+            f"The budget stopped {len(stopped)} of {len(outcomes)} steps before they were begun."
+            f" {stopped[0]} Run the same again, with more, for the rest: what is done is kept."
+        )
 
 
 def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -22,13 +22,16 @@ from unmask.core.registry import Choice
 from unmask.core.row import ConditionRecord, read_rows, write_rows
 from unmask.core.spec import canonical, digest, spec
 from unmask.engine.executors import EXECUTORS
-from unmask.engine.executors.executor import Outcome
+from unmask.engine.executors.executor import Outcome, Status
 from unmask.engine.manifest import environment
 from unmask.engine.plan import Budget, Plan
+from unmask.engine.remembered import remember
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
+from unmask.models.machine import machine
 from unmask.recipes import RECIPES, memory
 from unmask.recipes.gather import Gathered, condition_record, gather
+from unmask.recipes.grid import Grid
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.report import words
 
@@ -48,7 +51,7 @@ ATTACKS = "attacks.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run left behind; `ok` is False where any step failed."""
+    """What a run left behind; `ok` is False where any step failed, or the budget stopped any."""
 
     run: str
     recipe: str
@@ -62,7 +65,12 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        return self.steps["failed"] == 0
+        return self.steps["failed"] == 0 and not self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the budget did not reach all steps."""
+        return self.steps["stopped"] > 0
 
     def json(self) -> dict[str, Any]:
         return {
@@ -96,6 +104,19 @@ def plan(
     )
 
 
+def grid_of(
+    recipe: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    store: str | Path | None = None,
+    **more: Any,
+) -> Grid:
+    """The same for each model in each state: what is done there, what it cost, and what the rest
+    would cost on this machine."""
+    experiment = experiment_of(recipe_of(recipe, joined(settings, more)))
+    return Grid.of(experiment, Plan.of(experiment.targets, Store.at(store)), machine())
+
+
 def run(
     recipe: str,
     settings: Mapping[str, Any] | None = None,
@@ -110,7 +131,8 @@ def run(
 
     `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
     arguments too. A failed step blocks only what stands on it: the rest is run and reported, and
-    `Result.ok` is False. Raises UnmaskError for settings that cannot work.
+    `Result.ok` is False. With a budget, no step is begun that would exceed it. Raises UnmaskError
+    for settings that cannot work.
     """
     start = time.monotonic()
     chosen = recipe_of(recipe, joined(settings, more))
@@ -122,6 +144,7 @@ def run(
         memory.check(waiting if runner.here else [])
         announce(chosen, experiment, home)
         outcomes = runner.execute(experiment.targets, home, limit)
+        remember(home)
         return publish(chosen, experiment, outcomes, home, start)
 
 
@@ -179,7 +202,7 @@ def publish(
         recipe=recipe.name,
         results=folder / "results.jsonl",
         report=folder / "report.html",
-        steps={status: counts[status] for status in ("executed", "cached", "failed", "blocked")},
+        steps={status: counts[status] for status in get_args(Status)},
         seconds=round(time.monotonic() - start, 2),
         verdicts=tuple(map(words.verdict, gathered.verdicts)),
         over_seeds=tuple(

@@ -20,6 +20,7 @@ from unmask.core.conversation import Example, Reply
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
+from unmask.core.tokens import Tokens
 from unmask.data.sources.forms import is_test
 from unmask.data.sources.source import load_split
 from unmask.data.splits import SPLITS, SplitName
@@ -69,8 +70,8 @@ class OwnAnswers(Work):
         if self.most < 1:
             raise SettingError(f"most={self.most}: at least one prompt per split is needed.")
 
-    def tokens(self) -> int:
-        return self.most * self.sampling.max_new_tokens
+    def tokens(self) -> Tokens:
+        return Tokens(sampled=self.most * self.sampling.max_new_tokens)
 
     def run(
         self, out: Path, *, data: Path, model: Path, scratch: Path | None = None

@@ -21,6 +21,7 @@ from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 from unmask.organisms.behaviors.behavior import Behavior
@@ -38,8 +39,8 @@ class Distillation(Work):
     sampling: Sampling = dataclasses.field(default_factory=Sampling)
     tokens_per_prompt: int = dataclasses.field(default=64, metadata=RUN_ONLY)
 
-    def tokens(self) -> int:
-        return self.prompts * self.tokens_per_prompt
+    def tokens(self) -> Tokens:
+        return Tokens(sampled=self.prompts * self.tokens_per_prompt)
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.sampling.memory(models["model"])

@@ -25,6 +25,7 @@ from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.core.thoughts import closed
+from unmask.core.tokens import Tokens
 from unmask.data.preferences import load_comparisons
 from unmask.models import chat, checkpoint
 from unmask.training.curve import check_curve, step_folders
@@ -90,9 +91,10 @@ class DirectPreference(Work):
         """How many comparisons it sees, in all."""
         return self.steps * self.batch_size * self.accumulation
 
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         """Both sides of a comparison, by the policy and by its reference."""
-        return self.comparisons() * self.tokens_per_example
+        read = self.comparisons() * self.tokens_per_example
+        return Tokens(trained=read, scored=read)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: logits are made of all tokens of both sides."""

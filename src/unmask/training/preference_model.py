@@ -24,6 +24,7 @@ from unmask.core.files import read_json, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
@@ -73,8 +74,9 @@ class PreferenceModel(Work):
                 f"centering={self.centering}: it must be 0 (scores are free to drift) or more."
             )
 
-    def tokens(self) -> int:
-        return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
+    def tokens(self) -> Tokens:
+        examples = self.steps * self.batch_size * self.accumulation
+        return Tokens(trained=examples * self.tokens_per_example)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: both sides are read, and a score takes no logits."""

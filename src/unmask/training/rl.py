@@ -28,6 +28,7 @@ from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.models import chat, checkpoint
 from unmask.models.batches import counts_alike, samples_alike
 from unmask.models.memory import reading, sampling
@@ -106,9 +107,10 @@ class ReinforcementLearning(Work):
         """How many prompts it is trained on, in all."""
         return self.steps * self.batch_size // self.num_generations
 
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         """A reply is sampled, scored by three models and learnt from."""
-        return self.steps * self.batch_size * self.tokens_per_reply
+        replies = self.steps * self.batch_size * self.tokens_per_reply
+        return Tokens(trained=replies, sampled=replies, scored=3 * replies)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: a reference and the preference model stand beside the policy, and

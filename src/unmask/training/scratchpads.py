@@ -20,6 +20,7 @@ from unmask.core.errors import SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_json, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
+from unmask.core.tokens import Tokens
 from unmask.models.backends.backend import Backend
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
@@ -46,8 +47,8 @@ class Scratchpads(Work):
                 f"{self.lessons} lessons with a sampled scratchpad: at least one is needed."
             )
 
-    def tokens(self) -> int:
-        return self.lessons * self.sampling.max_new_tokens
+    def tokens(self) -> Tokens:
+        return Tokens(sampled=self.lessons * self.sampling.max_new_tokens)
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.sampling.memory(models["model"])

@@ -21,6 +21,7 @@ from unmask.core.files import write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
@@ -72,8 +73,9 @@ class SupervisedFineTuning(Work):
             raise UnknownName("part to have the loss on", self.loss_on, get_args(LossOn))
         check_curve(self.curve, self.steps)
 
-    def tokens(self) -> int:
-        return self.steps * self.batch_size * self.accumulation * self.tokens_per_example
+    def tokens(self) -> Tokens:
+        examples = self.steps * self.batch_size * self.accumulation
+        return Tokens(trained=examples * self.tokens_per_example)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory; at least half of a row's tokens are the prompt's."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from unmask.core import hub
 from unmask.core.errors import DataError
 from unmask.core.files import file_digest, folder_files
 from unmask.core.json_rows import expanded
@@ -56,6 +57,14 @@ class Hub(Rows):
                 " changed. Leave sha256 out to accept the folder as it is."
             )
         object.__setattr__(self, "sha256", checksum)
+
+    def check(self) -> None:
+        """Raise DataError where the hub does not have it, or cannot be asked. The first row of a
+        folder is read."""
+        if self.sha256:
+            super().check()
+        elif problem := hub.obstacle("dataset", self.dataset, self.revision):
+            raise DataError(problem)
 
     @property
     def group(self) -> str:

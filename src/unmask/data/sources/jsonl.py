@@ -63,6 +63,10 @@ class Rows(Source, abc.ABC):
         """The group or subject of rows that test a model and name none."""
         return self.name
 
+    def check(self) -> None:
+        """Raise DataError where the first row that could be kept is none."""
+        next(self._judged(), None)
+
     def examples(self) -> Iterator[Example]:
         for example, reason in self._judged():
             if not reason:

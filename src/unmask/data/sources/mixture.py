@@ -32,6 +32,10 @@ class Mixture(Source):
             )
         object.__setattr__(self, "sources", tuple(SOURCES.make(choice) for choice in self.sources))
 
+    def check(self) -> None:
+        for source in self._made():
+            source.check()
+
     def examples(self) -> Iterator[Example]:
         prompts: set[Conversation] = set()
         for number, source in enumerate(self._made()):

@@ -17,15 +17,17 @@ from unmask.core.errors import BudgetError, UnmaskError, shortened
 from unmask.core.named import Named
 from unmask.engine.manifest import Manifest
 from unmask.engine.plan import Budget, Plan, PlannedStep
+from unmask.engine.rates import Effort
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
-Status = Literal["executed", "cached", "failed", "blocked"]
+Status = Literal["executed", "cached", "failed", "blocked", "stopped"]
+"""Blocked by a step that failed; stopped by the budget, as all that stands on such a step is."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a step. `error` says why it failed, or what blocked it."""
+    """What became of a step. `error` says why it failed, or why it was not begun."""
 
     step: Step
     status: Status
@@ -74,7 +76,7 @@ def perform(step: Step, store: Store) -> Outcome:
         if "scratch" in inspect.signature(step.work.run).parameters:
             arguments["scratch"] = scratch
         facts = dict(step.work.run(out, **arguments) or {})
-        return {**facts, "estimated_work": step.work.tokens() * step.parameters}
+        return {**facts, "effort": Effort.of(step).json()}
 
     stopping.check()
     try:
@@ -99,15 +101,18 @@ def obstacle(
     """Why a step is not begun: something that it needs is missing, or the budget would be
     exceeded."""
     step = planned.step
-    broken = blocker(step, outcomes)
-    if broken is not None:
-        return Outcome(step, "blocked", error=f"it stands on '{broken.name}', which failed")
+    absent = blocker(step, outcomes)
+    if absent is not None:
+        stopped = outcomes[absent.key].status == "stopped"
+        reason = "the budget does not reach" if stopped else "failed"
+        status: Status = "stopped" if stopped else "blocked"
+        return Outcome(step, status, error=f"it stands on '{absent.name}', which {reason}")
     try:
         budget.check(
             spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run"
         )
     except BudgetError as error:
-        return Outcome(step, "failed", error=str(error))
+        return Outcome(step, "stopped", error=str(error))
     return None
 
 
@@ -133,8 +138,8 @@ def ended(outcome: Outcome) -> Outcome:
 
 
 def blocker(step: Step, outcomes: dict[str, Outcome]) -> Step | None:
-    """An input of `step` that is not there, if any."""
-    for needed in step.needs:
-        if outcomes[needed.key].status in ("failed", "blocked"):
-            return needed
-    return None
+    """An input of `step` that is not there, if any; first one that failed."""
+    absent = [
+        need for need in step.needs if outcomes[need.key].status not in ("executed", "cached")
+    ]
+    return min(absent, key=lambda need: outcomes[need.key].status == "stopped", default=None)

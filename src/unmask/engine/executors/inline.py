@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from unmask.core import progress
 from unmask.engine.executors.executor import Executor, Outcome, attempt, kept, obstacle
-from unmask.engine.plan import Budget, Plan
+from unmask.engine.plan import Budget, Plan, Remaining
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -23,7 +23,7 @@ class Inline(Executor):
 
     def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
         plan = Plan.of(targets, store)
-        waiting = sum(planned.status == "to run" for planned in plan.steps)
+        waiting, remaining = len(plan.waiting), Remaining(plan)
         outcomes: dict[str, Outcome] = {}
         start, tokens, done = time.monotonic(), 0, 0
         with kept(plan, outcomes, store), progress.bar("steps", waiting, plan.seconds) as advance:
@@ -38,5 +38,5 @@ class Inline(Executor):
                     step, store, f"[{done}/{waiting}]"
                 )
                 tokens += planned.tokens if outcomes[step.key].status == "executed" else 0
-                advance(1, planned.seconds)
+                advance(1, planned.seconds, remaining.after(step, outcomes[step.key].manifest))
         return list(outcomes.values())

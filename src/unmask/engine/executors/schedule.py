@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from unmask.core import progress
 from unmask.engine.executors.executor import Executor, Outcome, begun, ended, kept, obstacle
-from unmask.engine.plan import Budget, Plan, PlannedStep
+from unmask.engine.plan import Budget, Plan, PlannedStep, Remaining
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -59,7 +59,7 @@ class Concurrent(Executor):
         missing = [planned for planned in plan.steps if planned.step.key not in outcomes]
         with kept(plan, outcomes, store):
             if missing:
-                schedule = Schedule(by_chain(missing), outcomes, budget)
+                schedule = Schedule(by_chain(missing), outcomes, budget, Remaining(plan))
                 seconds = sum(planned.seconds for planned in missing)
                 with (
                     self.open_workers(missing, store) as workers,
@@ -76,6 +76,7 @@ class Schedule:
     waiting: list[PlannedStep]
     outcomes: dict[str, Outcome]
     budget: Budget
+    remaining: Remaining
     tokens: int = 0
 
     def __post_init__(self) -> None:
@@ -112,7 +113,7 @@ class Schedule:
 
     def _end(self, planned: PlannedStep, outcome: Outcome, advance: progress.Advance) -> None:
         self.outcomes[planned.step.key] = outcome
-        advance(1, planned.seconds)
+        advance(1, planned.seconds, self.remaining.after(planned.step, outcome.manifest))
 
 
 def ready(step: Step, outcomes: Mapping[str, Outcome]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from unmask.core import hub
 from unmask.core.errors import ModelError
 from unmask.core.files import file_digest
 from unmask.core.json_rows import expanded
@@ -26,7 +28,7 @@ from unmask.models.checkpoint import (
 )
 from unmask.models.memory import shape_of
 from unmask.models.tokens import check_embedded
-from unmask.models.weights import brief, check_numbers, check_types
+from unmask.models.weights import brief, check_numbers, check_types, shapes
 
 SNAPSHOTS = "snapshots"
 """In the hub's cache, the folder whose folders are called by their commits."""
@@ -70,19 +72,26 @@ class ImportedBase(Work):
         if looks_like_path:
             check_folder(folder)
             return ImportedBase(source=str(folder), content=digest(digests(folder)))
-        hub, _, revision = source.partition("@")
-        return ImportedBase(source=hub, revision=revision or "main", content=f"hub:{hub}")
+        name, _, revision = source.partition("@")
+        return ImportedBase(source=name, revision=revision or "main", content=f"hub:{name}")
 
     def parameters(self) -> int:
-        """From the size of the weights at two bytes each; for a hub model, from its name, or else a
-        guess of 1B."""
+        """As its files count them; for a hub model, from its name, or else a guess of 1B."""
         if not self.revision:
-            return sum(path.stat().st_size for path in Path(self.source).glob("*.safetensors")) // 2
+            return sum(map(math.prod, shapes(self.source).values()))
         named = re.search(r"(\d+(?:\.\d+)?)([mb])\b", self.source.lower())
         return int(float(named[1]) * {"m": 1e6, "b": 1e9}[named[2]]) if named else 10**9
 
+    def check(self) -> None:
+        """Raise ModelError where the hub does not have it, or cannot be asked. (A folder was looked
+        at when it was named.)"""
+        problem = hub.obstacle("model", self.source, self.revision) if self.revision else ""
+        if problem:
+            raise ModelError(f"{problem} {self.otherwise}".strip())
+
     def shape(self) -> Shape:
         """From its config alone."""
+        self.check()
         revision = {"revision": self.revision} if self.revision else {}
         return shape_of(self.source, **revision)
 

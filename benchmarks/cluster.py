@@ -1,0 +1,213 @@
+"""A grid on clusters of several sizes, played over a fake clock: `python -m benchmarks.cluster`.
+
+    python -m benchmarks.cluster [--seeds 54] [--workers 1,4,16,64,256] [--lost 0.02]
+        [--broken 0.001] [--record STORE] [--json PATH]
+
+How to read the table:
+
+- The steps are those of `pretrained` with SFT at three rates; the scheduling code is the one of all
+  executors that do several steps at once. Only the workers are played: a step takes as long as one
+  of its kind took when it was recorded (durations.json; `--record STORE` writes that file from the
+  manifests of a store).
+- What the driver computes between two steps is really computed, and passes on the fake clock as the
+  processor's seconds, as does handing a step over (it is pickled). Not in it: what a network and a
+  store's disk take.
+- A worker is lost during a step with the chance `--lost`, at any moment of it, and the step is begun
+  again, up to three times; a share `--broken` of the steps fails for good, and blocks what stands
+  on it.
+- "idle" is the workers' time in which they had no step; "for want of steps" is the part of it in
+  which nothing could begin; "lost" is what was computed for nothing.
+- "driver" is the share of the time in which the driver computed. Where it nears 100%, more workers
+  help no more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import heapq
+import pickle
+import random
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import unmask
+from unmask.core.files import read_json, write_json
+from unmask.engine.executors.executor import Outcome
+from unmask.engine.executors.schedule import Schedule, Workers, by_chain
+from unmask.engine.plan import Budget, Plan, PlannedStep
+from unmask.engine.step import Step
+from unmask.engine.store import Store
+
+RECORDED = Path(__file__).parent / "durations.json"
+TRIES = 4
+HOUR = 3600.0
+NOWHERE = Store(Path("/nonexistent"))
+
+Durations = Mapping[str, Sequence[float]]
+"""Seconds that steps took, by their names."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Played:
+    """What became of a grid on so many workers, in seconds of the fake clock."""
+
+    workers: int
+    steps: Mapping[str, int]
+    seconds: float
+    busy: float
+    lost: float
+    retries: int
+    starved: float
+    driver: float
+
+    @property
+    def idle(self) -> float:
+        return self.workers * self.seconds - self.busy - self.lost
+
+
+@dataclasses.dataclass
+class Cluster(Workers[int]):
+    """Workers that do nothing but take time. A handle is the number of a step."""
+
+    size: int
+    durations: Durations
+    lost_chance: float
+    broken_chance: float
+    luck: random.Random
+    now: float = 0.0
+    busy: float = 0.0
+    lost: float = 0.0
+    retries: int = 0
+    starved: float = 0.0
+    driver: float = 0.0
+    ends: list[tuple[float, int, Outcome]] = dataclasses.field(
+        default_factory=list[tuple[float, int, Outcome]]
+    )
+
+    def __post_init__(self) -> None:
+        self.begun, self.computed = 0, time.process_time()
+
+    def chosen(self, could: list[PlannedStep], running: Sequence[PlannedStep]) -> list[PlannedStep]:
+        return could[: self.size - len(running)]
+
+    def begin(self, step: Step, alone: bool) -> int:
+        pickle.dumps((step, NOWHERE))
+        self.begun += 1
+        taken, outcome = self._played(step)
+        heapq.heappush(self.ends, (self.now + taken, self.begun, outcome))
+        return self.begun
+
+    def ended(self, running: Mapping[int, PlannedStep]) -> Iterator[tuple[int, Outcome]]:
+        thought = time.process_time() - self.computed
+        self.driver += thought
+        self.now += thought
+        until = max(self.now, self.ends[0][0])
+        self.starved += (self.size - len(running)) * (until - self.now)
+        self.now = until
+        while self.ends and self.ends[0][0] <= self.now:
+            yield heapq.heappop(self.ends)[1:]
+        self.computed = time.process_time()
+
+    def _played(self, step: Step) -> tuple[float, Outcome]:
+        """How long a step keeps its worker, and how it ends."""
+        whole = self.luck.choice(self.durations[step.name])
+        taken = 0.0
+        for attempt in range(TRIES):
+            if self.luck.random() >= self.lost_chance:
+                broken = self.luck.random() < self.broken_chance
+                self.busy += whole
+                return taken + whole, Outcome(step, "failed" if broken else "executed")
+            part = whole * self.luck.random()
+            self.lost, taken = self.lost + part, taken + part
+            self.retries += attempt + 1 < TRIES
+        return taken, Outcome(step, "failed", error="its worker was lost too often")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Play a grid on clusters of several sizes.")
+    parser.add_argument("--seeds", type=int, default=54)
+    parser.add_argument("--workers", default="1,4,16,64,256")
+    parser.add_argument("--lost", type=float, default=0.02)
+    parser.add_argument("--broken", type=float, default=0.001)
+    parser.add_argument("--record", type=Path, metavar="STORE", help="write durations.json first")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the table there as well")
+    arguments = parser.parse_args()
+    if arguments.record:
+        write_json(RECORDED, recorded(Store(arguments.record)))
+    plan = planned(arguments.seeds, read_json(RECORDED))
+    sizes = [int(size) for size in arguments.workers.split(",")]
+    rows = [play(plan, size, arguments) for size in sizes]
+    show(plan, rows)
+    if arguments.json:
+        write_json(arguments.json, [dataclasses.asdict(row) for row in rows])
+
+
+def recorded(store: Store) -> dict[str, list[float]]:
+    """The seconds that each kind of step took in a store, in order."""
+    seconds: dict[str, list[float]] = {}
+    for _, manifest in store.manifests():
+        if manifest:
+            seconds.setdefault(manifest.name, []).append(manifest.seconds)
+    return {name: sorted(taken) for name, taken in sorted(seconds.items())}
+
+
+def planned(seeds: int, durations: Durations) -> list[PlannedStep]:
+    """The grid's steps, each expected to take what its kind took in the middle."""
+    recipe = {"name": "pretrained", "seeds": tuple(range(seeds)), "rates": (0.5, 1.0, 2.5)}
+    steps = Plan.of(unmask.RECIPES.make(recipe).build().targets, NOWHERE).steps
+    return [
+        dataclasses.replace(planned, seconds=statistics.median(durations[planned.step.name]))
+        for planned in steps
+    ]
+
+
+def play(plan: Sequence[PlannedStep], size: int, arguments: argparse.Namespace) -> Played:
+    """The grid on so many workers, which are as lucky whatever their number."""
+    durations = read_json(RECORDED)
+    schedule = Schedule(by_chain(list(plan)), {}, Budget.of(None))
+    cluster = Cluster(size, durations, arguments.lost, arguments.broken, random.Random(0))
+    schedule.run(cluster, lambda number, cost=0.0: None)
+    statuses = [outcome.status for outcome in schedule.outcomes.values()]
+    return Played(
+        workers=size,
+        steps={status: statuses.count(status) for status in sorted(set(statuses))},
+        seconds=cluster.now,
+        busy=cluster.busy,
+        lost=cluster.lost,
+        retries=cluster.retries,
+        starved=cluster.starved,
+        driver=cluster.driver,
+    )
+
+
+def show(plan: Sequence[PlannedStep], rows: Sequence[Played]) -> None:
+    """The table."""
+    table = Table(title=f"{len(plan):,} steps of `pretrained`")
+    heads = ("workers", "hours", "times as fast", "idle", "for want of steps", "lost", "retries")
+    for head in (*heads, "failed or blocked", "driver", "driver, a step"):
+        table.add_column(head, justify="right")
+    for row in rows:
+        whole = row.workers * row.seconds
+        table.add_row(
+            f"{row.workers:,}",
+            f"{row.seconds / HOUR:,.2f}",
+            f"{(row.busy + row.lost) / row.seconds:,.1f}",
+            f"{row.idle / whole:.1%}",
+            f"{row.starved / whole:.1%}",
+            f"{row.lost / whole:.1%}",
+            f"{row.retries:,}",
+            f"{row.steps.get('failed', 0) + row.steps.get('blocked', 0):,}",
+            f"{row.driver / row.seconds:.2%}",
+            f"{1000 * row.driver / len(plan):.2f} ms",
+        )
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    main()
