@@ -22,6 +22,7 @@ from unmask.core.errors import ModelError, TrainingError
 from unmask.core.files import read_json, write_json
 from unmask.models import checkpoint
 from unmask.training.efficiency import ALL_LINEAR, Efficiency
+from unmask.training.ranks import world
 
 FOLDER = "adapter"
 """Where in a result its adapter is."""
@@ -108,7 +109,12 @@ class Result:
 
     def write(self, network: Any, folder: Path) -> None:
         """Write the model, and its adapter beside it where it has one; the network is left as it
-        is. Raises TrainingError where a merged model is not its parts."""
+        is. Raises TrainingError where a merged model is not its parts.
+
+        Of several processes, all must ask, and the first one writes.
+        """
+        if not world.is_main():
+            return
         if not has_adapter(network):
             checkpoint.save(network, self.tokenizer, folder)
             return
