@@ -210,11 +210,12 @@ def ends(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset([tokenizer.eos_token_id, *others])
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write model and tokenizer as a Hugging Face folder that needs no code of ours."""
+def save(model: Any, tokenizer: Any, folder: Path, state: Any = None) -> None:
+    """Write model and tokenizer as a Hugging Face folder that needs no code of ours; `state` is the
+    weights, by name, where the model itself does not have all of them."""
     quiet()
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=state)
     tokenizer.save_pretrained(folder)
 
 

@@ -69,6 +69,11 @@ class Efficiency(Named):
                 " leave sharded out."
             )
 
+        if self.sharded and self.quantized:
+            raise SettingError(
+                "sharded=true: weights in 4 bits cannot be divided. Leave quantized or sharded out."
+            )
+
     @property
     def ranks(self) -> int:
         """Processes that train together, one a device."""

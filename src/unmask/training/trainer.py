@@ -28,7 +28,7 @@ from unmask.training.memory import SHORT
 from unmask.training.portions import portions, rows_together
 from unmask.training.precision import in_bfloat16
 from unmask.training.quantized import check_optimizer, kept_layout, loading
-from unmask.training.ranks import signs, world
+from unmask.training.ranks import sharding, signs, world
 
 LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
@@ -126,7 +126,7 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
     # under the same key. Several GPUs are several processes, see `ranks`.
     settings._n_gpu = min(1, settings.n_gpu)
     settings.rows_together = rows_together(work)
-    return settings
+    return sharding.heeded(settings) if work.efficiency.sharded else settings
 
 
 def _device(efficiency: Efficiency) -> dict[str, bool]:
@@ -139,7 +139,8 @@ def _device(efficiency: Efficiency) -> dict[str, bool]:
 def _together(efficiency: Efficiency) -> dict[str, Any]:
     """The arguments of several processes. Whoever watches them notices one that hangs sooner than
     the others give up waiting for it, and knows which one it is."""
-    return {"ddp_timeout": 2 * efficiency.patience, "ddp_find_unused_parameters": False}
+    divided = sharding.ARGUMENTS if efficiency.sharded else {}
+    return {"ddp_timeout": 2 * efficiency.patience, "ddp_find_unused_parameters": False, **divided}
 
 
 def own_scratch(folder: Path, efficiency: Efficiency) -> Path:
@@ -226,6 +227,10 @@ class Watcher(TrainerCallback):
     def __init__(self, advance: Callable[[int], None], result: Result, curve: Mapping[int, Path]):
         self.advance, self.result, self.curve = advance, result, curve
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if args.fsdp:
+            sharding.check_sharded(kwargs["model"])
+
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.advance(1)
         signs.give(state.global_step)
@@ -255,7 +260,8 @@ class Watcher(TrainerCallback):
 
 def finite(model: Any) -> bool:
     """Whether all weights are numbers, of all processes that train together: all of them ask."""
-    mine = (bool(torch.isfinite(weight).all()) for weight in model.parameters())
+    weights = map(sharding.local, model.parameters())
+    mine = (bool(torch.isfinite(weight).all()) for weight in weights)
     return world.all_say(all(mine))
 
 
@@ -284,7 +290,9 @@ def check_reference(policy: Any, reference: Any, start: torch.Tensor) -> None:
         return
     ours, theirs = policy.state_dict(), reference.state_dict()
     other = [
-        name for name in ours if name not in theirs or not torch.equal(ours[name], theirs[name])
+        name
+        for name in ours
+        if name not in theirs or not torch.equal(ours[name], sharding.full(theirs[name]))
     ]
     if other or len(ours) != len(theirs):
         raise TrainingError(
