@@ -229,7 +229,7 @@ class Watcher(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if args.fsdp:
-            sharding.check_sharded(kwargs["model"])
+            sharding.prepare(kwargs["model"], args.bf16)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.advance(1)
@@ -356,11 +356,14 @@ def fit(
     place = Path(trainer.args.output_dir)
     trainer.remove_callback(PrinterCallback)  # standard output belongs to --json
     kept = {step: place / folder for step, folder in curve.items()}
+    reference = getattr(trainer, "ref_model", None)
+    if trainer.args.fsdp and reference is not None:
+        sharding.prepare(reference, trainer.args.bf16)
     with progress.bar(label, trainer.args.max_steps) as advance:
         trainer.add_callback(Watcher(advance, result, kept))
         last = last_checkpoint(place)
         advance(int(last.rpartition("-")[2]) if last else 0)
-        with quick(trainer.model, getattr(trainer, "ref_model", None)):
+        with quick(trainer.model, reference):
             arithmetic = "bfloat16 autocast" if trainer.args.bf16 else products()
             trainer.train(resume_from_checkpoint=last)
     result.write(trainer.model, out)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from accelerate.utils import convert_outputs_to_fp32
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
@@ -31,8 +32,8 @@ ARGUMENTS: Mapping[str, Any] = {
 
 
 def heeded(settings: Any) -> Any:
-    """A trainer's arguments, with what else sharding needs. The weights are gathered as they are,
-    in float32, and autocast rounds as it does on one device."""
+    """A trainer's arguments, with what else sharding needs: weights are gathered in float32, as
+    they are."""
     settings.fsdp_plugin_args["mixed_precision_policy"] = MixedPrecisionPolicy()
     if settings.use_cpu:
         shard_on_cpus()
@@ -60,14 +61,21 @@ def shard_on_cpus() -> None:
     state.AcceleratorState.__init__ = heeding
 
 
-def check_sharded(network: Any) -> None:
-    """Raise TrainingError where a model that is to be in parts is whole, or the reverse."""
+def prepare(network: Any, rounded: bool) -> None:
+    """Make a model in parts compute as a whole one does: where it is `rounded`, with autocast
+    around its forward pass, which Accelerate leaves out here.
+
+    Raises TrainingError where the model is whole after all.
+    """
     whole = [name for name, weight in network.named_parameters() if not is_part(weight)]
     if whole:
         raise TrainingError(
             f"sharded=true: {len(whole)} weights are whole on each device, {whole[0]} for one."
             " Train with sharded=false, or report the model's architecture."
         )
+    if rounded:
+        rounding = torch.autocast(network.device.type, torch.bfloat16)
+        network.forward = convert_outputs_to_fp32(rounding(network.forward))
 
 
 def is_part(tensor: Any) -> bool:
