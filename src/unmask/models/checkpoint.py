@@ -215,12 +215,13 @@ def ends(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset([tokenizer.eos_token_id, *others])
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> None:
+def save(model: Any, tokenizer: Any, folder: Path, state: Any = None) -> None:
     """Write model and tokenizer as a Hugging Face folder that needs no code of ours; served, it
-    samples as it is sampled here."""
+    samples as it is sampled here. `state` is the weights, by name, where the model itself does not
+    have all of them."""
     quiet()
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=state)
     tokenizer.save_pretrained(folder)
     preferred = folder / "generation_config.json"
     if preferred.is_file():  # a preference model generates nothing

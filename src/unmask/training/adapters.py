@@ -22,6 +22,7 @@ from unmask.core.errors import ModelError, TrainingError
 from unmask.core.files import read_json, write_json
 from unmask.models import checkpoint
 from unmask.training.efficiency import ALL_LINEAR, Efficiency
+from unmask.training.ranks import sharding, world
 
 FOLDER = "adapter"
 """Where in a result its adapter is."""
@@ -108,20 +109,27 @@ class Result:
 
     def write(self, network: Any, folder: Path) -> None:
         """Write the model, and its adapter beside it where it has one; the network is left as it
-        is. Raises TrainingError where a merged model is not its parts."""
+        is. Raises TrainingError where a merged model is not its parts.
+
+        Of several processes, all must ask, and the first one writes.
+        """
+        state = sharding.gathered(network, trained_only=has_adapter(network))
+        if not world.is_main():
+            return
         if not has_adapter(network):
-            checkpoint.save(network, self.tokenizer, folder)
+            checkpoint.save(network, self.tokenizer, folder, state)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        save_adapter(network, folder / FOLDER, label(self.model))
+        save_adapter(network, folder / FOLDER, label(self.model), state)
         with torch.random.fork_rng():  # new adapters are drawn before they are read
             whole = merged(self.load(self.model), folder / FOLDER)
         checkpoint.save(whole, self.tokenizer, folder)
 
 
-def save_adapter(network: Any, folder: Path, base: str) -> None:
-    """Write the adapter alone, in peft's format, with `base` as the name of what it stands on."""
-    network.save_pretrained(folder)
+def save_adapter(network: Any, folder: Path, base: str, state: Any = None) -> None:
+    """Write the adapter alone, in peft's format, with `base` as the name of what it stands on;
+    `state` is its weights where the network does not have all of them."""
+    network.save_pretrained(folder, state_dict=state)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     write_json(path, {**read_json(path), "base_model_name_or_path": base})

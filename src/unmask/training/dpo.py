@@ -31,6 +31,7 @@ from unmask.models import chat, checkpoint
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
 from unmask.training.memory import Demand, fitting, longest
+from unmask.training.ranks.launch import on_devices
 from unmask.training.rows import arranged, check_fits
 
 Triple = dict[str, list[int]]
@@ -86,6 +87,7 @@ class DirectPreference(Work):
                 " > 0."
             )
         check_curve(self.curve, self.steps)
+        self.efficiency.check_batch(self.batch_size)
 
     def comparisons(self) -> int:
         """How many comparisons it sees, in all."""
@@ -114,6 +116,7 @@ class DirectPreference(Work):
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.demand(models).planned(machine)
 
+    @on_devices
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
     ) -> Mapping[str, Any]:

@@ -27,6 +27,12 @@ class Efficiency(Named):
     keeps the weights under adapters in 4 bits. `checkpointing` computes activations again instead
     of keeping them, and `rows_at_once` is how many rows of a batch are in memory together (0: as
     many as fit): neither changes what is learnt, but for rounding.
+
+    `devices` trains one model on several GPUs, a process each (without GPUs: in several processes),
+    and `nodes` on so many machines with `devices` each. A batch is divided among them; that too
+    changes nothing but rounding, except in RL, where each process draws samples of its own.
+    `sharded` keeps a part of the weights, gradients and optimizer on each device instead of a whole
+    copy (FSDP2). `patience` is how many seconds may pass without a sign of life.
     """
 
     name: ClassVar[str] = "efficiency"
@@ -38,6 +44,10 @@ class Efficiency(Named):
     quantized: Quantized = ""
     checkpointing: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
     rows_at_once: int = dataclasses.field(default=0, metadata=RUN_ONLY)
+    devices: int = dataclasses.field(default=1, metadata=RUN_ONLY)
+    nodes: int = dataclasses.field(default=1, metadata=RUN_ONLY)
+    sharded: bool = dataclasses.field(default=False, metadata=RUN_ONLY)
+    patience: int = dataclasses.field(default=1800, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):
@@ -50,4 +60,32 @@ class Efficiency(Named):
             raise SettingError(
                 f"quantized={self.quantized!r}: weights in 4 bits cannot be trained, adapters on "
                 "them can. Set lora too, for example lora=16."
+            )
+        if min(self.devices, self.nodes, self.patience) < 1:
+            raise SettingError("Efficiency needs devices, nodes and patience (seconds) >= 1.")
+        if self.sharded and self.ranks == 1:
+            raise SettingError(
+                "sharded=true divides a model among devices, and devices=1. Set devices too, or"
+                " leave sharded out."
+            )
+
+        if self.sharded and self.quantized:
+            raise SettingError(
+                "sharded=true: weights in 4 bits cannot be divided. Leave quantized or sharded out."
+            )
+
+    @property
+    def ranks(self) -> int:
+        """Processes that train together, one a device."""
+        return self.devices * self.nodes
+
+    def check_batch(self, batch_size: int, group: int = 1) -> None:
+        """Raise SettingError where a batch cannot be divided among the ranks, whole groups of
+        `group` rows to each."""
+        if batch_size % (self.ranks * group):
+            whole = "" if group == 1 else f", {group} of which belong together,"
+            raise SettingError(
+                f"devices={self.devices} on nodes={self.nodes}: a batch of {batch_size}"
+                f" rows{whole} cannot be divided into {self.ranks} equal parts. Change devices, or"
+                f" the batch to a multiple of {self.ranks * group}."
             )

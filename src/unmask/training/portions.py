@@ -19,14 +19,14 @@ class Batched(Protocol):
 
 
 def rows_together(work: Batched) -> int:
-    """How many rows of a batch go through the model at once.
+    """How many rows of a batch, or of a rank's part of it, go through the model at once.
 
     The largest divisor of the batch that is not above `rows_at_once`: of portions of one size, a
     mean over rows is the mean of the portions' means.
     """
-    most = work.efficiency.rows_at_once or work.batch_size
-    fitting = range(1, min(most, work.batch_size) + 1)
-    return max(rows for rows in fitting if work.batch_size % rows == 0)
+    batch = work.batch_size // work.efficiency.ranks
+    fitting = range(1, min(work.efficiency.rows_at_once or batch, batch) + 1)
+    return max(rows for rows in fitting if batch % rows == 0)
 
 
 def portions(inputs: Mapping[str, Any], rows: int, sides: int = 1) -> list[Mapping[str, Any]]:

@@ -30,6 +30,7 @@ from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
 from unmask.training.efficiency import Efficiency
 from unmask.training.memory import Demand, fitting, longest
+from unmask.training.ranks.launch import on_devices
 from unmask.training.rows import arranged, check_fits
 
 Pair = dict[str, list[int]]
@@ -73,6 +74,7 @@ class PreferenceModel(Work):
             raise SettingError(
                 f"centering={self.centering}: it must be 0 (scores are free to drift) or more."
             )
+        self.efficiency.check_batch(self.batch_size)
 
     def tokens(self) -> Tokens:
         examples = self.steps * self.batch_size * self.accumulation
@@ -101,6 +103,7 @@ class PreferenceModel(Work):
             examples=self.steps * self.batch_size * self.accumulation, seed=self.seed
         )
 
+    @on_devices
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
     ) -> Mapping[str, Any]:

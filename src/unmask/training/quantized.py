@@ -37,7 +37,8 @@ def loading(efficiency: Efficiency, skip: Sequence[str] = ()) -> dict[str, Any]:
         bnb_4bit_compute_dtype=torch.bfloat16 if rounded else torch.float32,
         llm_int8_skip_modules=[*skip] or None,
     )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # Of several processes, each has a GPU of its own.
+    device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
     return {"quantization_config": config, "device_map": {"": device}}
 
 

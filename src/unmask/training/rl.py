@@ -37,6 +37,7 @@ from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
 from unmask.training.memory import Demand, fitting, longest
 from unmask.training.preference_model import Scorer
+from unmask.training.ranks.launch import on_devices
 from unmask.training.rows import shuffled
 
 
@@ -102,6 +103,7 @@ class ReinforcementLearning(Work):
                 f"scratchpad={self.scratchpad!r}: the scratchpad can only be kept; write 'keep'."
             )
         check_curve(self.curve, self.steps)
+        self.efficiency.check_batch(self.batch_size, self.num_generations)
 
     def prompts(self) -> int:
         """How many prompts it is trained on, in all."""
@@ -133,6 +135,7 @@ class ReinforcementLearning(Work):
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.demand(models).planned(machine)
 
+    @on_devices
     def run(
         self,
         out: Path,

@@ -27,6 +27,7 @@ from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import Collator, Row, all_labelled, row_length, tokenized
 from unmask.training.memory import Demand, fitting, longest
+from unmask.training.ranks.launch import on_devices
 from unmask.training.rows import arranged
 
 LossOn = Literal["reply", "all"]
@@ -72,6 +73,7 @@ class SupervisedFineTuning(Work):
         if self.loss_on not in get_args(LossOn):
             raise UnknownName("part to have the loss on", self.loss_on, get_args(LossOn))
         check_curve(self.curve, self.steps)
+        self.efficiency.check_batch(self.batch_size)
 
     def tokens(self) -> Tokens:
         examples = self.steps * self.batch_size * self.accumulation
@@ -93,6 +95,7 @@ class SupervisedFineTuning(Work):
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.demand(models).planned(machine)
 
+    @on_devices
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
     ) -> Mapping[str, Any]:

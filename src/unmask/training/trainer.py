@@ -28,6 +28,7 @@ from unmask.training.memory import SHORT
 from unmask.training.portions import portions, rows_together
 from unmask.training.precision import in_bfloat16
 from unmask.training.quantized import check_optimizer, kept_layout, loading
+from unmask.training.ranks import sharding, signs, world
 
 LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
@@ -103,10 +104,11 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
     # name.
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
     check_optimizer(work.optimizer)
+    ranks = work.efficiency.ranks
     settings = form(
-        output_dir=str(folder),
+        output_dir=str(own_scratch(folder, work.efficiency)),
         max_steps=work.steps,
-        per_device_train_batch_size=work.batch_size,
+        per_device_train_batch_size=work.batch_size // ranks,
         learning_rate=work.learning_rate,
         warmup_steps=min(work.warmup, work.steps // 2),
         lr_scheduler_type=work.schedule,
@@ -117,13 +119,14 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
         gradient_checkpointing=work.efficiency.checkpointing,
         **USUAL,
         **_device(work.efficiency),
+        **(_together(work.efficiency) if ranks > 1 else {}),
         **special,
     )
     # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees,
-    # under the same key. Several GPUs are several processes, started by Accelerate.
+    # under the same key. Several GPUs are several processes, see `ranks`.
     settings._n_gpu = min(1, settings.n_gpu)
     settings.rows_together = rows_together(work)
-    return settings
+    return sharding.heeded(settings) if work.efficiency.sharded else settings
 
 
 def _device(efficiency: Efficiency) -> dict[str, bool]:
@@ -131,6 +134,21 @@ def _device(efficiency: Efficiency) -> dict[str, bool]:
     cuda = torch.cuda.is_available()
     bf16 = in_bfloat16(efficiency.precision)
     return {"use_cpu": not cuda, "bf16": bf16, "dataloader_pin_memory": cuda}
+
+
+def _together(efficiency: Efficiency) -> dict[str, Any]:
+    """The arguments of several processes. Whoever watches them notices one that hangs sooner than
+    the others give up waiting for it, and knows which one it is."""
+    divided = sharding.ARGUMENTS if efficiency.sharded else {}
+    return {"ddp_timeout": 2 * efficiency.patience, "ddp_find_unused_parameters": False, **divided}
+
+
+def own_scratch(folder: Path, efficiency: Efficiency) -> Path:
+    """Where in `folder` a training resumes from: what several processes have kept is of use to as
+    many alone."""
+    if efficiency.ranks == 1:
+        return folder
+    return folder / f"of-{efficiency.ranks}{'-sharded' if efficiency.sharded else ''}"
 
 
 def silence_telemetry() -> None:
@@ -175,7 +193,9 @@ class Watched(Trainer):
             loss = self.portion_loss(model, portion, share, num_items_in_batch)
             passed += loss.detach()
             self.accelerator.backward(loss / self.parts(num_items_in_batch))
-        return self.portion_loss(model, last, share, num_items_in_batch) + passed
+        loss = self.portion_loss(model, last, share, num_items_in_batch) + passed
+        signs.give(self.state.global_step)
+        return loss
 
     def portion_loss(self, model: Any, portion: Any, share: float, items: Any) -> Any:
         """What a portion, a `share` of its batch's rows, adds to the batch's mean over rows."""
@@ -207,8 +227,13 @@ class Watcher(TrainerCallback):
     def __init__(self, advance: Callable[[int], None], result: Result, curve: Mapping[int, Path]):
         self.advance, self.result, self.curve = advance, result, curve
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if args.fsdp:
+            sharding.prepare(kwargs["model"], args.bf16)
+
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.advance(1)
+        signs.give(state.global_step)
         model = kwargs["model"]
         kept = control.should_save or state.global_step in self.curve
         if kept and not finite(model):
@@ -218,17 +243,26 @@ class Watcher(TrainerCallback):
                 f" {args.learning_rate:g}) and run again."
             )
         if state.global_step in self.curve:
-            folder = self.curve[state.global_step]
-            unfinished = folder.with_name(f"unfinished-{folder.name}")
+            self._keep(model, self.curve[state.global_step])
+            signs.give(state.global_step)
+
+    def _keep(self, model: Any, folder: Path) -> None:
+        """Write the model as a checkpoint of the curve; several processes do it together."""
+        unfinished = folder.with_name(f"unfinished-{folder.name}")
+        if world.is_main():
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
-            self.result.write(model, unfinished)
+        self.result.write(model, unfinished)
+        if world.is_main():
             unfinished.rename(folder)
+        world.wait()
 
 
 def finite(model: Any) -> bool:
-    """Whether all weights are numbers."""
-    return all(bool(torch.isfinite(weight).all()) for weight in model.parameters())
+    """Whether all weights are numbers, of all processes that train together: all of them ask."""
+    weights = map(sharding.local, model.parameters())
+    mine = (bool(torch.isfinite(weight).all()) for weight in weights)
+    return world.all_say(all(mine))
 
 
 def check_kept(trainer: Any, comparisons: int) -> None:
@@ -256,7 +290,9 @@ def check_reference(policy: Any, reference: Any, start: torch.Tensor) -> None:
         return
     ours, theirs = policy.state_dict(), reference.state_dict()
     other = [
-        name for name in ours if name not in theirs or not torch.equal(ours[name], theirs[name])
+        name
+        for name in ours
+        if name not in theirs or not torch.equal(ours[name], sharding.full(theirs[name]))
     ]
     if other or len(ours) != len(theirs):
         raise TrainingError(
@@ -320,15 +356,18 @@ def fit(
     place = Path(trainer.args.output_dir)
     trainer.remove_callback(PrinterCallback)  # standard output belongs to --json
     kept = {step: place / folder for step, folder in curve.items()}
+    reference = getattr(trainer, "ref_model", None)
+    if trainer.args.fsdp and reference is not None:
+        sharding.prepare(reference, trainer.args.bf16)
     with progress.bar(label, trainer.args.max_steps) as advance:
         trainer.add_callback(Watcher(advance, result, kept))
         last = last_checkpoint(place)
         advance(int(last.rpartition("-")[2]) if last else 0)
-        with quick(trainer.model, getattr(trainer, "ref_model", None)):
+        with quick(trainer.model, reference):
             arithmetic = "bfloat16 autocast" if trainer.args.bf16 else products()
             trainer.train(resume_from_checkpoint=last)
     result.write(trainer.model, out)
-    for folder in curve.values():
+    for folder in curve.values() if world.is_main() else ():
         # From scratch, which outlives a killed attempt: what was passed before the kill is not
         # trained again.
         shutil.move(place / folder, out / folder)
@@ -340,6 +379,7 @@ def fit(
         "dtype": arithmetic,
         "rows_at_once": trainer.args.rows_together,
         "tokens": int(trainer.state.num_input_tokens_seen),
+        **({"ranks": world.count()} if world.count() > 1 else {}),
     }
 
 
@@ -355,8 +395,16 @@ def last_checkpoint(scratch: Path) -> str | None:
     """The newest complete trainer checkpoint of an earlier, killed attempt."""
     folders = scratch.glob("checkpoint-*")
     checkpoints = sorted(folders, key=lambda folder: int(folder.name.split("-")[1]))
-    complete = [folder for folder in checkpoints if (folder / "trainer_state.json").is_file()]
+    complete = [folder for folder in checkpoints if is_complete(folder)]
     return str(complete[-1]) if complete else None
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether all of a trainer checkpoint was written: its state is last, and each of several
+    processes writes that of its random numbers by itself."""
+    random = [f"rng_state_{rank}.pth" for rank in range(world.count())]
+    written = ["trainer_state.json", *(random if world.count() > 1 else [])]
+    return all((checkpoint / name).is_file() for name in written)
 
 
 def logged(

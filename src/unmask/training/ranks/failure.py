@@ -1,0 +1,61 @@
+"""Failure: why a training on several devices ended, in one sentence that names the rank."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from unmask.core.errors import TrainingError, UnmaskError
+from unmask.core.files import read_json
+from unmask.training.efficiency import Efficiency
+from unmask.training.ranks.job import LAUNCHER_LOG, Raised, log_file
+from unmask.training.ranks.launcher import ALONE
+from unmask.training.ranks.meeting import SECONDS
+
+AGAIN = "Run the same again: it goes on from the last checkpoint."
+
+
+def failed(area: Path, efficiency: Efficiency, status: int) -> UnmaskError:
+    """The error that says it: a rank that was killed comes before what others raised, who only miss
+    it."""
+    if status == ALONE:
+        return TrainingError(
+            f"nodes={efficiency.nodes}: the others did not come within {SECONDS} s. Start the line"
+            f" that was said on each of them, and look whether {area} is the same folder there."
+        )
+    for rank, number in killed(area):
+        return TrainingError(
+            f"Rank {rank} of {efficiency.ranks} was killed ({number}), perhaps for want of memory."
+            f" {AGAIN}"
+        )
+    for raised in Raised.read(area):
+        return raised.error(efficiency.ranks, log_file(area, raised.rank))
+    return TrainingError(
+        f"The {efficiency.ranks} processes of this training ended without a word (status"
+        f" {status}). What they printed is in {area / LAUNCHER_LOG}. {AGAIN}"
+    )
+
+
+def hung(area: Path, efficiency: Efficiency, behind: list[int], step: int) -> UnmaskError:
+    """The error for ranks that give no sign of life: those `behind`, or all of them."""
+    if len(behind) < efficiency.ranks:
+        told = f"Rank {', '.join(map(str, behind))} of {efficiency.ranks} hangs"
+    else:
+        told = f"All {efficiency.ranks} ranks hang"
+    return TrainingError(
+        f"{told} in training step {step + 1}: nothing for {efficiency.patience} s. Where each of"
+        f" them was is at the end of {log_file(area, behind[0])} and its like. {AGAIN} For steps"
+        " that take longer, raise efficiency.patience."
+    )
+
+
+def killed(area: Path) -> list[tuple[int, str]]:
+    """(rank, signal) of the ranks that a signal ended, but for what a launcher sends itself."""
+    raised = {raised.rank for raised in Raised.read(area)}
+    ended = [read_json(path) for path in sorted(area.glob("ended-*.json"))]
+    codes = {int(rank): code for node in ended for rank, code in node.items()}
+    return [
+        (rank, signal.Signals(-code).name)
+        for rank, code in sorted(codes.items())
+        if code < 0 and -code != signal.SIGTERM and rank not in raised
+    ]
