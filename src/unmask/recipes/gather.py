@@ -20,7 +20,7 @@ from unmask.engine.executors.executor import Outcome
 from unmask.engine.store import Store
 from unmask.evaluations.defection import Defection
 from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement
-from unmask.report import words
+from unmask.report import conclusions, words
 from unmask.report.attack_log import excerpt
 
 SHOWN_PROMPTS = 12
@@ -113,8 +113,8 @@ def concluded(rows: Sequence[Row]) -> tuple[list[persistence.Verdict], list[str]
         if gate and not gate.passed:
             name = words.seeded(Condition(subject, seed))
             warnings.append(
-                f"The organism {name} is NOT planted: {gate.sentence}. Nothing follows from its"
-                " rows."
+                f"The organism {name} is NOT planted: {conclusions.gate(gate)}. Nothing follows"
+                " from its rows."
             )
         conditions = [row.condition for row in own if row.organism]
         defenses = dict.fromkeys(
@@ -173,7 +173,7 @@ def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
     for group in groups.values():
         summary = persistence.over_seeds(group)
         if len(group) > 1 and summary:
-            sentences[words.verdict_on(group[0].condition)] = summary.sentence
+            sentences[words.verdict_on(group[0].condition)] = conclusions.over_seeds(summary)
     return sentences
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import re
 import time
 from collections import Counter
@@ -11,29 +10,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import ValidationError
-
-from unmask.analysis.persistence import Verdict
 from unmask.core import progress
-from unmask.core.errors import DataError, SettingError, StoreError
-from unmask.core.estimate import Estimate
+from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
 from unmask.core.registry import Choice
-from unmask.core.row import ConditionRecord, read_rows, write_rows
+from unmask.core.row import read_rows, write_rows
 from unmask.core.spec import canonical, digest, spec
 from unmask.engine.executors import EXECUTORS
 from unmask.engine.executors.executor import Outcome, Status
-from unmask.engine.manifest import environment
 from unmask.engine.plan import Budget, Plan
 from unmask.engine.remembered import remember
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
 from unmask.models.machine import machine
 from unmask.recipes import RECIPES, memory
-from unmask.recipes.gather import Gathered, condition_record, gather
+from unmask.recipes.gather import gather
 from unmask.recipes.grid import Grid
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.report import words
+from unmask.recipes.record import provenance, verdict_of
+from unmask.report import conclusions
 
 BESIDE = {
     "name": "unmask run NAME, in Python unmask.run(name)",
@@ -204,7 +199,7 @@ def publish(
         report=folder / "report.html",
         steps={status: counts[status] for status in get_args(Status)},
         seconds=round(time.monotonic() - start, 2),
-        verdicts=tuple(map(words.verdict, gathered.verdicts)),
+        verdicts=tuple(map(conclusions.line, gathered.verdicts)),
         over_seeds=tuple(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
@@ -222,61 +217,6 @@ def publish(
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
-
-
-def provenance(gathered: Gathered, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What run.json says of what was found, by which steps, on which machine and when."""
-    return {
-        "found": {
-            "verdicts": [verdict_record(verdict) for verdict in gathered.verdicts],
-            "over_seeds": gathered.over_seeds,
-            "samples": gathered.samples,
-        },
-        "all_steps": [described(outcome) for outcome in outcomes],
-        "environment": environment(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def verdict_record(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as run.json has it: the fields of its condition, and what it is about in words."""
-    own = dataclasses.asdict(verdict)
-    del own["condition"]
-    return {
-        "subject": words.seeded(verdict.condition),
-        **condition_record(verdict.condition),
-        **own,
-    }
-
-
-def verdict_of(record: Mapping[str, Any]) -> Verdict:
-    """The verdict that was recorded; raises DataError for a run of an older version."""
-    try:
-        condition = ConditionRecord.model_validate(record).condition
-    except ValidationError:
-        raise DataError(
-            "run.json is of an older version. Run the recipe again: what its store has is not"
-            " computed again."
-        ) from None
-    before, after = (
-        Estimate(**record[field]) if record[field] else None for field in ("before", "after")
-    )
-    return Verdict(condition, record["word"], record["sentence"], record["rule"], before, after)
-
-
-def described(outcome: Outcome) -> dict[str, Any]:
-    """A step's line in the provenance."""
-    manifest = outcome.manifest
-    return {
-        "key": outcome.step.key,
-        "name": outcome.step.name,
-        "status": outcome.status,
-        "error": outcome.error,
-        "seconds": manifest.seconds if manifest else None,
-        "tokens": manifest.facts.get("tokens") if manifest else None,
-        "device": manifest.facts.get("device") if manifest else None,
-        "created": manifest.created if manifest else None,
-    }
 
 
 def write_report(folder: Path, out: Path) -> None:

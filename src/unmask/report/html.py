@@ -22,7 +22,7 @@ from unmask.core.arm import Arm
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
 from unmask.core.row import Row
-from unmask.report import contents, tables, words
+from unmask.report import conclusions, contents, tables, words
 from unmask.report.attack_log import attack_log
 from unmask.report.chapters import Chapter
 from unmask.report.logs import training_logs
@@ -142,6 +142,8 @@ def _template() -> Any:
     environment.filters["arm"] = lambda name: words.arm(Arm(name))
     environment.filters["studied"] = words.studied
     environment.filters["seeded"] = words.seeded
+    environment.filters["sentence"] = conclusions.sentence
+    environment.filters["rule"] = conclusions.RULES.__getitem__
     environment.filters["after"] = words.after
     environment.filters["settings"] = words.settings
     return environment.from_string(source("template.html"))
