@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
-
-if TYPE_CHECKING:
-    from unmask.recipes.run import Result
+from unmask.cli.ending import Expect, JUnit, end, expected_verdicts
+from unmask.cli.settings import Json, Scale, Set, StoreDir, settings_of
 
 Executor = Annotated[
     str,
@@ -33,11 +30,14 @@ def run(
     executor: Executor = "inline",
     workers: Workers = None,
     budget: Budget = None,
+    expect: Expect = None,
+    junit: JUnit = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: plant, defend, measure, report."""
     from unmask.recipes.run import run as run_recipe
 
+    expected = expected_verdicts(expect)
     result = run_recipe(
         recipe,
         settings_of(set_, scale),
@@ -45,20 +45,7 @@ def run(
         executor=executor_of(executor, workers),
         budget=budget,
     )
-    emit(result.json()) if as_json else show(result)
-    if not result.ok:
-        raise typer.Exit(1)
-
-
-def show(result: Result) -> None:
-    """Warnings, verdicts, and where the results are."""
-    for warning in result.warnings:
-        print(f"WARNING: {warning}", file=sys.stderr)
-    for sentence in result.over_seeds or result.verdicts:
-        print(sentence)
-    steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
-    print(f"{result.run}: {steps}, {result.seconds:.1f} s")
-    print(f"results: {result.results}\nreport:  {result.report}")
+    end(result, as_json, expected, junit)
 
 
 def executor_of(executor: str, workers: int | None) -> dict[str, Any]:

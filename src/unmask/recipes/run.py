@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -32,6 +32,9 @@ from unmask.recipes.gather import Gathered, condition_record, gather
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.report import words
 
+if TYPE_CHECKING:
+    import pandas
+
 BESIDE = {
     "name": "unmask run NAME, in Python unmask.run(name)",
     "recipe": "unmask run NAME, in Python unmask.run(name)",
@@ -48,7 +51,8 @@ ATTACKS = "attacks.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run left behind; `ok` is False where any step failed."""
+    """What a run left behind; `ok` is False where any step failed. `verdicts` are sentences, and
+    `found` are the same as values."""
 
     run: str
     recipe: str
@@ -59,17 +63,27 @@ class Result:
     verdicts: tuple[str, ...] = ()
     over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    found: tuple[Verdict, ...] = ()
 
     @property
     def ok(self) -> bool:
         return self.steps["failed"] == 0
 
+    def frame(self) -> pandas.DataFrame:
+        """The rows of `results` as a pandas DataFrame; raises SettingError where pandas is not
+        installed."""
+        from unmask.recipes.finished import Finished
+
+        return Finished(self.results.parent).frame()
+
     def json(self) -> dict[str, Any]:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
-            **dataclasses.asdict(self),
+            **fields,
             "results": str(self.results),
             "report": str(self.report),
             "steps": dict(self.steps),
+            "found": {"verdicts": [verdict_record(verdict) for verdict in self.found]},
         }
 
 
@@ -186,6 +200,7 @@ def publish(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
         warnings=gathered.warnings,
+        found=gathered.verdicts,
     )
     write_rows(result.results, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
