@@ -29,6 +29,7 @@ from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
 from unmask.recipes import RECIPES, memory
 from unmask.recipes.gather import Gathered, condition_record, gather
+from unmask.recipes.kinds import with_real_names
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.report import words
 
@@ -94,7 +95,7 @@ def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
             f"'{option}' is no setting of the recipe '{name}'. It stands beside the settings:"
             f" {BESIDE[option]}."
         )
-    return RECIPES.configure(name, settings)
+    return with_real_names(RECIPES.configure(name, settings))
 
 
 def plan(
