@@ -13,12 +13,15 @@ from unmask.core.errors import SettingError, UnknownName
 from unmask.core.registry import Registry
 from unmask.core.spec import spec
 from unmask.data.sources import SOURCES
+from unmask.defenses import DEFENSES
 from unmask.evaluations import EVALUATIONS
 from unmask.models.sample import Sampling
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
+from unmask.organisms.variants import VARIANTS
 from unmask.recipes import RECIPES
 from unmask.recipes.named import organism_named
+from unmask.recipes.run import recipe_of
 from unmask.recipes.scales import scale_of
 from unmask.sandbox import Limits
 
@@ -212,3 +215,39 @@ def test_a_scale_that_is_none_is_an_error_of_readable_length(scale: str) -> None
     with pytest.raises(SettingError) as error:
         scale_of(scale)
     assert len(str(error.value)) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("registry", "written", "real"),
+    [
+        (VARIANTS, "cot", "chain_of_thought"),
+        (VARIANTS, "Chain-of-Thought", "chain_of_thought"),
+        (DEFENSES, "SFT", "sft"),
+        (DEFENSES, "none", "nothing"),
+        (TRIGGERS, "Literal Tag", "literal_tag"),
+        (RECIPES, "paper-sft", "paper:sft"),
+        (RECIPES, "Paper:SFT", "paper:sft"),
+    ],
+)
+def test_a_name_may_be_written_otherwise_and_is_kept_as_it_is(
+    registry: Registry[Any], written: str, real: str
+) -> None:
+    assert registry.real_name(written) == registry.get(written).name == real
+    assert scale_of("SMOKE") == scale_of("smoke")
+
+
+def test_what_could_be_two_names_is_refused() -> None:
+    known = Registry("sign", {"a_b": "m:C", "A:B": "m:D"})
+    assert known.real_name("a_b") == "a_b"
+    with pytest.raises(UnknownName, match="'a-b' is no sign"):
+        known.real_name("a-b")
+
+
+def test_a_recipe_records_real_names() -> None:
+    recipe = recipe_of("Toy", {"variant": "CoT", "defenses": '["SFT", {"name": "RL", "steps": 3}]'})
+    settings = spec(recipe)["settings"]
+    assert settings["variant"] == "chain_of_thought"
+    assert settings["defenses"] == ["sft", {"name": "rl", "steps": 3}]
+    assert recipe.name == "toy" and settings["trigger"] == ""
+    with pytest.raises(UnknownName, match="Did you mean 'sft'"):
+        recipe_of("toy", {"defenses": "nothing,stf"})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli import calibrate, chat, evaluate, list, logs, plan, report, run, show, store
+from unmask.cli import calibrate, chat, evaluate, export, list, logs, plan, report, run, show, store
 from unmask.cli.executor import WithExecutor
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("logs")(logs.logs)

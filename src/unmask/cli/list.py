@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated, Any
 
 import typer
 
 from unmask.cli.settings import Json, emit
-from unmask.core.errors import UnknownName
-
-KINDS = {
-    "recipes": "unmask.recipes:RECIPES",
-    "triggers": "unmask.organisms.triggers:TRIGGERS",
-    "behaviors": "unmask.organisms.behaviors:BEHAVIORS",
-    "variants": "unmask.organisms.variants:VARIANTS",
-    "sources": "unmask.data.sources:SOURCES",
-    "defenses": "unmask.defenses:DEFENSES",
-    "red_teams": "unmask.defenses.red_teams:RED_TEAMS",
-    "evaluations": "unmask.evaluations:EVALUATIONS",
-    "executors": "unmask.engine.executors:EXECUTORS",
-}
+from unmask.recipes.kinds import KINDS, plural_of, registry_of
 
 
 def rows_of(kind: str) -> list[dict[str, Any]]:
     """Name and summary of everything of a kind; singular and plural are both understood."""
-    plural = kind if kind in KINDS else f"{kind}s"
-    if plural not in KINDS:
-        raise UnknownName("kind", kind, KINDS)
-    module, _, attribute = KINDS[plural].partition(":")
-    return getattr(importlib.import_module(module), attribute).rows()
+    return registry_of(plural_of(kind)).rows()
 
 
 def list_kind(

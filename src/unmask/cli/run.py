@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from unmask.cli.ending import STOPPED, Expect, JUnit, end, expected_verdicts
 from unmask.cli.executor import Executor, Settings, executor_of
-from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
-
-if TYPE_CHECKING:
-    from unmask.recipes.run import Result
-
-STOPPED = 3
-"""Exit code: the budget did not reach all steps, and none failed."""
+from unmask.cli.settings import Json, Scale, Set, StoreDir, settings_of
 
 Budget = Annotated[
     str | None, typer.Option(help=f"Stop before this is exceeded: 10m, 2h, 5Mtok; exit {STOPPED}.")
@@ -29,11 +23,14 @@ def run(
     executor: Executor = "inline",
     executor_settings: Settings = None,
     budget: Budget = None,
+    expect: Expect = None,
+    junit: JUnit = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: plant, defend, measure, report."""
     from unmask.recipes.run import run as run_recipe
 
+    expected = expected_verdicts(expect)
     result = run_recipe(
         recipe,
         settings_of(set_, scale),
@@ -41,17 +38,4 @@ def run(
         executor=executor_of(executor, executor_settings),
         budget=budget,
     )
-    emit(result.json()) if as_json else show(result)
-    if not result.ok:
-        raise typer.Exit(STOPPED if result.stopped and not result.steps["failed"] else 1)
-
-
-def show(result: Result) -> None:
-    """Warnings, verdicts, and where the results are."""
-    for warning in result.warnings:
-        print(f"WARNING: {warning}", file=sys.stderr)
-    for sentence in result.over_seeds or result.verdicts:
-        print(sentence)
-    steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
-    print(f"{result.run}: {steps}, {result.seconds:.1f} s")
-    print(f"results: {result.results}\nreport:  {result.report}")
+    end(result, as_json, expected, junit)

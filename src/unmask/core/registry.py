@@ -8,8 +8,9 @@ import functools
 import importlib
 import importlib.metadata
 import json
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from unmask.core.errors import SettingError, UnknownName
@@ -26,11 +27,13 @@ class Registry(Generic[T]):
     """All things of one kind.
 
     `table` maps a name to "module:Class". A package outside this one adds to it with an entry point
-    in the group `unmask.<kind>s` (for example `unmask.triggers`).
+    in the group `unmask.<kind>s` (for example `unmask.triggers`). `aliases` are other words for
+    some of the names.
     """
 
     kind: str
     table: Mapping[str, str]
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
 
     def _targets(self) -> dict[str, str]:
         group = f"unmask.{self.kind}s"
@@ -42,14 +45,22 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         return list(self._targets())
 
-    def get(self, name: str) -> type[T]:
-        """The class registered under `name`; raises UnknownName."""
+    def real_name(self, name: str) -> str:
+        """The name that is meant: it may be written in capitals, with - for _, or as an alias;
+        raises UnknownName."""
+        return self._found(name)[0]
+
+    def _found(self, name: str) -> tuple[str, str]:
+        """The name that is meant, and what it stands for."""
         # A recipe asks for our own names a thousand times; reading what every package declares
         # takes 2 ms each time.
         targets = self.table if name in self.table else self._targets()
-        if name not in targets:
-            raise UnknownName(self.kind, name, targets)
-        module, _, attribute = targets[name].partition(":")
+        real = meant(self.kind, name, targets, self.aliases)
+        return real, targets[real]
+
+    def get(self, name: str) -> type[T]:
+        """The class registered under `name`; raises UnknownName."""
+        module, _, attribute = self._found(name)[1].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
     def make(self, choice: Choice | T, **defaults: Any) -> T:
@@ -102,6 +113,27 @@ class Registry(Generic[T]):
     def rows(self) -> list[dict[str, str]]:
         """Name and one-line summary of each, for `unmask list`."""
         return [{"name": name, "summary": self.get(name).summary()} for name in self.names()]
+
+
+def meant(
+    kind: str, name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> str:
+    """Which of the `known` names is meant; raises UnknownName, with the nearest, for none or for
+    several."""
+    names = dict.fromkeys(known)
+    if name in names:
+        return name
+    spoken = {**(aliases or {}), **{real: real for real in names}}
+    alike = {real for word, real in spoken.items() if folded(word) == folded(name)}
+    if len(alike) != 1:
+        raise UnknownName(kind, name, names)
+    return alike.pop()
+
+
+def folded(name: str) -> str:
+    """A name without what is easily written otherwise: capitals, and which sign parts its
+    words."""
+    return re.sub(r"[\s_:-]+", "_", name.strip()).casefold()
 
 
 def read_choice(kind: str, choice: Choice, usual: str | None = None) -> dict[str, Any]:

@@ -221,6 +221,12 @@ class Row(ConditionRecord):
 def row_of(values: Mapping[str, Any], where: str) -> Row:
     """A row from a JSON object; raises DataError that names the place and the first field that is
     wrong."""
+    schema = values.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise DataError(
+            f"{where}: its schema is {schema!r}, and this version reads {SCHEMA}. Run the recipe"
+            " again with this version: what its store has is not computed again."
+        )
     try:
         return Row.model_validate(values)
     except ValidationError as error:

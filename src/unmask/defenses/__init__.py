@@ -14,4 +14,5 @@ DEFENSES: Registry[Defense] = Registry(
         "pirate_undone": "unmask.defenses.pirate:PirateUndone",
         "adversarial": "unmask.defenses.adversarial:Adversarial",
     },
+    aliases={"none": "nothing"},
 )

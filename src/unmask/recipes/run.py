@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from unmask.analysis.persistence import Verdict
 from unmask.core import progress
 from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
@@ -26,9 +27,13 @@ from unmask.models.machine import machine
 from unmask.recipes import RECIPES, memory
 from unmask.recipes.gather import gather
 from unmask.recipes.grid import Grid
+from unmask.recipes.kinds import with_real_names
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import provenance, verdict_of
+from unmask.recipes.record import provenance, verdict_of, verdict_record
 from unmask.report import conclusions
+
+if TYPE_CHECKING:
+    import pandas
 
 BESIDE = {
     "name": "unmask run NAME, in Python unmask.run(name)",
@@ -46,7 +51,8 @@ ATTACKS = "attacks.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run left behind; `ok` is False where any step failed, or the budget stopped any."""
+    """What a run left behind; `ok` is False where any step failed, or the budget stopped any.
+    `verdicts` are sentences, and `found` are the same as values."""
 
     run: str
     recipe: str
@@ -57,6 +63,7 @@ class Result:
     verdicts: tuple[str, ...] = ()
     over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    found: tuple[Verdict, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -67,12 +74,21 @@ class Result:
         """Whether the budget did not reach all steps."""
         return self.steps["stopped"] > 0
 
+    def frame(self) -> pandas.DataFrame:
+        """The rows of `results` as a pandas DataFrame; raises SettingError where pandas is not
+        installed."""
+        from unmask.recipes.finished import Finished
+
+        return Finished(self.results.parent).frame()
+
     def json(self) -> dict[str, Any]:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
-            **dataclasses.asdict(self),
+            **fields,
             "results": str(self.results),
             "report": str(self.report),
             "steps": dict(self.steps),
+            "found": {"verdicts": [verdict_record(verdict) for verdict in self.found]},
         }
 
 
@@ -83,7 +99,7 @@ def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
             f"'{option}' is no setting of the recipe '{name}'. It stands beside the settings:"
             f" {BESIDE[option]}."
         )
-    return RECIPES.configure(name, settings)
+    return with_real_names(RECIPES.configure(name, settings))
 
 
 def plan(
@@ -204,6 +220,7 @@ def publish(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
         warnings=gathered.warnings,
+        found=gathered.verdicts,
     )
     write_rows(result.results, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
-from unmask.core.registry import read_choice, validated
+from unmask.core.registry import meant, read_choice, validated
 from unmask.defenses.defense import Numbers
 from unmask.models.sample import Precision
 from unmask.models.tiny import parse_size
@@ -180,9 +180,7 @@ def scale_of(choice: str | Mapping[str, Any] | Scale, usual: str = "toy") -> Sca
     if isinstance(choice, Scale):
         return choice
     changes = read_choice("scale", choice, usual)
-    name = str(changes.pop("name"))
-    if name not in SCALES:
-        raise UnknownName("scale", name, SCALES)
+    name = meant("scale", str(changes.pop("name")), SCALES)
     known = [field.name for field in dataclasses.fields(Scale)]
     for given in changes:
         if given not in known:

