@@ -30,6 +30,7 @@ LEFT_OF["recipes"] = {*ORDER, "detectors", "engine", "recipes"}
 LEFT_OF["inspect"] = {*LEFT_OF["recipes"], "inspect"}
 LEFT_OF["cli"] = {*LEFT_OF["inspect"], "cli"}
 LEFT_OF["__init__.py"] = LEFT_OF["recipes"]
+LEFT_OF["__main__.py"] = {"cli"}
 
 
 def imports(path: Path) -> set[str]:

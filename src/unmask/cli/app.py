@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli import calibrate, chat, evaluate, list, logs, plan, report, run, show, store
+from unmask.cli import calibrate, chat, cite, evaluate, list, logs, plan, report, run, show, store
 
 app = typer.Typer(
     name="unmask",
@@ -39,6 +39,7 @@ app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("cite")(cite.cite)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("logs")(logs.logs)

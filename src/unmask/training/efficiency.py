@@ -51,3 +51,8 @@ class Efficiency(Named):
                 f"quantized={self.quantized!r}: weights in 4 bits cannot be trained, adapters on "
                 "them can. Set lora too, for example lora=16."
             )
+
+    def cites(self) -> str:
+        """LoRA's where adapters are trained, QLoRA's where the weights under them have 4 bits."""
+        adapters = "Hu et al. 2021" if self.lora else ""
+        return f"{adapters}, Dettmers et al. 2023" if self.quantized else adapters
