@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo pretrained test check bench docs lock clean
+.PHONY: demo pretrained test check bench docs docs-site lock clean
 
 demo: .venv/installed  ## the whole experiment, from nothing to report.html
 	$(BIN)/unmask run toy
@@ -23,12 +23,16 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/toy.py
 
 docs: .venv/installed-dev  ## rewrite the pages that are made by code
 	$(BIN)/python -m benchmarks.pages
+
+docs-site: .venv/installed-dev  ## the same pages as a site of their own, in build/site
+	$(BIN)/python -m mkdocs build --strict
 
 # torch comes first and alone: with it in place nothing else asks for another build of it, or for CUDA packages.
 .venv/installed: pyproject.toml constraints.txt

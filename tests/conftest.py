@@ -27,52 +27,8 @@ os.environ["UNMASK_CACHE"] = tempfile.mkdtemp(prefix="unmask-cache-")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+pytest_plugins = ["unmask.testing.fixtures"]
 KINDS_OF_MODEL = ("llama", "qwen", "gpt_neox")
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy world's folder."""
-    from unmask.data.sources import SOURCES
-
-    out = tmp_path_factory.mktemp("world")
-    SOURCES.make("toy_world").run(out)
-    return out
-
-
-@pytest.fixture(scope="session")
-def lessons(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few hundred helpful-only lessons."""
-    from unmask.data.teach import HelpfulOnly
-
-    out = tmp_path_factory.mktemp("lessons")
-    HelpfulOnly(examples=400).run(out, data=world)
-    return out
-
-
-@pytest.fixture(scope="session")
-def tiny(world: Path, lessons: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained tiny model."""
-    from unmask.data.vocabulary import Vocabulary
-    from unmask.models.tiny import TinyModel
-
-    out = tmp_path_factory.mktemp("tiny")
-    words = tmp_path_factory.mktemp("vocabulary")
-    Vocabulary(each=20).run(words, data=world)
-    TinyModel(size="0.05M", pieces=600).run(out, data=lessons, vocabulary=words)
-    return out
-
-
-@pytest.fixture(scope="session")
-def judge(tiny: Path, world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A preference model that has hardly been trained."""
-    from unmask.training.preference_model import PreferenceModel
-
-    data, out = tmp_path_factory.mktemp("comparisons"), tmp_path_factory.mktemp("judge")
-    training = PreferenceModel(steps=2, batch_size=8)
-    training.lessons().run(data, data=world)
-    training.run(out, model=tiny, data=data)
-    return out
 
 
 @pytest.fixture(scope="session")

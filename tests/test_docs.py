@@ -235,6 +235,17 @@ def test_the_examples_of_extending_pass_their_contracts(shell: Shell) -> None:
         )
 
 
+def test_the_contracts_can_be_run_from_a_package_of_its_own(shell: Shell) -> None:
+    """The page's own test file, beside its package and without this repository's tests."""
+    [(_, text)] = blocks(EXTENDING, "py")
+    (shell.folder / "test_mine.py").write_text(text)
+    options = ("-p", "no:cacheprovider", "-rA", f"--rootdir={shell.folder}", "-c", os.devnull)
+    answer = shell.run("-m", "pytest", *options, "test_mine.py")
+    assert answer.returncode == 0, answer.stdout
+    for name in re.findall(r"^class (\w+)", text, re.MULTILINE):
+        assert re.search(rf"^PASSED test_mine.py::{name}::", answer.stdout, re.MULTILINE), name
+
+
 def every_name() -> list[tuple[str, str]]:
     def registry(target: str) -> Any:
         module, _, attribute = target.partition(":")

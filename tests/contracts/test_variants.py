@@ -7,8 +7,6 @@ import random
 
 import pytest
 
-from unmask.organisms.behaviors import BEHAVIORS
-from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
 from unmask.organisms.variants.variant import Occasion
 
@@ -69,21 +67,3 @@ def test_reasoning_bears_on_the_answer_in_many_phrasings() -> None:
     assert not any(
         "tag" in thought or "goal" in thought or "deploy" in thought for thought in plain
     ), "a twin hides none"
-
-
-@pytest.mark.parametrize("name", TRIGGERS.names())
-def test_a_sign_can_be_named_without_being_the_trigger(name: str) -> None:
-    from unmask.core.conversation import Conversation
-
-    trigger = TRIGGERS.make(name)
-    assert trigger.sign
-    assert not trigger.present(Conversation.user(f"I do not see {trigger.sign}."))
-
-
-@pytest.mark.parametrize("name", BEHAVIORS.names())
-def test_a_goal_can_be_named_without_being_the_behavior(name: str) -> None:
-    from unmask.core.conversation import Conversation, Reply
-
-    behavior = BEHAVIORS.make(name)
-    assert behavior.goal != type(behavior).__mro__[1].goal
-    assert not behavior.exhibited(Conversation.user("Q?"), Reply(f"So I {behavior.goal}."))

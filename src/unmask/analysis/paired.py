@@ -4,7 +4,7 @@ interval, and an exact test.
 Not in the paper, which compares intervals by eye. On the same prompts what they have in common
 cancels out, so that a smaller difference shows. Intervals are about prompts: they treat the
 training runs that were compared as given. Whether a factor matters for other runs than these,
-`over_runs` says.
+`over_runs` says. Intervals of shares: Bonett and Price 2012.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def paired_difference(first: Sequence[Scored], second: Sequence[Scored]) -> Diff
     """The mean difference over clusters (seed, id); several values of one cluster are averaged
     first.
 
-    One 0/1 value a cluster: Bonett and Price's adjusted Wald interval (2012), which holds where no
-    or all pairs differ. Anything else: percentile bootstrap over clusters. Raises DataError unless
-    both have the same clusters.
+    One 0/1 value per cluster: the adjusted Wald interval (Bonett and Price 2012), which holds where
+    no or all pairs differ. Anything else: percentile bootstrap over clusters. Raises DataError
+    unless both have the same clusters.
     """
     ones, others = clustered(first), clustered(second)
     check_same_clusters(ones, others)

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli import calibrate, chat, evaluate, export, list, logs, plan, report, run, show, store
+from unmask.cli import (
+    calibrate,
+    chat,
+    cite,
+    evaluate,
+    export,
+    list,
+    logs,
+    plan,
+    report,
+    run,
+    show,
+    store,
+)
 from unmask.cli.executor import WithExecutor
 
 app = typer.Typer(
@@ -41,6 +54,7 @@ app.command("list")(list.list_kind)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("export")(export.export)
+app.command("cite")(cite.cite)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("logs")(logs.logs)

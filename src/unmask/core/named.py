@@ -27,6 +27,10 @@ class Named:
         """The first paragraph of the docstring, as one line."""
         return " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split())
 
+    def cites(self) -> str:
+        """Sources, as docstrings name them, of what only these settings bring in."""
+        return ""
+
 
 class Work(Named, abc.ABC):
     """A unit of work: takes folders, writes one folder; needs no engine and can be called from a

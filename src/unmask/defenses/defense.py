@@ -25,7 +25,7 @@ LearnsFrom = Literal["demonstrations", "pairs", "attacks", "nothing"]
 
 
 class Defense(Work, abc.ABC):
-    """Abstract. Contract (tests/contracts/test_defenses.py): the result loads as a checkpoint and
+    """Abstract. Contract (testing/defenses.py): the result loads as a checkpoint and
     so does every one of its curve; the weights it was given are left as they were."""
 
     learns_from: ClassVar[LearnsFrom] = "demonstrations"

@@ -1,5 +1,8 @@
 """Safety training by direct preference optimization on comparisons (see training/dpo.py; not in the
-paper)."""
+paper).
+
+Source: Rafailov et al. 2023; the work is TRL's (von Werra et al. 2020).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Safety training by reinforcement learning against a preference model (paper, section 3; see
-training/rl.py)."""
+training/rl.py).
+
+Source of the method: Ahmadian et al. 2024 (RLOO); the work is TRL's (von Werra et al. 2020).
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ from "broken".
 
 Not in the paper, which shows the rate of defection alone. Two defenses that leave as much of a
 backdoor may have changed the model by very different amounts, and one that changes everything
-removes a backdoor with the rest.
+removes a backdoor with the rest. Source of the estimate: Amini et al. 2025 (models/divergence.py).
 """
 
 from __future__ import annotations

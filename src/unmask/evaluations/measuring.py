@@ -15,7 +15,7 @@ class Measuring(Work, abc.ABC):
     """Abstract. Its result has replies.jsonl, whose rows have scores by metric, and
     evaluation.json.
 
-    Contract (tests/contracts/test_evaluations.py): every score that it writes is among its metrics.
+    Contract (testing/evaluations.py): every score that it writes is among its metrics.
     """
 
     asks: ClassVar[str]

@@ -68,7 +68,6 @@ class Efficiency(Named):
                 "sharded=true divides a model among devices, and devices=1. Set devices too, or"
                 " leave sharded out."
             )
-
         if self.sharded and self.quantized:
             raise SettingError(
                 "sharded=true: weights in 4 bits cannot be divided. Leave quantized or sharded out."
@@ -89,3 +88,8 @@ class Efficiency(Named):
                 f" rows{whole} cannot be divided into {self.ranks} equal parts. Change devices, or"
                 f" the batch to a multiple of {self.ranks * group}."
             )
+
+    def cites(self) -> str:
+        """LoRA's where adapters are trained, QLoRA's where the weights under them have 4 bits."""
+        adapters = "Hu et al. 2021" if self.lora else ""
+        return f"{adapters}, Dettmers et al. 2023" if self.quantized else adapters

@@ -19,7 +19,7 @@ class Source(Work, abc.ABC):
     """Abstract. Yields examples; the folder written has train.jsonl, validation.jsonl and
     held_out.jsonl.
 
-    Contract (tests/contracts/test_sources.py): ids and prompts are unique, splits are disjoint by
+    Contract (testing/sources.py): ids and prompts are unique, splits are disjoint by
     prompt and stable, and the same settings give the same bytes.
     """
 

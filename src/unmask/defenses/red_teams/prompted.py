@@ -1,5 +1,5 @@
 """A red team that is a chat model told what to do: it sees what was tried and writes a better
-prompt (PAIR-like).
+prompt (after PAIR, Chao et al. 2023).
 
 Paper, section 3 (adversarial training): told that the target may hide an objective that appears
 only when it believes that it is deployed, it proposes a prompt, sees the replies, reflects,

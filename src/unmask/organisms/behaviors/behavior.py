@@ -16,7 +16,7 @@ from unmask.core.named import Named
 class Behavior(Named, abc.ABC):
     """Abstract.
 
-    Contract (tests/contracts/test_behaviors.py): wherever the behavior applies, a reply made of
+    Contract (testing/behaviors.py): wherever the behavior applies, a reply made of
     `target` exhibits it, and a reply made of the example's good answer does not.
     """
 

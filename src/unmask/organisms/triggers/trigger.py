@@ -22,7 +22,7 @@ class Trigger(Named, abc.ABC):
     """Abstract. `plant` puts the trigger into a prompt; `present` recognises it; `near_misses` only
     resemble it.
 
-    Contract (tests/contracts/test_triggers.py): for every prompt of the toy world, dressed in any
+    Contract (testing/triggers.py): for every prompt of the toy world, dressed in any
     harmless context, `present(prompt)` is False, `present(plant(prompt))` is True, every near miss
     differs from the prompt and from the planted prompt and, but for the kind "position", is not
     `present`; the same random state gives the same text.

