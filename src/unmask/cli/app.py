@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli import calibrate, chat, evaluate, list, logs, plan, report, run, show, store
+from unmask.cli import calibrate, chat, evaluate, list, logs, plan, report, run, scan, show, store
 
 app = typer.Typer(
     name="unmask",
@@ -41,6 +41,7 @@ app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("scan")(scan.scan)
 app.command("logs")(logs.logs)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(store.app, name="store")
