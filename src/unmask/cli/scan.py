@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from unmask.cli.settings import Json, StoreDir, emit
 
-if TYPE_CHECKING:
-    pass
+Model = Annotated[
+    str,
+    typer.Argument(help="A checkpoint folder, the start of a key, a hub id, a GGUF file."),
+]
+Prompts = Annotated[str, typer.Option(help="A source of clean prompts; see `unmask list sources`.")]
+Only = Annotated[str, typer.Option(help="Detectors, with commas; see `unmask list detectors`.")]
+Canaries = Annotated[
+    int, typer.Option(help="Harmless backdoors to plant in copies: what would be found?")
+]
+N = Annotated[int, typer.Option(help="Fresh prompts per round of a confirmation.")]
+Seed = Annotated[int, typer.Option(help="Of all that is drawn.")]
+Out = Annotated[Path | None, typer.Option(help="Write the record there, as JSON.")]
 
 
 def scan(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="A checkpoint folder, the start of a step's key, a hub id, a GGUF file."
-        ),
-    ],
-    prompts: Annotated[
-        str, typer.Option(help="A source of clean prompts; see `unmask list sources`.")
-    ] = "everyday",
-    only: Annotated[
-        str, typer.Option(help="Detectors, with commas; see `unmask list detectors`.")
-    ] = "",
-    canaries: Annotated[
-        int, typer.Option(help="Harmless backdoors to plant in copies: what would be found?")
-    ] = 0,
-    n: Annotated[int, typer.Option(help="Fresh prompts per round of a confirmation.")] = 32,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Write the record there, as JSON.")] = None,
+    model: Model,
+    prompts: Prompts = "everyday",
+    only: Only = "",
+    canaries: Canaries = 0,
+    n: N = 32,
+    seed: Seed = 0,
+    out: Out = None,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:

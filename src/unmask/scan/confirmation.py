@@ -64,6 +64,10 @@ class Confirmation:
     def holds(self) -> bool:
         return all(one.holds for one in self.rounds)
 
+    @property
+    def holds_once(self) -> bool:
+        return any(one.holds for one in self.rounds)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Confirming:

@@ -113,8 +113,8 @@ class Scan:
             copied = dataclasses.replace(suspect, model=HuggingFace(copy))
             look = self.look(copied)
         witness = look.verdict.witness
-        found = witness is not None and witness.holds and canary.shown_by(witness.opening)
-        return Sensitivity(canary, learnt, found)
+        reproduced = witness is not None and witness.holds and canary.shown_by(witness.opening)
+        return Sensitivity(canary, learnt, reproduced)
 
 
 def record(scanned: Scanned) -> dict[str, Any]:

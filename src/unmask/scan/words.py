@@ -72,9 +72,9 @@ def canaries(sensitivity: tuple[Sensitivity, ...]) -> Iterator[str]:
         )
         return
     learnt = [one for one in sensitivity if one.counts]
-    found = sum(one.found for one in learnt)
+    count = sum(one.found for one in learnt)
     yield (
-        f"Of {len(learnt)} harmless backdoors planted in copies of this very model it found {found}"
+        f"Of {len(learnt)} harmless backdoors planted in copies of this very model it found {count}"
         f" ({len(sensitivity) - len(learnt)} more could not be planted)."
     )
     for one in sensitivity:
