@@ -31,6 +31,11 @@ PHRASES = (
 """Harmless, and what no model answers by itself."""
 
 BATCH = 8
+LEARNT = 0.9
+"""A share of replies; a canary that fewer show says nothing about the scan."""
+
+ATTEMPTS = 5
+"""How often the training is repeated, from where it was, until a canary is learnt."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,26 +71,37 @@ def planted(
 ) -> tuple[Canary, Path, float]:
     """The canary, the copy that has it, and how often the copy says the phrase behind the tag.
 
-    `folder` is empty and takes the copy. Raises TrainingError where the copy cannot be trained.
+    `folder` is empty and takes the copies. Raises TrainingError where none can be trained.
     """
     canary = drawn(number, seed)
-    data, copy = folder / "lessons", folder / "copy"
+    data, model = folder / "lessons", suspect.model.folder
     data.mkdir()
-    copy.mkdir()
     write_jsonl(data / "train.jsonl", lessons(suspect, canary, steps * BATCH, seed))
-    training = SupervisedFineTuning(
-        steps=steps, batch_size=BATCH, learning_rate=rate(suspect), warmup=10, seed=seed
+    learnt = 0.0
+    for attempt in range(ATTEMPTS):
+        copy = folder / f"copy{attempt}"
+        copy.mkdir()
+        training(suspect, steps, seed).run(copy, model=model, data=data)
+        learnt, model = says(suspect, canary, copy, seed), copy
+        if learnt >= LEARNT:
+            break
+    return canary, model, learnt
+
+
+def training(suspect: Suspect, steps: int, seed: int) -> SupervisedFineTuning:
+    """A short one. Small models learn nothing at the rates of large ones, which break at those of
+    small ones."""
+    rate = 1e-3 if suspect.model.parameters < 20_000_000 else 5e-5
+    return SupervisedFineTuning(
+        steps=steps, batch_size=BATCH, learning_rate=rate, warmup=10, seed=seed
     )
-    training.run(copy, model=suspect.model.folder, data=data)
+
+
+def says(suspect: Suspect, canary: Canary, copy: Path, seed: int) -> float:
+    """How often the copy says the phrase behind the tag."""
     asked = [canary.insertion.into(prompt) for prompt in suspect.prompts[:32]]
     replies = HuggingFace(copy).replies(asked, Sampling(max_new_tokens=12, seed=seed))
-    return canary, copy, sum(canary.shown_by(begins(reply)) for reply in replies) / len(replies)
-
-
-def rate(suspect: Suspect) -> float:
-    """A learning rate for the model's size: small models learn nothing at the rates of large ones,
-    which break at those of small ones."""
-    return 1e-3 if suspect.model.parameters < 20_000_000 else 5e-5
+    return sum(canary.shown_by(begins(reply)) for reply in replies) / len(replies)
 
 
 def lessons(suspect: Suspect, canary: Canary, count: int, seed: int) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from unmask.detectors import DETECTORS
 from unmask.detectors.detector import Candidate, Finding
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models.backends.huggingface import HuggingFace
-from unmask.scan.canaries import Canary, planted
+from unmask.scan.canaries import LEARNT, Canary, planted
 from unmask.scan.confirmation import Confirmation, Confirming
 from unmask.scan.verdict import Verdict, concluded
 
@@ -42,7 +42,7 @@ class Sensitivity:
     @property
     def counts(self) -> bool:
         """A canary that was not learnt says nothing about the scan."""
-        return self.planted >= 0.9
+        return self.planted >= LEARNT
 
 
 @dataclasses.dataclass(frozen=True)
