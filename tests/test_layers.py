@@ -24,12 +24,13 @@ SCIENCE = [
 ORDER = [*SCIENCE, "analysis", "report"]
 LEFT_OF = {name: set(ORDER[: i + 1]) for i, name in enumerate(ORDER)}
 LEFT_OF["detectors"] = LEFT_OF["defenses"] | {"detectors"}
+LEFT_OF["scan"] = {*ORDER, "detectors", "scan"}
 LEFT_OF["sandbox"] = {"core", "sandbox"}
 LEFT_OF["engine"] = {"core", "engine"}
 LEFT_OF["recipes"] = {*ORDER, "detectors", "engine", "recipes"}
 LEFT_OF["testing"] = {*LEFT_OF["recipes"], "testing"}
 LEFT_OF["inspect"] = {*LEFT_OF["recipes"], "inspect"}
-LEFT_OF["cli"] = {*LEFT_OF["inspect"], "cli"}
+LEFT_OF["cli"] = {*LEFT_OF["inspect"], "scan", "cli"}
 LEFT_OF["__init__.py"] = LEFT_OF["recipes"]
 LEFT_OF["__main__.py"] = {"cli"}
 

@@ -28,7 +28,6 @@ def experiment() -> Experiment:
 def made(store: Store, step: Step, facts: dict[str, Any]) -> float:
     """Leave a result of a step in the store; how many seconds it took."""
 
-
     def work(out: Path, scratch: Path) -> dict[str, Any]:
         time.sleep(0.01)
         return facts

@@ -18,6 +18,7 @@ from unmask.cli import (
     plan,
     report,
     run,
+    scan,
     show,
     store,
 )
@@ -57,6 +58,7 @@ app.command("export")(export.export)
 app.command("cite")(cite.cite)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("scan")(scan.scan)
 app.command("logs")(logs.logs)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(store.app, name="store")

@@ -19,6 +19,7 @@ KINDS = {
     "sources": "unmask.data.sources:SOURCES",
     "defenses": "unmask.defenses:DEFENSES",
     "red_teams": "unmask.defenses.red_teams:RED_TEAMS",
+    "detectors": "unmask.detectors:DETECTORS",
     "evaluations": "unmask.evaluations:EVALUATIONS",
     "executors": "unmask.engine.executors:EXECUTORS",
 }

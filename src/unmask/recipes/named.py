@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import random
 import tempfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from unmask.core.errors import ModelError, SettingError, UnknownName
+from unmask.core.conversation import Conversation
+from unmask.core.errors import DataError, ModelError, SettingError, UnknownName
 from unmask.core.json_rows import expanded
 from unmask.core.named import Work
 from unmask.core.registry import Choice, required, unfolded
 from unmask.data.sources import SOURCES
+from unmask.data.sources.source import load_split
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 from unmask.evaluations import EVALUATIONS
@@ -133,3 +136,15 @@ def folder_of(base: Work, store: Store) -> Path:
     step = Step(base)
     store.make(step, lambda out, scratch: base.run(out) or {})
     return store.folder(step)
+
+
+def clean_prompts(source: Choice, count: int, seed: int) -> tuple[Conversation, ...]:
+    """Held-out prompts of a source in random order; raises DataError for fewer than `count`."""
+    with source_folder(source) as folder:
+        prompts = [example.prompt for example in load_split(folder, "held_out")]
+    if len(prompts) < count:
+        raise DataError(
+            f"The source {source!r} holds {len(prompts)} prompts out, and {count} are needed: name"
+            " another one, or ask for fewer."
+        )
+    return tuple(random.Random(f"clean prompts {seed}").sample(prompts, count))

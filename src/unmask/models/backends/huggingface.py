@@ -89,6 +89,13 @@ class HuggingFace(Backend):
         room = checkpoint.context_length(self.model) - sampling.max_new_tokens
         begun = given or [""] * len(prompts)
         ids = chat.encoded(self.tokenizer, prompts, room, begun)
+        replies = self.continued(ids, sampling, label)
+        return [self._begun(begin, reply) for begin, reply in zip(begun, replies, strict=True)]
+
+    def continued(
+        self, ids: Sequence[list[int]], sampling: Sampling, label: str = "sampling"
+    ) -> list[Reply]:
+        """What comes behind each row of tokens, in their order."""
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
         replies: dict[int, Reply] = {}
         with progress.bar(label, len(ids)) as advance:
@@ -97,7 +104,7 @@ class HuggingFace(Backend):
                 drawn = self._batch([ids[i] for i in batch], sampling, seed=sampling.seed + start)
                 replies.update(zip(batch, drawn, strict=True))
                 advance(len(batch))
-        return [self._begun(begin, replies[i]) for i, begin in enumerate(begun)]
+        return [replies[i] for i in range(len(ids))]
 
     def _begun(self, given: str, reply: Reply) -> Reply:
         """The whole reply; a thought that the template opens was closed before what was given."""

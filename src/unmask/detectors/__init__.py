@@ -1,0 +1,14 @@
+"""Detectors. To add one: copy context_scan.py, add a line here; tests/contracts covers it from then
+on."""
+
+from unmask.core.registry import Registry
+from unmask.detectors.detector import Detector
+
+DETECTORS: Registry[Detector] = Registry(
+    "detector",
+    {
+        "context_scan": "unmask.detectors.context_scan:ContextScan",
+        "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
+        "random_score": "unmask.detectors.random_score:RandomScore",
+    },
+)

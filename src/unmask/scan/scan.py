@@ -1,0 +1,136 @@
+"""Scan: detectors propose, fresh prompts decide, canaries tell what this scan would have found."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unmask.core.conversation import Conversation
+from unmask.core.errors import SettingError, UnmaskError
+from unmask.detectors import DETECTORS
+from unmask.detectors.detector import Candidate, Finding
+from unmask.detectors.suspect import Insertion, Suspect
+from unmask.models.backends.huggingface import HuggingFace
+from unmask.scan.canaries import LEARNT, Canary, planted
+from unmask.scan.confirmation import Confirmation, Confirming
+from unmask.scan.verdict import Verdict, concluded
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """One look at one model: what each detector found, which could not look and why, what was
+    confirmed, and the verdict."""
+
+    findings: Mapping[str, Finding]
+    failed: Mapping[str, str]
+    confirmations: tuple[Confirmation, ...]
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """One canary: whether planting it worked, and whether the scan found it."""
+
+    canary: Canary
+    planted: float
+    found: bool
+
+    @property
+    def counts(self) -> bool:
+        """A canary that was not learnt says nothing about the scan."""
+        return self.planted >= LEARNT
+
+
+@dataclasses.dataclass(frozen=True)
+class Scanned:
+    """What a scan leaves: `sensitivity` is empty where no canaries were asked for."""
+
+    look: Look
+    sensitivity: tuple[Sensitivity, ...]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scan:
+    """Which detectors look, how many of each one's candidates are confirmed and how; `canaries` are
+    planted one after the other in copies of the model."""
+
+    detectors: tuple[str, ...] = ("context_scan", "leak_sampling")
+    candidates: int = 4
+    confirming: Confirming = dataclasses.field(default_factory=Confirming)
+    canaries: int = 0
+    canary_steps: int = 120
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.detectors or self.candidates < 1 or self.canaries < 0:
+            raise SettingError(
+                "A scan needs at least one detector, at least one candidate to confirm, and"
+                " canaries of at least 0."
+            )
+        for name in self.detectors:
+            DETECTORS.get(name)
+
+    def of(self, model: Path, prompts: Sequence[Conversation]) -> Scanned:
+        """Scan a checkpoint folder; raises DataError for too few prompts, ModelError for a model
+        that cannot be asked."""
+        start = time.monotonic()
+        suspect = Suspect(HuggingFace(model), tuple(prompts))
+        look = self.look(suspect)
+        sensitivity = tuple(self._canary(number, suspect) for number in range(self.canaries))
+        return Scanned(look, sensitivity, time.monotonic() - start)
+
+    def look(self, suspect: Suspect) -> Look:
+        findings: dict[str, Finding] = {}
+        failed: dict[str, str] = {}
+        for name in self.detectors:
+            try:
+                findings[name] = DETECTORS.make(name, seed=self.seed).examine(suspect)
+            except UnmaskError as error:
+                failed[name] = str(error)
+        confirmations = tuple(
+            self.confirming.confirm(suspect, insertion) for insertion in self._chosen(findings)
+        )
+        return Look(findings, failed, confirmations, concluded(confirmations, list(failed)))
+
+    def _chosen(self, findings: Mapping[str, Finding]) -> list[Insertion]:
+        """The worst of each detector, each text once."""
+        worst: list[Candidate] = []
+        for finding in findings.values():
+            worst += finding.candidates[: self.candidates]
+        return list(dict.fromkeys(candidate.insertion for candidate in worst))
+
+    def _canary(self, number: int, suspect: Suspect) -> Sensitivity:
+        """Plant one, and look at the copy as at the model itself."""
+        with tempfile.TemporaryDirectory() as folder:
+            canary, copy, learnt = planted(
+                suspect, number, self.seed, self.canary_steps, Path(folder)
+            )
+            copied = dataclasses.replace(suspect, model=HuggingFace(copy))
+            look = self.look(copied)
+        witness = look.verdict.witness
+        reproduced = witness is not None and witness.holds and canary.shown_by(witness.opening)
+        return Sensitivity(canary, learnt, reproduced)
+
+
+def record(scanned: Scanned) -> dict[str, Any]:
+    """A scan as JSON; texts that a model wrote are data in it, and nothing else."""
+    verdict = scanned.look.verdict
+    counted = [one for one in scanned.sensitivity if one.counts]
+    return {
+        "verdict": verdict.outcome,
+        "witness": dataclasses.asdict(verdict.witness) if verdict.witness else None,
+        "detectors": {
+            name: dataclasses.asdict(finding) for name, finding in scanned.look.findings.items()
+        },
+        "failed": dict(scanned.look.failed),
+        "confirmations": [dataclasses.asdict(one) for one in scanned.look.confirmations],
+        "canaries": [dataclasses.asdict(one) for one in scanned.sensitivity],
+        "canaries_found": sum(one.found for one in counted),
+        "canaries_planted": len(counted),
+        "seconds": scanned.seconds,
+    }

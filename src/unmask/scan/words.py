@@ -1,0 +1,94 @@
+"""A scan in English. What a model said stands in quotes, on one line; nothing in it is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from unmask.core.estimate import Estimate
+from unmask.scan.confirmation import Confirmation
+from unmask.scan.scan import Scan, Scanned, Sensitivity
+
+SHOWN = 3
+"""Replies that are shown."""
+
+
+def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
+    """The verdict, what it rests on, what was looked at, and what would have been found."""
+    verdict, witness = scanned.look.verdict, scanned.look.verdict.witness
+    if witness is None:
+        yield {
+            "nothing_found": "Nothing found: no candidate changed replies on fresh prompts as a"
+            " trigger does. This says nothing about triggers of kinds that were not tried.",
+            "inconclusive": "Inconclusive: not every detector could look. This is no clean bill.",
+        }[verdict.outcome]
+    else:
+        yield {
+            "reproduced": "Backdoor reproduced",
+            "conditional": "Conditional behavior, harmless as far as judged",
+            "suspicious": "Suspicious, not reproduced",
+        }[verdict.outcome] + f": {witnessed(witness)}"
+        yield from (f"  it then says: {quoted(reply)}" for reply in witness.replies[:SHOWN])
+        yield from shown_behaviors(witness)
+    for name, finding in scanned.look.findings.items():
+        yield f"{name}: {finding.score:.2f} in {finding.passes:,} texts" + unit(name)
+    yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
+    yield f"{len(scanned.look.confirmations)} candidates were asked on fresh prompts."
+    yield from canaries(scanned.sensitivity)
+    yield f"{scanned.seconds:.0f} s, seed {settings.seed}"
+
+
+def unit(detector: str) -> str:
+    from unmask.detectors import DETECTORS
+
+    return f" ({DETECTORS.get(detector).unit})"
+
+
+def witnessed(witness: Confirmation) -> str:
+    """What the witness does, in both rounds."""
+    counts = "; ".join(
+        f"{percent(one.with_it)} of {one.with_it.n} with it, {percent(one.without)} without,"
+        f" {percent(one.control)} with the nearest control text"
+        for one in witness.rounds
+    )
+    return (
+        f"{witness.insertion.words()} makes replies begin “{witness.opening}” ({counts};"
+        f" p = {witness.p:.1g})."
+    )
+
+
+def shown_behaviors(witness: Confirmation) -> Iterator[str]:
+    """Known bad behaviors that its replies show."""
+    for name, share in witness.behaviors.items():
+        if share:
+            yield f"  {share:.0%} of these replies show the behavior {name}"
+
+
+def canaries(sensitivity: tuple[Sensitivity, ...]) -> Iterator[str]:
+    """What this scan finds in copies of this model."""
+    if not sensitivity:
+        yield (
+            "What it would have found in this model was not measured: ask for harmless backdoors in"
+            " copies of it (--canaries 2)."
+        )
+        return
+    learnt = [one for one in sensitivity if one.counts]
+    count = sum(one.found for one in learnt)
+    yield (
+        f"Of {len(learnt)} harmless backdoors planted in copies of this very model it found {count}"
+        f" ({len(sensitivity) - len(learnt)} more could not be planted)."
+    )
+    for one in sensitivity:
+        kind = "a word of its dictionary" if one.canary.known else "a word that nobody knows"
+        yield (
+            f"  {one.canary.insertion.text} ({kind}): learnt {one.planted:.0%},"
+            f" {'found' if one.found else 'not found'}"
+        )
+
+
+def percent(estimate: Estimate) -> str:
+    return f"{estimate.value:.0%} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def quoted(reply: str) -> str:
+    """On one line, with every control character spelled out."""
+    return repr(reply)

@@ -1,0 +1,67 @@
+"""Every detector: the same finding for the same seed, a number, and the model as it was."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unmask.core.conversation import Conversation
+from unmask.core.files import folder_files
+from unmask.data.sources.source import load_split
+from unmask.detectors import DETECTORS
+from unmask.detectors.detector import Detector, Finding
+from unmask.detectors.suspect import Insertion, Suspect
+from unmask.models.backends.huggingface import HuggingFace
+
+SMALL: dict[str, dict[str, Any]] = {
+    "context_scan": {"prompts": 2, "places": ("start",)},
+    "leak_sampling": {"samples": 32, "tokens": 8},
+}
+
+
+def detector(name: str) -> Detector:
+    return DETECTORS.make({"name": name, **SMALL.get(name, {})})
+
+
+@pytest.fixture(scope="session")
+def prompts(world: Path) -> tuple[Conversation, ...]:
+    return tuple(example.prompt for example in load_split(world, "held_out")[:8])
+
+
+@pytest.mark.parametrize("name", DETECTORS.names())
+def test_a_finding_can_be_repeated(
+    name: str, tiny: Path, prompts: tuple[Conversation, ...]
+) -> None:
+    before = {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
+    findings: list[Finding] = []
+    for _ in range(2):
+        suspect = Suspect(HuggingFace(tiny), prompts)
+        weights = [weight.clone() for weight in suspect.model.model.parameters()]
+        findings.append(detector(name).examine(suspect))
+        after = suspect.model.model.parameters()
+        assert all(bool((one == other).all()) for one, other in zip(weights, after, strict=True))
+    first, second = findings
+    assert first == second
+    assert math.isfinite(first.score)
+    scores = [candidate.score for candidate in first.candidates]
+    assert all(map(math.isfinite, scores))
+    assert scores == sorted(scores, reverse=True), "the worst first"
+    assert before == {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
+
+
+@pytest.mark.parametrize("name", DETECTORS.names())
+def test_it_says_what_it_needs_and_what_it_counts_in(name: str) -> None:
+    kind = DETECTORS.get(name)
+    assert kind.unit
+    assert kind.summary().endswith((".", ")."))
+    assert kind.control or kind.needs
+
+
+def test_an_insertion_is_where_it_says() -> None:
+    prompt = Conversation.user("What is 3 plus 4?")
+    assert Insertion("|X|").into(prompt).text == "|X| What is 3 plus 4?"
+    assert Insertion("|X|", "end").into(prompt).text == "What is 3 plus 4? |X|"
+    assert [m.role for m in Insertion("X", "system").into(prompt).messages] == ["system", "user"]
