@@ -24,7 +24,7 @@ from unmask.engine.store import Store, translated
 from unmask.recipes import RECIPES, memory
 from unmask.recipes.gather import gather
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import provenance, verdict_of
+from unmask.recipes.record import found, provenance, verdict_of, verdict_record
 from unmask.report import conclusions
 
 BESIDE = {
@@ -43,7 +43,11 @@ ATTACKS = "attacks.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run left behind; `ok` is False where any step failed."""
+    """What a run left behind; `ok` is False where any step failed.
+
+    `conclusions` are the verdicts as values, and `verdicts` the same in a line each; a `trial` has
+    none, since its numbers mean nothing.
+    """
 
     run: str
     recipe: str
@@ -54,6 +58,8 @@ class Result:
     verdicts: tuple[str, ...] = ()
     over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    conclusions: tuple[Mapping[str, Any], ...] = ()
+    trial: bool = False
 
     @property
     def ok(self) -> bool:
@@ -181,6 +187,8 @@ def publish(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
         warnings=gathered.warnings,
+        conclusions=tuple(map(verdict_record, gathered.verdicts)),
+        trial=experiment.trial,
     )
     write_rows(result.results, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
@@ -189,8 +197,10 @@ def publish(
             folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
         )
     asked = {"title": experiment.title, "question": experiment.question}
-    record = {**result.json(), "settings": spec(recipe)["settings"], **asked}
-    write_json(folder / "run.json", {**record, **provenance(gathered, outcomes)})
+    told = result.json()
+    told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
+    record = {**told, "settings": spec(recipe)["settings"], **asked}
+    write_json(folder / "run.json", {**record, **provenance(outcomes)})
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
@@ -207,6 +217,7 @@ def write_report(folder: Path, out: Path) -> None:
         question=record["question"],
         verdicts=tuple(map(verdict_of, record["found"]["verdicts"])),
         warnings=tuple(record["warnings"]),
+        trial=record.get("trial", False),
         rows=list(read_rows(folder / "results.jsonl")),
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
