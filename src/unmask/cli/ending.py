@@ -80,6 +80,10 @@ def unexpected(result: Result, expected: tuple[str, ...]) -> list[str]:
 
 def show(result: Result) -> None:
     """Warnings, verdicts, and where the results are."""
+    from unmask.report.conclusions import TRIAL
+
+    if result.trial:
+        print(f"WARNING: {TRIAL}", file=sys.stderr)
     for warning in result.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
     for sentence in result.over_seeds or result.verdicts:

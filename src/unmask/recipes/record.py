@@ -18,14 +18,14 @@ from unmask.recipes.gather import Gathered, condition_record
 from unmask.report import conclusions, words
 
 
-def provenance(gathered: Gathered, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What run.json says of what was found, by which steps, on which machine and when."""
+def found(gathered: Gathered) -> dict[str, Any]:
+    """What run.json says of what was found, beside the verdicts."""
+    return {"over_seeds": gathered.over_seeds, "samples": gathered.samples}
+
+
+def provenance(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What run.json says of the steps, the machine and the time."""
     return {
-        "found": {
-            "verdicts": [verdict_record(verdict) for verdict in gathered.verdicts],
-            "over_seeds": gathered.over_seeds,
-            "samples": gathered.samples,
-        },
         "all_steps": [described(outcome) for outcome in outcomes],
         "environment": environment(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

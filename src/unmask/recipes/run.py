@@ -29,7 +29,7 @@ from unmask.recipes.gather import gather
 from unmask.recipes.grid import Grid
 from unmask.recipes.kinds import with_real_names
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import provenance, verdict_of, verdict_record
+from unmask.recipes.record import found, provenance, verdict_of, verdict_record
 from unmask.report import conclusions
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ ATTACKS = "attacks.jsonl"
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What a run left behind; `ok` is False where any step failed, or the budget stopped any.
-    `verdicts` are sentences, and `found` are the same as values."""
+
+    `found` are the verdicts as values, and `verdicts` the same in a line each; a `trial` has none,
+    since its numbers mean nothing.
+    """
 
     run: str
     recipe: str
@@ -64,6 +67,7 @@ class Result:
     over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     found: tuple[Verdict, ...] = ()
+    trial: bool = False
 
     @property
     def ok(self) -> bool:
@@ -221,6 +225,7 @@ def publish(
         ),
         warnings=gathered.warnings,
         found=gathered.verdicts,
+        trial=experiment.trial,
     )
     write_rows(result.results, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
@@ -229,8 +234,10 @@ def publish(
             folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
         )
     asked = {"title": experiment.title, "question": experiment.question}
-    record = {**result.json(), "settings": spec(recipe)["settings"], **asked}
-    write_json(folder / "run.json", {**record, **provenance(gathered, outcomes)})
+    told = result.json()
+    told["found"] |= found(gathered)
+    record = {**told, "settings": spec(recipe)["settings"], **asked}
+    write_json(folder / "run.json", {**record, **provenance(outcomes)})
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
@@ -247,6 +254,7 @@ def write_report(folder: Path, out: Path) -> None:
         question=record["question"],
         verdicts=tuple(map(verdict_of, record["found"]["verdicts"])),
         warnings=tuple(record["warnings"]),
+        trial=record.get("trial", False),
         rows=list(read_rows(folder / "results.jsonl")),
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),

@@ -84,6 +84,12 @@ RULES: Mapping[Word, str] = {
 }
 """Verdict -> its rule."""
 
+TRIAL = (
+    "This is a smoke run: it tries that every part works. Its numbers mean nothing, and it gives no"
+    " verdict."
+)
+"""What is said of a run whose scale is a trial."""
+
 ALONE = "There is no twin: what the defense alone does to a model is not known."
 OPENED_FOR_IT = " where its scratchpad is opened for it"
 

@@ -52,6 +52,7 @@ class Report:
     question: str
     verdicts: tuple[Verdict, ...] = ()
     warnings: tuple[str, ...] = ()
+    trial: bool = False
     rows: Sequence[Row] = ()
     samples: Sequence[Mapping[str, Any]] = ()
     logs: Sequence[Mapping[str, Any]] = ()
@@ -87,6 +88,7 @@ class Report:
             figures=inert([figure.json() for figure in figures]) if figures else "",
             plotly=packed,
             scripts=[_markup(script) for script in scripts],
+            trial=conclusions.TRIAL if self.trial else "",
             policy=policy([*scripts, library] if figures else scripts),
             style=_markup(source("page.css")),
             sections=tables.sections(tables.final_groups(results)),
