@@ -12,7 +12,7 @@ How to read the table:
 - What the driver computes between two steps is really computed, and passes on the fake clock as the
   processor's seconds, as does handing a step over (it is pickled). Not in it: what a network and a
   store's disk take.
-- A worker is lost during a step with the chance `--lost`, at any moment of it, and the step is
+- A worker is lost during a step with the chance `--lost`, at any moment of it, and is begun
   again, up to three times; a share `--broken` of the steps fails for good, and blocks what stands
   on it.
 - "idle" is the workers' time in which they had no step; "for want of steps" is the part of it in
@@ -40,7 +40,8 @@ import unmask
 from unmask.core.files import read_json, write_json
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.executors.schedule import Schedule, Workers, by_chain
-from unmask.engine.plan import Budget, Plan, PlannedStep
+from unmask.engine.plan import Budget, Plan, PlannedStep, Remaining
+from unmask.engine.rates import Rates
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -170,7 +171,8 @@ def planned(seeds: int, durations: Durations) -> list[PlannedStep]:
 def play(plan: Sequence[PlannedStep], size: int, arguments: argparse.Namespace) -> Played:
     """The grid on so many workers, which are as lucky whatever their number."""
     durations = read_json(RECORDED)
-    schedule = Schedule(by_chain(list(plan)), {}, Budget.of(None))
+    remaining = Remaining(Plan(tuple(plan), Rates()))
+    schedule = Schedule(by_chain(list(plan)), {}, Budget.of(None), remaining)
     cluster = Cluster(size, durations, arguments.lost, arguments.broken, random.Random(0))
     schedule.run(cluster, lambda number, cost=0.0: None)
     statuses = [outcome.status for outcome in schedule.outcomes.values()]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
 from unmask.core.named import Named
-from unmask.core.spec import spec
+from unmask.core.spec import counts, spec, within
 
 Role = Literal["base", "organism", "twin", "preference_model"]
 """What a model is in a study: what all others were made from; the one with the backdoor; its
@@ -31,10 +31,10 @@ class Configured:
     settings: Settings = ()
 
     @staticmethod
-    def of(thing: Named) -> Configured:
+    def of(thing: Named, counting: tuple[str, ...] = ()) -> Configured:
         """With the settings that are not the default; those that only say how work is done do not
-        tell it apart."""
-        return Configured(thing.name, chosen_settings(thing))
+        tell it apart, but for those in `counting`."""
+        return Configured(thing.name, chosen_settings(thing, counting))
 
     def __str__(self) -> str:
         """The name, with the settings that were said: "sft (learning_rate=0.001)"."""
@@ -93,9 +93,9 @@ class Condition:
     step: int = 0
 
 
-def chosen_settings(thing: Named) -> Settings:
+def chosen_settings(thing: Named, counting: tuple[str, ...] = ()) -> Settings:
     """The settings of a frozen dataclass that are not the default; what has no default is always
-    among them."""
+    among them, and of run-only ones those in `counting`."""
     fields = dataclasses.fields(cast(Any, thing))
     chosen: dict[str, Any] = {}
     for field in fields:
@@ -103,8 +103,9 @@ def chosen_settings(thing: Named) -> Settings:
         usual = field.default
         if field.default_factory is not dataclasses.MISSING:
             usual = field.default_factory()
-        if not field.metadata.get("run_only") and value != usual:
-            chosen[field.name] = Configured.of(value) if isinstance(value, Named) else spec(value)
+        if counts(field, thing, counting) and value != usual:
+            named = isinstance(value, Named)
+            chosen[field.name] = Configured.of(value, within(field)) if named else spec(value)
     return settings_of(chosen)
 
 

@@ -87,6 +87,11 @@ class Needed:
     reference: int = 0
     scorer: int = 0
 
+    def sizes(self) -> dict[str, int]:
+        """All that is in bytes, by name."""
+        counts = ("rows", "tokens")
+        return {name: n for name, n in dataclasses.asdict(self).items() if name not in counts}
+
     @property
     def total(self) -> int:
         lasting = self.weights + self.optimizer + self.reference + self.scorer

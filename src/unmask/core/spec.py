@@ -21,8 +21,14 @@ LATER = {"later": True}
 with its default it is no part of the identity, so that these results stay what they are."""
 
 
-def spec(thing: Any, where: str = "settings") -> Any:
-    """`thing` as plain JSON values.
+def later(counting: tuple[str, ...]) -> dict[str, Any]:
+    """LATER, for a field that is itself a set of settings, of whose run-only ones those in
+    `counting` change what comes out of this class: where they are not the default, they count."""
+    return {**LATER, "counting": counting}
+
+
+def spec(thing: Any, where: str = "settings", counting: tuple[str, ...] = ()) -> Any:
+    """`thing` as plain JSON values; run-only settings in `counting` with them.
 
     A Named dataclass becomes {"name", "version", "settings"}. Raises SettingError for whatever has
     no exact, stable JSON form (sets, functions, NaN, arbitrary objects): an identity is never
@@ -44,10 +50,10 @@ def spec(thing: Any, where: str = "settings") -> Any:
             )
         return {name: spec(value, f"{where}.{name}") for name, value in items}
     if isinstance(thing, Named) and dataclasses.is_dataclass(thing):
-        fields = [field for field in dataclasses.fields(thing) if _counts(field, thing)]
         settings = {
-            field.name: spec(getattr(thing, field.name), f"{where}.{field.name}")
-            for field in fields
+            field.name: spec(getattr(thing, field.name), f"{where}.{field.name}", within(field))
+            for field in dataclasses.fields(thing)
+            if counts(field, thing, counting)
         }
         return {"name": thing.name, "version": thing.version, "settings": settings}
     raise SettingError(
@@ -56,15 +62,21 @@ def spec(thing: Any, where: str = "settings") -> Any:
     )
 
 
-def _counts(field: dataclasses.Field[Any], thing: Any) -> bool:
-    """Whether a field is part of the identity."""
+def counts(field: dataclasses.Field[Any], thing: Any, counting: tuple[str, ...] = ()) -> bool:
+    """Whether a field of `thing` is part of its identity; run-only ones in `counting` are."""
+    given = getattr(thing, field.name)
     if field.metadata.get("run_only"):
-        return False
+        return field.name in counting and given != field.default
     if not field.metadata.get("later"):
         return True
-    given = getattr(thing, field.name)
     # By identity, not by equality: what differs in a run-only setting is the same thing.
-    return given != field.default and spec(given, field.name) != spec(field.default, field.name)
+    usual = spec(field.default, field.name, within(field))
+    return given != field.default and spec(given, field.name, within(field)) != usual
+
+
+def within(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """The run-only settings of a field's own value that count."""
+    return field.metadata.get("counting", ())
 
 
 def canonical(value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from unmask.core.spec import RUN_ONLY
 from unmask.data.demonstrations import Demonstrations
 from unmask.defenses.defense import ByTraining, Numbers
+from unmask.training.efficiency import SAMPLED, Efficiency
 from unmask.training.rl import ReinforcementLearning
 
 
@@ -35,6 +36,7 @@ class Rewarded(ByTraining, abc.ABC):
     max_new_tokens: int = 24
     scratchpad: Literal["keep"] = "keep"
     warmup: int = 5
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=SAMPLED)
     tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
 
     def demonstrations(self) -> Demonstrations:

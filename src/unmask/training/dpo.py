@@ -106,6 +106,7 @@ class DirectPreference(Work):
             efficiency=self.efficiency,
             optimizer=self.optimizer,
             batch=self.batch_size,
+            spread=True,
             tokens=tokens,
             labelled=tokens,
             sides=2,

@@ -7,11 +7,15 @@ from typing import ClassVar, Literal, get_args
 
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.named import Named
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import RUN_ONLY, later
 from unmask.models.sample import Precision
 
 ALL_LINEAR = "all-linear"
 """The targets of adapters that are all linear layers, but for the head."""
+
+SAMPLED = later(counting=("devices", "nodes"))
+"""Metadata of `efficiency` where a training draws samples: each process draws its own, so that
+their number changes what is learnt."""
 
 Quantized = Literal["", "nf4"]
 

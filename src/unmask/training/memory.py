@@ -17,6 +17,7 @@ from unmask.core.memory import Machine, Needed, Shape, Shapes, rows_that_fit
 from unmask.models.machine import here
 from unmask.models.memory import BFLOAT16, FLOAT32, per_layer, shape_of
 from unmask.training.efficiency import Efficiency
+from unmask.training.ranks import world
 
 OPTIMIZERS: Mapping[str, int] = {
     "adafactor": 0,
@@ -55,12 +56,13 @@ class Demanding(Protocol):
 def fitting(work: Demanding, tokens: int, **folders: Path) -> int:
     """How many rows of a batch go through the model at once, the longest of which has `tokens`
     tokens; `folders` are the models among the inputs. Of a model whose shape is not known, the
-    whole batch does."""
+    whole batch does. Several processes take as many as fit on all of them."""
     try:
         models = {name: shape_of(str(folder)) for name, folder in folders.items()}
+        rows = work.demand(models, tokens).rows_at_once(here())
     except ModelError:
-        return work.batch_size
-    return work.demand(models, tokens).rows_at_once(here())
+        rows = work.batch_size // world.count()
+    return world.least(rows)
 
 
 def longest(model: Shape, usual: int) -> int:
@@ -75,7 +77,8 @@ class Demand:
     A step is of `batch` rows, each of `sides` texts of up to `tokens` tokens, `labelled` of which
     have a loss made of logits; `accumulation` steps make one of the optimizer. `reference` says
     whether a copy of the model stands beside it; adapters are switched off instead. `scorer` and
-    `sampling` are bytes.
+    `sampling` are bytes. `spread` says that the batch is divided among the processes that
+    `efficiency` asks for; on a computer without GPUs, those of a node share its memory.
     """
 
     model: Shape
@@ -89,6 +92,17 @@ class Demand:
     reference: bool = False
     scorer: int = 0
     sampling: int = 0
+    spread: bool = False
+
+    @property
+    def ranks(self) -> int:
+        """Processes that it is run by."""
+        return self.efficiency.ranks if self.spread else 1
+
+    @property
+    def own(self) -> int:
+        """Rows of a batch that are one process's."""
+        return self.batch // self.ranks
 
     def planned(self, machine: Machine) -> Needed:
         """With as many rows at once as were asked for, or as fit."""
@@ -99,31 +113,38 @@ class Demand:
         portions of one size a mean over rows is the mean of the portions' means."""
         chosen = self.efficiency.rows_at_once
         if chosen:
-            return max(n for n in range(1, self.batch + 1) if n <= chosen and not self.batch % n)
-        return rows_that_fit(lambda rows: self.needed(rows, machine), self.batch, machine)
+            return max(n for n in range(1, self.own + 1) if n <= chosen and not self.own % n)
+        return rows_that_fit(lambda rows: self.needed(rows, machine), self.own, machine)
 
     def needed(self, rows: int, machine: Machine) -> Needed:
-        """With `rows` of a batch at once."""
+        """With `rows` of a batch at once, of a GPU or of a computer."""
+        alone = self._of_process(rows, machine)
+        if not self.spread or machine.device == "cuda" or self.efficiency.devices == 1:
+            return alone
+        sizes = {name: size * self.efficiency.devices for name, size in alone.sizes().items()}
+        return dataclasses.replace(alone, **sizes)
+
+    def _of_process(self, rows: int, machine: Machine) -> Needed:
         low = self.efficiency.precision == "bfloat16" or (
             self.efficiency.precision == "auto" and machine.bfloat16
         )
-        trained = self.trained
+        trained = self._part(self.trained)
         activations = self._activations(rows, low, machine) + (self._casts() if low else 0)
         logits = rows * self.sides * self.labelled * self.model.vocabulary * LOGITS
         gradients = FLOAT32 * trained
-        if rows == self.batch and self.accumulation == 1:
+        if rows == self.own and self.accumulation == 1:
             gradients = max(0, gradients - activations - logits)
         return Needed(
             rows=rows,
             tokens=self.tokens,
-            weights=self._weights(),
+            weights=self._part(self._weights()) + self._unsharded(),
             gradients=gradients,
             optimizer=OPTIMIZERS.get(self.optimizer, ADAMW) * trained,
             activations=activations,
             logits=logits,
             sampling=self.sampling,
             merging=FLOAT32 * self.model.parameters if self.efficiency.lora else 0,
-            reference=self._weights() if self.reference and not self.efficiency.lora else 0,
+            reference=self._part(self._weights()) if self._has_copy else 0,
             scorer=self.scorer,
         )
 
@@ -135,6 +156,22 @@ class Demand:
         width, wide = self.model.width, self.model.feed_forward
         attention = 4 * width + 2 * (width + self.model.keys)
         return self.efficiency.lora * self.model.layers * (attention + 3 * (width + wide))
+
+    @property
+    def _has_copy(self) -> bool:
+        return self.reference and not self.efficiency.lora
+
+    def _part(self, whole: int) -> int:
+        """What one process keeps of the model, or of what is as large."""
+        return whole // self.ranks if self.efficiency.sharded else whole
+
+    def _unsharded(self) -> int:
+        """Bytes of what a model in parts has whole at a time: a layer, embedding and head."""
+        if not (self.spread and self.efficiency.sharded):
+            return 0
+        model = self.model
+        layer = (model.parameters - model.embeddings) // model.layers
+        return FLOAT32 * (layer + model.embeddings)
 
     def _weights(self) -> int:
         """Bytes of the weights, with adapters; embedding and head are never in four bits."""

@@ -14,6 +14,7 @@ from trl.trainer.rloo_trainer import RLOOTrainer
 from unmask.core.errors import TrainingError
 from unmask.models.batches import count_places
 from unmask.models.forward import check_numbers, numbers
+from unmask.training.ranks import signs
 from unmask.training.trainer import Watched, finite
 
 
@@ -32,7 +33,9 @@ class PolicyTrainer(Watched, RLOOTrainer):
         # Accelerate wraps the forward pass of what it is given. Of a model with an adapter, TRL
         # samples from the model inside of that.
         with self.accelerator.autocast():
-            return super()._generate_single_turn(*args, **kwargs)
+            generated = super()._generate_single_turn(*args, **kwargs)
+        signs.give(self.state.global_step)
+        return generated
 
     def _get_per_token_logps_and_entropies(
         self,

@@ -87,6 +87,7 @@ class PreferenceModel(Work):
             efficiency=self.efficiency,
             optimizer=self.optimizer,
             batch=self.batch_size,
+            spread=True,
             tokens=tokens or longest(models["model"], self.tokens_per_example // 2),
             labelled=0,
             sides=2,

@@ -27,14 +27,14 @@ from unmask.core.errors import DataError, ModelError, SettingError, TrainingErro
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
-from unmask.core.spec import LATER, RUN_ONLY
+from unmask.core.spec import RUN_ONLY
 from unmask.core.tokens import Tokens
 from unmask.models import chat, checkpoint
 from unmask.models.batches import counts_alike, samples_alike
 from unmask.models.memory import reading, sampling
 from unmask.training.collapse import WINDOW, collapse, mean
 from unmask.training.curve import check_curve, step_folders
-from unmask.training.efficiency import Efficiency
+from unmask.training.efficiency import SAMPLED, Efficiency
 from unmask.training.memory import Demand, fitting, longest
 from unmask.training.preference_model import Scorer
 from unmask.training.ranks.launch import on_devices
@@ -72,7 +72,7 @@ class ReinforcementLearning(Work):
     weight_decay: float = 0.0
     seed: int = 0
     curve: tuple[int, ...] = ()
-    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
+    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=SAMPLED)
     tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=50, metadata=RUN_ONLY)
 
@@ -125,11 +125,12 @@ class ReinforcementLearning(Work):
             efficiency=self.efficiency,
             optimizer=self.optimizer,
             batch=self.batch_size,
+            spread=True,
             tokens=tokens,
             labelled=min(tokens, self.max_new_tokens),
             reference=True,
             scorer=scorer.total,
-            sampling=sampling(model, self.batch_size, tokens),
+            sampling=sampling(model, self.batch_size // self.efficiency.ranks, tokens),
         )
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:

@@ -87,6 +87,7 @@ class SupervisedFineTuning(Work):
             efficiency=self.efficiency,
             optimizer=self.optimizer,
             batch=self.batch_size,
+            spread=True,
             tokens=tokens,
             labelled=tokens if self.loss_on == "all" else tokens // 2,
             accumulation=self.accumulation,

@@ -46,8 +46,9 @@ def run(job: Job, area: Path) -> None:
     else:
         with tempfile.TemporaryDirectory(prefix="unmask-rank-") as nowhere:
             job.run(Path(nowhere))
-    world.wait()  # a process that ends before the others can abort them
-    torch.distributed.destroy_process_group()
+    if torch.distributed.is_initialized():
+        world.wait()  # a process that ends before the others can abort them
+        torch.distributed.destroy_process_group()
 
 
 def logged(area: Path) -> None:
