@@ -13,10 +13,11 @@ from typing import Any
 
 from unmask.core.errors import SettingError, shortened
 
-QUIET = {
+PREFERRED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_SCHEDULER_EVENTS": "0",
+    "RAY_raylet_start_wait_time_s": "120",  # a node that others work on may need more than 30
 }
 """Ray reads these when it is imported; what the user has set stays."""
 
@@ -38,7 +39,7 @@ NODE = (
 def connected(address: str, workers: int) -> Generator[Any]:
     """The library, connected to a cluster (or with "" to this machine) and disconnected after it; a
     connection that is there already is used and left. Raises SettingError where there is none."""
-    for name, value in QUIET.items():
+    for name, value in PREFERRED.items():
         os.environ.setdefault(name, value)
     try:
         import ray as library
