@@ -25,6 +25,12 @@ class Home:
     git: str | None
     packages: Mapping[str, str]
 
+    @staticmethod
+    def of(token: Path) -> Home:
+        """This process's."""
+        here = environment()
+        return Home(token=token, git=here["git"], packages=here["packages"])
+
     def flaw(self) -> str:
         """What this computer does not share of it, as a sentence; "" where it shares all."""
         node, here = platform.node(), environment()
@@ -74,9 +80,8 @@ def shared(store: Store) -> Generator[Home]:
     store.root.mkdir(parents=True, exist_ok=True)
     token = store.root.resolve() / f".shared-{uuid.uuid4().hex}"
     token.write_text(token.name, encoding="utf-8")
-    here = environment()
     try:
-        yield Home(token=token, git=here["git"], packages=here["packages"])
+        yield Home.of(token)
     finally:
         token.unlink(missing_ok=True)
 

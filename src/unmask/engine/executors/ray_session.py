@@ -6,16 +6,18 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Generator
 from typing import Any
 
 from unmask.core.errors import SettingError, shortened
 
-QUIET = {
+PREFERRED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_SCHEDULER_EVENTS": "0",
+    "RAY_raylet_start_wait_time_s": "120",  # a node that others work on may need more than 30
 }
 """Ray reads these when it is imported; what the user has set stays."""
 
@@ -37,24 +39,27 @@ NODE = (
 def connected(address: str, workers: int) -> Generator[Any]:
     """The library, connected to a cluster (or with "" to this machine) and disconnected after it; a
     connection that is there already is used and left. Raises SettingError where there is none."""
-    for name, value in QUIET.items():
+    for name, value in PREFERRED.items():
         os.environ.setdefault(name, value)
     try:
         import ray as library
     except ImportError:
         raise SettingError("The executor 'ray' needs Ray: pip install 'unmask[ray]'.") from None
     ray: Any = library
-    if ray.is_initialized():
-        yield ray
-        return
-    if address:
-        check_address(address)
-    try:
-        with signals_kept():
-            begin_session(ray, address, workers)
-        yield ray
-    finally:
-        ray.shutdown()
+    # What Ray tells of lost workers and nodes, it prints; standard output is for results.
+    with contextlib.redirect_stdout(sys.stderr):
+        if ray.is_initialized():
+            check_same(ray.get_runtime_context().gcs_address, address)
+            yield ray
+            return
+        if address:
+            check_address(address)
+        try:
+            with signals_kept():
+                begin_session(ray, address, workers)
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def begin_session(ray: Any, address: str, workers: int) -> None:
@@ -71,6 +76,15 @@ def begin_session(ray: Any, address: str, workers: int) -> None:
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
         hints = f" {TOKEN} {NODE}" if address else ""
         raise SettingError(f"No connection to {where} ({first_line(error)}).{hints}") from error
+
+
+def check_same(connected_to: str, address: str) -> None:
+    """Raise SettingError where this process is connected to another cluster than is wanted."""
+    if address not in ("", "auto", connected_to):
+        raise SettingError(
+            f"This process is connected to the Ray cluster at {connected_to}, and not to {address}:"
+            " call ray.shutdown() first, or leave executor.address away."
+        )
 
 
 def check_address(address: str) -> None:
