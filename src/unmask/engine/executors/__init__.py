@@ -10,5 +10,6 @@ EXECUTORS: Registry[Executor] = Registry(
         "inline": "unmask.engine.executors.inline:Inline",
         "processes": "unmask.engine.executors.processes:Processes",
         "ray": "unmask.engine.executors.ray:Ray",
+        "slurm": "unmask.engine.executors.slurm:Slurm",
     },
 )
