@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from training.together import CASES, RESUMED, STEPS, Cases, Dying, Ending
+from training.together import CASES, CURVE, RESUMED, STEPS, Cases, Dying, Ending
 from unmask.core.condition import Configured
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import file_digest, folder_files, read_json
@@ -25,6 +25,7 @@ from unmask.core.spec import spec
 from unmask.data.preferences import Comparisons
 from unmask.defenses import DEFENSES
 from unmask.models import checkpoint
+from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
 from unmask.training.ranks import launch, signs
 from unmask.training.ranks.job import Job
@@ -94,7 +95,7 @@ def test_every_step_is_that_of_one_process(case: str, both: dict[int, Path]) -> 
 
 @slow
 @pytest.mark.parametrize("case", AS_ONE)
-@pytest.mark.parametrize("part", ["", f"steps/{2:06d}"])
+@pytest.mark.parametrize("part", ["", step_folder(CURVE)])
 def test_so_are_the_weights(case: str, part: str, both: dict[int, Path]) -> None:
     import torch
 
@@ -146,7 +147,7 @@ def test_a_killed_process_is_named_and_the_rerun_goes_on(
     tiny: Path, lessons: Path, tmp_path: Path
 ) -> None:
     scratch = tmp_path / "scratch"
-    work = Dying(steps=4, batch_size=8, warmup=1, resume_every=2, curve=(1,), efficiency=TWO)
+    work = Dying(steps=4, batch_size=8, warmup=1, resume_every=2, efficiency=TWO)
     with pytest.raises(TrainingError, match=r"Rank 1 of 2 was killed \(SIGKILL\).*goes on"):
         work.run(tmp_path / "first", model=tiny, data=lessons, scratch=scratch)
     [kept] = scratch.rglob("checkpoint-2/trainer_state.json")
@@ -314,7 +315,7 @@ def test_a_class_that_no_other_process_can_import_is_refused(tmp_path: Path) -> 
 def test_signs_say_who_is_behind(tmp_path: Path) -> None:
     assert signs.read(tmp_path) == {}
     for rank, passed in enumerate((5, 4, 5)):
-        text = json.dumps({"passed": passed, "step": 2, "process": 1}).ljust(signs.WIDTH)
+        text = json.dumps({"passed": passed, "step": 2, "process": 1})
         (tmp_path / f"sign-{rank}.json").write_text(text)
     assert launch.behind(signs.read(tmp_path)) == [1]
     (tmp_path / "sign-1.json").write_text("{")

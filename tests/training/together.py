@@ -21,6 +21,8 @@ from unmask.training.ranks.launch import on_devices
 from unmask.training.sft import SupervisedFineTuning
 
 STEPS = 4
+CURVE = 3
+"""Behind the checkpoint to resume from."""
 CASES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "whole": ("sft", {}),
     "whole, portions": ("sft", {"rows_at_once": 2}),
@@ -51,7 +53,7 @@ def training(case: str, devices: int) -> Any:
     efficiency = Efficiency(devices=devices, **settings) if devices > 1 else alone(settings)
     changes: dict[str, Any] = {"steps": STEPS, "resume_every": 2, "efficiency": efficiency}
     if kind != "preference model":
-        changes["curve"] = (2,)
+        changes["curve"] = (CURVE,)
     if kind != "rl":
         changes["accumulation"] = 2
     return dataclasses.replace(SMALL[kind], **changes)

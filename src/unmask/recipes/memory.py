@@ -15,6 +15,7 @@ from unmask.training.efficiency import Efficiency
 
 LEVERS: tuple[dict[str, Any], ...] = (
     {"checkpointing": True},
+    {"sharded": True},
     {"lora": 16},
     {"quantized": "nf4"},
 )
@@ -142,7 +143,7 @@ def changes(step: Step, needed: Needed, machine: Machine) -> Iterator[Change]:
             lighter_work = dataclasses.replace(
                 work, efficiency=dataclasses.replace(efficiency, **lever)
             )
-        except SettingError:  # relearning samples from what it teaches, and refuses 4 bits
+        except SettingError:  # one device has no parts; relearning refuses 4 bits
             continue
         efficiency = lighter_work.efficiency
         lighter = lighter_work.memory(step.shapes, machine)

@@ -10,7 +10,7 @@ from unmask.core.files import read_json
 from unmask.training.efficiency import Efficiency
 from unmask.training.ranks.job import LAUNCHER_LOG, Raised, log_file
 from unmask.training.ranks.launcher import ALONE
-from unmask.training.ranks.meeting import SECONDS
+from unmask.training.ranks.meeting import ADDRESS, SECONDS
 
 AGAIN = "Run the same again: it goes on from the last checkpoint."
 
@@ -20,8 +20,9 @@ def failed(area: Path, efficiency: Efficiency, status: int) -> UnmaskError:
     it."""
     if status == ALONE:
         return TrainingError(
-            f"nodes={efficiency.nodes}: the others did not come within {SECONDS} s. Start the line"
-            f" that was said on each of them, and look whether {area} is the same folder there."
+            f"nodes={efficiency.nodes}: they did not meet within {SECONDS} s. Start the line that"
+            f" was said on each of the others. {ADDRESS} must name this node as they know it, and"
+            f" {area} must be the same folder there."
         )
     for rank, number in killed(area):
         return TrainingError(
@@ -38,14 +39,15 @@ def failed(area: Path, efficiency: Efficiency, status: int) -> UnmaskError:
 
 def hung(area: Path, efficiency: Efficiency, behind: list[int], step: int) -> UnmaskError:
     """The error for ranks that give no sign of life: those `behind`, or all of them."""
-    if len(behind) < efficiency.ranks:
+    if 0 < len(behind) < efficiency.ranks:
         told = f"Rank {', '.join(map(str, behind))} of {efficiency.ranks} hangs"
     else:
         told = f"All {efficiency.ranks} ranks hang"
+    log = log_file(area, min(behind, default=0))
     return TrainingError(
         f"{told} in training step {step + 1}: nothing for {efficiency.patience} s. Where each of"
-        f" them was is at the end of {log_file(area, behind[0])} and its like. {AGAIN} For steps"
-        " that take longer, raise efficiency.patience."
+        f" them was is at the end of {log} and its like. {AGAIN} For steps that take longer, raise"
+        " efficiency.patience."
     )
 
 

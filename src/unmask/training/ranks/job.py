@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import time
 import traceback
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class Job:
     out: str
     scratch: str
     area: str
+    attempt: str
+    """By which the nodes of one launch know each other."""
 
     @staticmethod
     def of(work: Any, out: Path, scratch: Path, folders: Mapping[str, Path]) -> Job:
@@ -59,6 +62,7 @@ class Job:
             out=str(out.absolute()),
             scratch=str(scratch.absolute()),
             area=str(scratch.absolute() / AREA),
+            attempt=uuid.uuid4().hex,
         )
 
     def write(self) -> Path:

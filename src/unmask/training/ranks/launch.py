@@ -24,7 +24,7 @@ from unmask.training.efficiency import Efficiency
 from unmask.training.ranks import lifetime, signs, world
 from unmask.training.ranks.failure import failed, hung
 from unmask.training.ranks.job import FACTS, LAUNCHER_LOG, Job
-from unmask.training.ranks.meeting import Meeting
+from unmask.training.ranks.meeting import SECONDS, Meeting
 
 Run = Callable[..., Mapping[str, Any]]
 
@@ -42,11 +42,10 @@ def on_devices(run: Run) -> Run:
     def whole(work: Any, out: Path, *, scratch: Path | None = None, **folders: Path) -> Any:
         if work.efficiency.ranks == 1 or not work.steps or world.inside():
             return run(work, out, scratch=scratch, **folders)
-        try:
-            return launched(work, out, scratch or out / "scratch", folders)
-        finally:
-            if scratch is None:
-                shutil.rmtree(out / "scratch", ignore_errors=True)
+        facts = launched(work, out, scratch or out / "scratch", folders)
+        if scratch is None:
+            shutil.rmtree(out / "scratch", ignore_errors=True)
+        return facts
 
     return whole
 
@@ -64,7 +63,7 @@ def launched(work: Any, out: Path, scratch: Path, folders: Mapping[str, Path]) -
     area = Path(job.area)
     shutil.rmtree(area, ignore_errors=True)
     area.mkdir(parents=True)
-    command = meeting.command(job.write())
+    command = meeting.command(job.write(), job.attempt)
     label = f"{work.name} on {efficiency.ranks} devices"
     with (
         progress.bar(label, work.steps) as advance,
@@ -106,30 +105,32 @@ def watched(
     advance: progress.Advance,
 ) -> int:
     """The launcher's exit status; raises TrainingError when no rank has given a sign of life for as
-    long as `efficiency` has patience."""
-    last, done, heard = {}, 0, time.monotonic()
+    long as `efficiency` has patience. The first may take SECONDS longer, while the nodes meet."""
+    last: dict[int, signs.Sign] = {}
+    done, heard = 0, time.monotonic() + SECONDS
     while launcher.poll() is None:
         time.sleep(GLANCE)
         given = signs.read(area)
-        if given != last:
+        if given and given != last:
             last, heard = given, time.monotonic()
             step = max(sign.step for sign in given.values())
             advance(step - done)
             done = step
-        elif last and time.monotonic() - heard > efficiency.patience:
-            show_where(last)
+        elif time.monotonic() - heard > efficiency.patience:
+            if efficiency.nodes == 1:  # elsewhere, the number is another process's
+                show_where(last)
             raise hung(area, efficiency, behind(last), done)
     return launcher.returncode
 
 
 def behind(last: Mapping[int, signs.Sign]) -> list[int]:
     """The ranks that have passed least."""
-    least = min(sign.passed for sign in last.values())
+    least = min((sign.passed for sign in last.values()), default=0)
     return [rank for rank, sign in sorted(last.items()) if sign.passed == least]
 
 
 def show_where(last: Mapping[int, signs.Sign]) -> None:
-    """Have the ranks of this node write where they are."""
+    """Have the ranks write where they are."""
     for sign in last.values():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(sign.process, signal.SIGUSR1)

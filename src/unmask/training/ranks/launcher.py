@@ -2,7 +2,8 @@
 them when one fails.
 
 `python -m unmask.training.ranks.launcher JOB DEVICES`; with several nodes, on each of them the same
-line, `... JOB DEVICES NODES HOST:PORT SECONDS`. Which ranks failed is written beside the job.
+line, `... JOB DEVICES NODES HOST:PORT SECONDS ATTEMPT`. Which ranks failed is written beside the
+job.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from unmask.core.files import write_json
 from unmask.training.ranks import lifetime, world
 
 
-def main(path: Path, devices: str, nodes: str = "1", meet: str = "", seconds: str = "600") -> int:
+def main(
+    path: Path,
+    devices: str,
+    nodes: str = "1",
+    address: str = "",
+    seconds: str = "600",
+    attempt: str = "alone",
+) -> int:
     """Exit status 1 where a rank failed or the nodes did not meet."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.elastic.rendezvous.api import RendezvousError
@@ -25,10 +33,11 @@ def main(path: Path, devices: str, nodes: str = "1", meet: str = "", seconds: st
 
     os.environ.update({world.JOB: str(path), lifetime.PARENT: str(os.getpid())})
     # Alone, by the loop-back address: the name of a laptop may lead nowhere.
-    place = ["--rdzv-endpoint", meet or "127.0.0.1:0"]
-    place += [] if meet else ["--local-addr", "127.0.0.1"]
+    place = ["--rdzv-endpoint", address or "127.0.0.1:0"]
+    place += [] if address else ["--local-addr", "127.0.0.1"]
     options = ["--nnodes", nodes, "--nproc-per-node", devices, "--max-restarts", "0"]
-    meeting = ["--rdzv-backend", "c10d", "--rdzv-conf", f"join_timeout={seconds}"]
+    meeting = ["--rdzv-backend", "c10d", "--rdzv-id", attempt]
+    meeting += ["--rdzv-conf", f"join_timeout={seconds}"]
     worker = ["-m", "unmask.training.ranks.worker", str(path)]
     try:
         run(parse_args([*options, *meeting, *place, *worker]))

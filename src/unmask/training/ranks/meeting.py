@@ -43,12 +43,13 @@ class Meeting:
             )
         return Meeting(efficiency.devices, efficiency.nodes, address)
 
-    def command(self, job: Path) -> list[str]:
+    def command(self, job: Path, attempt: str) -> list[str]:
         """What starts a node's processes; with several nodes it is said, for the others."""
         start = [sys.executable, "-m", "unmask.training.ranks.launcher", str(job)]
         if self.nodes == 1:
             return [*start, str(self.devices)]
-        command = [*start, *map(str, (self.devices, self.nodes, self.address, self.seconds))]
+        meeting = (self.devices, self.nodes, self.address, self.seconds, attempt)
+        command = [*start, *map(str, meeting)]
         progress.say(
             f"Waiting {self.seconds} s for {self.nodes - 1} more node(s). Start on each of them:"
             f" {shlex.join(command)}"

@@ -7,6 +7,7 @@ count is behind.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -52,7 +53,6 @@ def read(area: Path) -> dict[int, Sign]:
     """The newest sign of each rank that has given any."""
     signs: dict[int, Sign] = {}
     for path in area.glob("sign-*.json"):
-        text = path.read_text()
-        if len(text) == WIDTH:
-            signs[int(path.stem.partition("-")[2])] = Sign(**json.loads(text))
+        with contextlib.suppress(ValueError):  # one that is just being written
+            signs[int(path.stem.partition("-")[2])] = Sign(**json.loads(path.read_text()))
     return signs
