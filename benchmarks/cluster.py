@@ -1,7 +1,7 @@
 """A grid on clusters of several sizes, played over a fake clock: `python -m benchmarks.cluster`.
 
     python -m benchmarks.cluster [--seeds 101] [--workers 1,4,16,64,256] [--lost 0.02]
-        [--broken 0.001] [--record STORE] [--json PATH]
+        [--broken 0.001] [--faster 1,300] [--record STORE] [--json PATH]
 
 How to read the table:
 
@@ -17,6 +17,8 @@ How to read the table:
   stands on it.
 - "idle" is the workers' time in which they had no step; "for want of steps" is the part of it in
   which nothing could begin; "lost" is what was computed for nothing.
+- `--faster 300` is the same grid where all steps take a 300th of the time, as those of a tiny model
+  do.
 - "driver" is the share of the time in which the driver computed. Where it nears 100%, more workers
   help no more.
 """
@@ -26,6 +28,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import heapq
+import itertools
 import pickle
 import random
 import statistics
@@ -60,6 +63,7 @@ class Played:
     """What became of a grid on so many workers, in seconds of the fake clock."""
 
     workers: int
+    faster: float
     steps: Mapping[str, int]
     seconds: float
     busy: float
@@ -92,7 +96,7 @@ class Cluster(Workers[int]):
     )
 
     def __post_init__(self) -> None:
-        self.begun, self.computed = 0, time.process_time()
+        self.begun, self.computed = 0, time.thread_time()
 
     def chosen(self, could: list[PlannedStep], running: Sequence[PlannedStep]) -> list[PlannedStep]:
         return could[: self.size - len(running)]
@@ -107,7 +111,7 @@ class Cluster(Workers[int]):
         return self.begun
 
     def ended(self, running: Mapping[int, PlannedStep]) -> Iterator[tuple[int, Outcome]]:
-        thought = time.process_time() - self.computed
+        thought = time.thread_time() - self.computed
         self.driver += thought
         self.now += thought
         until = max(self.now, self.ends[0][0])
@@ -115,7 +119,7 @@ class Cluster(Workers[int]):
         self.now = until
         while self.ends and self.ends[0][0] <= self.now:
             yield heapq.heappop(self.ends)[1:]
-        self.computed = time.process_time()
+        self.computed = time.thread_time()
 
     def _played(self, step: Step, luck: random.Random) -> tuple[float, Outcome]:
         """How long a step keeps its worker, and how it ends."""
@@ -139,14 +143,17 @@ def main() -> None:
     parser.add_argument("--workers", default="1,4,16,64,256")
     parser.add_argument("--lost", type=float, default=0.02)
     parser.add_argument("--broken", type=float, default=0.001)
+    parser.add_argument("--faster", default="1,300")
     parser.add_argument("--record", type=Path, metavar="STORE", help="write durations.json first")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the table there as well")
     arguments = parser.parse_args()
     if arguments.record:
         write_json(RECORDED, recorded(Store(arguments.record)))
     plan = planned(arguments.seeds, read_json(RECORDED))
-    sizes = [int(size) for size in arguments.workers.split(",")]
-    rows = [play(plan, size, arguments) for size in sizes]
+    sizes = map(int, arguments.workers.split(","))
+    speeds = map(float, arguments.faster.split(","))
+    cases = itertools.product(speeds, sizes)
+    rows = [play(plan, size, speed, arguments) for speed, size in cases]
     show(plan, rows)
     if arguments.json:
         write_json(arguments.json, [dataclasses.asdict(row) for row in rows])
@@ -176,15 +183,18 @@ def expecting(planned: PlannedStep, durations: Durations) -> PlannedStep:
     return dataclasses.replace(planned, expected=Expected(middle, min(taken), max(taken)))
 
 
-def play(plan: Plan, size: int, arguments: argparse.Namespace) -> Played:
-    """The grid on so many workers."""
+def play(plan: Plan, size: int, faster: float, arguments: argparse.Namespace) -> Played:
+    """The grid on so many workers, so many times as fast."""
     schedule = Schedule(by_chain(list(plan.steps)), {}, Budget.of(None), Remaining(plan))
-    durations = read_json(RECORDED)
+    durations = {
+        name: [seconds / faster for seconds in taken] for name, taken in read_json(RECORDED).items()
+    }
     cluster = Cluster(size, durations, arguments.lost, arguments.broken)
     schedule.run(cluster, lambda number, cost, left: None)
     statuses = [outcome.status for outcome in schedule.outcomes.values()]
     return Played(
         workers=size,
+        faster=faster,
         steps={status: statuses.count(status) for status in sorted(set(statuses))},
         seconds=cluster.now,
         busy=cluster.busy,
@@ -211,13 +221,23 @@ def after(step: Step, seconds: float) -> Manifest:
 def show(plan: Plan, rows: Sequence[Played]) -> None:
     """The table."""
     table = Table(title=f"{len(plan.steps):,} steps of `pretrained`")
-    heads = ("workers", "hours", "times as fast", "idle", "for want of steps", "lost", "retries")
+    heads = (
+        "workers",
+        "a step",
+        "hours",
+        "times as fast",
+        "idle",
+        "for want of steps",
+        "lost",
+        "retries",
+    )
     for head in (*heads, "failed or blocked", "driver", "driver, a step"):
         table.add_column(head, justify="right")
     for row in rows:
         whole = row.workers * row.seconds
         table.add_row(
             f"{row.workers:,}",
+            f"{row.busy / len(plan.steps):.2f} s",
             f"{row.seconds / HOUR:,.2f}",
             f"{(row.busy + row.lost) / row.seconds:,.1f}",
             f"{row.idle / whole:.1%}",
