@@ -1,7 +1,7 @@
 """A grid on clusters of several sizes, played over a fake clock: `python -m benchmarks.cluster`.
 
-    python -m benchmarks.cluster [--seeds 54] [--workers 1,4,16,64,256] [--lost 0.02]
-        [--broken 0.001] [--record STORE] [--json PATH]
+    python -m benchmarks.cluster [--seeds 101] [--workers 1,4,16,64,256] [--lost 0.02]
+        [--broken 0.001] [--faster 1,300] [--record STORE] [--json PATH]
 
 How to read the table:
 
@@ -12,11 +12,13 @@ How to read the table:
 - What the driver computes between two steps is really computed, and passes on the fake clock as the
   processor's seconds, as does handing a step over (it is pickled). Not in it: what a network and a
   store's disk take.
-- A worker is lost during a step with the chance `--lost`, at any moment of it, and is begun
-  again, up to three times; a share `--broken` of the steps fails for good, and blocks what stands
-  on it.
+- A worker is lost during a step with the chance `--lost`, at any moment of it, and the step is
+  begun again, up to three times; a share `--broken` of the steps fails for good, and blocks what
+  stands on it.
 - "idle" is the workers' time in which they had no step; "for want of steps" is the part of it in
   which nothing could begin; "lost" is what was computed for nothing.
+- `--faster 300` is the same grid where all steps take a 300th of the time, as those of a tiny model
+  do.
 - "driver" is the share of the time in which the driver computed. Where it nears 100%, more workers
   help no more.
 """
@@ -26,6 +28,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import heapq
+import itertools
 import pickle
 import random
 import statistics
@@ -40,8 +43,9 @@ import unmask
 from unmask.core.files import read_json, write_json
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.executors.schedule import Schedule, Workers, by_chain
+from unmask.engine.manifest import Manifest
 from unmask.engine.plan import Budget, Plan, PlannedStep, Remaining
-from unmask.engine.rates import Rates
+from unmask.engine.rates import Expected
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -59,6 +63,7 @@ class Played:
     """What became of a grid on so many workers, in seconds of the fake clock."""
 
     workers: int
+    faster: float
     steps: Mapping[str, int]
     seconds: float
     busy: float
@@ -69,7 +74,7 @@ class Played:
 
     @property
     def idle(self) -> float:
-        return self.workers * self.seconds - self.busy - self.lost
+        return max(0.0, self.workers * self.seconds - self.busy - self.lost)
 
 
 @dataclasses.dataclass
@@ -80,7 +85,6 @@ class Cluster(Workers[int]):
     durations: Durations
     lost_chance: float
     broken_chance: float
-    luck: random.Random
     now: float = 0.0
     busy: float = 0.0
     lost: float = 0.0
@@ -92,7 +96,7 @@ class Cluster(Workers[int]):
     )
 
     def __post_init__(self) -> None:
-        self.begun, self.computed = 0, time.process_time()
+        self.begun, self.computed = 0, time.thread_time()
 
     def chosen(self, could: list[PlannedStep], running: Sequence[PlannedStep]) -> list[PlannedStep]:
         return could[: self.size - len(running)]
@@ -100,12 +104,14 @@ class Cluster(Workers[int]):
     def begin(self, step: Step, alone: bool) -> int:
         pickle.dumps((step, NOWHERE))
         self.begun += 1
-        taken, outcome = self._played(step)
+        # As lucky whatever the number of workers.
+        luck = random.Random(step.key)
+        taken, outcome = self._played(step, luck)
         heapq.heappush(self.ends, (self.now + taken, self.begun, outcome))
         return self.begun
 
     def ended(self, running: Mapping[int, PlannedStep]) -> Iterator[tuple[int, Outcome]]:
-        thought = time.process_time() - self.computed
+        thought = time.thread_time() - self.computed
         self.driver += thought
         self.now += thought
         until = max(self.now, self.ends[0][0])
@@ -113,18 +119,19 @@ class Cluster(Workers[int]):
         self.now = until
         while self.ends and self.ends[0][0] <= self.now:
             yield heapq.heappop(self.ends)[1:]
-        self.computed = time.process_time()
+        self.computed = time.thread_time()
 
-    def _played(self, step: Step) -> tuple[float, Outcome]:
+    def _played(self, step: Step, luck: random.Random) -> tuple[float, Outcome]:
         """How long a step keeps its worker, and how it ends."""
-        whole = self.luck.choice(self.durations[step.name])
+        whole = luck.choice(self.durations.get(step.name, (1.0,)))
         taken = 0.0
         for attempt in range(TRIES):
-            if self.luck.random() >= self.lost_chance:
-                broken = self.luck.random() < self.broken_chance
+            if luck.random() >= self.lost_chance:
                 self.busy += whole
-                return taken + whole, Outcome(step, "failed" if broken else "executed")
-            part = whole * self.luck.random()
+                if luck.random() < self.broken_chance:
+                    return taken + whole, Outcome(step, "failed", error="it is broken")
+                return taken + whole, Outcome(step, "executed", after(step, whole))
+            part = whole * luck.random()
             self.lost, taken = self.lost + part, taken + part
             self.retries += attempt + 1 < TRIES
         return taken, Outcome(step, "failed", error="its worker was lost too often")
@@ -132,18 +139,21 @@ class Cluster(Workers[int]):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Play a grid on clusters of several sizes.")
-    parser.add_argument("--seeds", type=int, default=54)
+    parser.add_argument("--seeds", type=int, default=101)
     parser.add_argument("--workers", default="1,4,16,64,256")
     parser.add_argument("--lost", type=float, default=0.02)
     parser.add_argument("--broken", type=float, default=0.001)
+    parser.add_argument("--faster", default="1,300")
     parser.add_argument("--record", type=Path, metavar="STORE", help="write durations.json first")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the table there as well")
     arguments = parser.parse_args()
     if arguments.record:
         write_json(RECORDED, recorded(Store(arguments.record)))
     plan = planned(arguments.seeds, read_json(RECORDED))
-    sizes = [int(size) for size in arguments.workers.split(",")]
-    rows = [play(plan, size, arguments) for size in sizes]
+    sizes = map(int, arguments.workers.split(","))
+    speeds = map(float, arguments.faster.split(","))
+    cases = itertools.product(speeds, sizes)
+    rows = [play(plan, size, speed, arguments) for speed, size in cases]
     show(plan, rows)
     if arguments.json:
         write_json(arguments.json, [dataclasses.asdict(row) for row in rows])
@@ -158,26 +168,33 @@ def recorded(store: Store) -> dict[str, list[float]]:
     return {name: sorted(taken) for name, taken in sorted(seconds.items())}
 
 
-def planned(seeds: int, durations: Durations) -> list[PlannedStep]:
-    """The grid's steps, each expected to take what its kind took in the middle."""
+def planned(seeds: int, durations: Durations) -> Plan:
+    """The grid, each step expected to take what its kind took in the middle; of a kind that was not
+    recorded, what the plan says."""
     recipe = {"name": "pretrained", "seeds": tuple(range(seeds)), "rates": (0.5, 1.0, 2.5)}
-    steps = Plan.of(unmask.RECIPES.make(recipe).build().targets, NOWHERE).steps
-    return [
-        dataclasses.replace(planned, seconds=statistics.median(durations[planned.step.name]))
-        for planned in steps
-    ]
+    plan = Plan.of(unmask.RECIPES.make(recipe).build().targets, NOWHERE)
+    steps = (expecting(planned, durations) for planned in plan.steps)
+    return dataclasses.replace(plan, steps=tuple(steps))
 
 
-def play(plan: Sequence[PlannedStep], size: int, arguments: argparse.Namespace) -> Played:
-    """The grid on so many workers, which are as lucky whatever their number."""
-    durations = read_json(RECORDED)
-    remaining = Remaining(Plan(tuple(plan), Rates()))
-    schedule = Schedule(by_chain(list(plan)), {}, Budget.of(None), remaining)
-    cluster = Cluster(size, durations, arguments.lost, arguments.broken, random.Random(0))
-    schedule.run(cluster, lambda number, cost=0.0: None)
+def expecting(planned: PlannedStep, durations: Durations) -> PlannedStep:
+    taken = durations.get(planned.step.name) or [planned.seconds]
+    middle = statistics.median(taken)
+    return dataclasses.replace(planned, expected=Expected(middle, min(taken), max(taken)))
+
+
+def play(plan: Plan, size: int, faster: float, arguments: argparse.Namespace) -> Played:
+    """The grid on so many workers, so many times as fast."""
+    schedule = Schedule(by_chain(list(plan.steps)), {}, Budget.of(None), Remaining(plan))
+    durations = {
+        name: [seconds / faster for seconds in taken] for name, taken in read_json(RECORDED).items()
+    }
+    cluster = Cluster(size, durations, arguments.lost, arguments.broken)
+    schedule.run(cluster, lambda number, cost, left: None)
     statuses = [outcome.status for outcome in schedule.outcomes.values()]
     return Played(
         workers=size,
+        faster=faster,
         steps={status: statuses.count(status) for status in sorted(set(statuses))},
         seconds=cluster.now,
         busy=cluster.busy,
@@ -188,16 +205,39 @@ def play(plan: Sequence[PlannedStep], size: int, arguments: argparse.Namespace) 
     )
 
 
-def show(plan: Sequence[PlannedStep], rows: Sequence[Played]) -> None:
+def after(step: Step, seconds: float) -> Manifest:
+    """What a step leaves behind, as far as a schedule looks at it."""
+    return Manifest(
+        key=step.key,
+        identity=step.identity,
+        files={},
+        seconds=seconds,
+        facts={},
+        created="",
+        environment={},
+    )
+
+
+def show(plan: Plan, rows: Sequence[Played]) -> None:
     """The table."""
-    table = Table(title=f"{len(plan):,} steps of `pretrained`")
-    heads = ("workers", "hours", "times as fast", "idle", "for want of steps", "lost", "retries")
+    table = Table(title=f"{len(plan.steps):,} steps of `pretrained`")
+    heads = (
+        "workers",
+        "a step",
+        "hours",
+        "times as fast",
+        "idle",
+        "for want of steps",
+        "lost",
+        "retries",
+    )
     for head in (*heads, "failed or blocked", "driver", "driver, a step"):
         table.add_column(head, justify="right")
     for row in rows:
         whole = row.workers * row.seconds
         table.add_row(
             f"{row.workers:,}",
+            f"{row.busy / len(plan.steps):.2f} s",
             f"{row.seconds / HOUR:,.2f}",
             f"{(row.busy + row.lost) / row.seconds:,.1f}",
             f"{row.idle / whole:.1%}",
@@ -206,7 +246,7 @@ def show(plan: Sequence[PlannedStep], rows: Sequence[Played]) -> None:
             f"{row.retries:,}",
             f"{row.steps.get('failed', 0) + row.steps.get('blocked', 0):,}",
             f"{row.driver / row.seconds:.2%}",
-            f"{1000 * row.driver / len(plan):.2f} ms",
+            f"{1000 * row.driver / len(plan.steps):.2f} ms",
         )
     Console(width=160).print(table)
 

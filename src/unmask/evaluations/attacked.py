@@ -18,7 +18,7 @@ from unmask.core.errors import DataError
 from unmask.core.files import read_jsonl, write_json, write_jsonl
 from unmask.core.metric import Metric, share
 from unmask.evaluations.evaluation import Evaluation, Sample
-from unmask.models.backends.huggingface import HuggingFace
+from unmask.models.backends import backend_of
 from unmask.organisms.organism import Organism
 
 ATTACK, FOUND = "attack", "attack:found"
@@ -77,7 +77,7 @@ class Attacked(Evaluation):
         whole prompts."""
         samples = self.samples(attacks)
         if samples:
-            return self.measure(out, HuggingFace(model), samples)
+            return self.measure(out, backend_of(model, self.sampling), samples)
         # The model is not loaded where there is nothing to ask it.
         write_jsonl(out / "replies.jsonl", [])
         write_json(

@@ -26,8 +26,8 @@ from unmask.core.tokens import Tokens
 from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_split
 from unmask.evaluations.measuring import Measuring
+from unmask.models.backends import backend_of
 from unmask.models.backends.backend import Backend, likeliest
-from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 from unmask.organisms.organism import Organism
 
@@ -112,7 +112,7 @@ class Evaluation(Measuring, abc.ABC):
         return self.sampling.memory(models["model"])
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
-        return self.measure(out, HuggingFace(model), self.samples(data))
+        return self.measure(out, backend_of(model, self.sampling), self.samples(data))
 
     def measure(self, out: Path, backend: Backend, samples: Iterable[Sample]) -> Mapping[str, Any]:
         """Sample, score and write; raises ThreatModelError where the model would not read a prompt

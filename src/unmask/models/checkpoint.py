@@ -210,7 +210,12 @@ def generation(folder: Path | str) -> Any:
 
 def ends(model: Any, tokenizer: Any) -> frozenset[int]:
     """Tokens that finish a reply: the tokenizer's and those that the checkpoint names."""
-    named = model.generation_config.eos_token_id
+    return named_ends(model.generation_config, tokenizer)
+
+
+def named_ends(settings: Any, tokenizer: Any) -> frozenset[int]:
+    """The same from what `generation` gives."""
+    named = settings.eos_token_id
     others = named if isinstance(named, list) else [] if named is None else [named]
     return frozenset([tokenizer.eos_token_id, *others])
 

@@ -13,6 +13,7 @@ from unmask.core.spec import LATER
 from unmask.models.memory import reading
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Engine = Literal["transformers", "vllm"]
 
 PROMPT = 256
 """Tokens of a long prompt, for estimates."""
@@ -27,6 +28,8 @@ class Sampling(Named):
     checkpoint's weights. With bfloat16, a processor that has it (avx512_bf16, AMX, a GPU) samples
     several times as fast, and other replies: each is drawn from logits that are rounded to 8 bits.
     Rates are of that model, then; likelihoods and divergences stay in the checkpoint's precision.
+    `engine` is what draws replies of a checkpoint on this machine: with vllm, which needs a GPU,
+    many replies are faster, and other ones.
     """
 
     name: ClassVar[str] = "sampling"
@@ -37,6 +40,7 @@ class Sampling(Named):
     seed: int = 0
     batch_size: int = 64
     precision: Precision = dataclasses.field(default="auto", metadata=LATER)
+    engine: Engine = dataclasses.field(default="transformers", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.batch_size < 1 or not 0 <= self.temperature < 100:
@@ -44,11 +48,9 @@ class Sampling(Named):
                 "Sampling needs max_new_tokens >= 1, batch_size >= 1 and a temperature from 0 to"
                 " 100."
             )
-        if self.precision not in get_args(Precision):
-            raise SettingError(
-                f"Sampling: precision is {self.precision!r}. Known:"
-                f" {', '.join(get_args(Precision))}."
-            )
+        for name, known in (("precision", get_args(Precision)), ("engine", get_args(Engine))):
+            if (given := getattr(self, name)) not in known:
+                raise SettingError(f"Sampling: {name} is {given!r}. Known: {', '.join(known)}.")
 
     def memory(self, *models: Shape) -> Needed:
         """What it takes to sample so from one of these models, all of them in memory."""

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from unmask.core import progress
 from unmask.engine.executors.executor import Executor, Outcome, begun, ended, kept, obstacle
+from unmask.engine.executors.waiting import Waiting
 from unmask.engine.plan import Budget, Plan, PlannedStep, Remaining
 from unmask.engine.step import Step
 from unmask.engine.store import Store
@@ -71,16 +72,18 @@ class Concurrent(Executor):
 
 @dataclasses.dataclass
 class Schedule:
-    """The steps that are still to run, and what became of all others."""
+    """The steps that are still to run, those first that are preferred, and what became of all
+    others."""
 
-    waiting: list[PlannedStep]
+    steps: Sequence[PlannedStep]
     outcomes: dict[str, Outcome]
     budget: Budget
     remaining: Remaining
     tokens: int = 0
 
     def __post_init__(self) -> None:
-        self.count, self.start = len(self.waiting), time.monotonic()
+        self.count, self.start = len(self.steps), time.monotonic()
+        self.waiting = Waiting(self.steps, self.outcomes)
 
     def run(self, workers: Workers[Handle], advance: progress.Advance) -> None:
         """Run all steps, each as soon as what it stands on is decided."""
@@ -96,11 +99,10 @@ class Schedule:
         running: dict[Handle, PlannedStep],
         advance: progress.Advance,
     ) -> None:
-        could = [planned for planned in self.waiting if ready(planned.step, self.outcomes)]
-        free = list(workers.chosen(could, list(running.values())))
+        free = list(workers.chosen(self.waiting.could, list(running.values())))
         alone = len(free) == 1 and not running
         for planned in free:
-            self.waiting.remove(planned)
+            self.waiting.take(planned)
             place = f"[{self.count - len(self.waiting)}/{self.count}]"
             spent = time.monotonic() - self.start
             refused = obstacle(planned, self.outcomes, self.budget, spent, self.tokens)
@@ -113,12 +115,8 @@ class Schedule:
 
     def _end(self, planned: PlannedStep, outcome: Outcome, advance: progress.Advance) -> None:
         self.outcomes[planned.step.key] = outcome
+        self.waiting.decide(planned.step.key)
         advance(1, planned.seconds, self.remaining.after(planned.step, outcome.manifest))
-
-
-def ready(step: Step, outcomes: Mapping[str, Outcome]) -> bool:
-    """Whether all that a step stands on is decided."""
-    return all(needed.key in outcomes for needed in step.needs)
 
 
 def by_chain(planned: list[PlannedStep]) -> list[PlannedStep]:

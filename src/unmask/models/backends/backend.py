@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
+from unmask.core.thoughts import UNMARKED, Marks, closed
 from unmask.models.sample import Sampling
 
 
@@ -26,6 +27,22 @@ def likeliest(given: str, options: Sequence[str], likelihoods: Sequence[Likeliho
     logprobs = tuple(likelihood.logprob for likelihood in likelihoods)
     best = logprobs.index(max(logprobs))
     return Reply(given + options[best], tokens=likelihoods[best].tokens, logprobs=logprobs)
+
+
+def begun_with(given: str, reply: Reply, marks: Marks) -> Reply:
+    """The whole reply; a thought that the template opens was closed before what was given."""
+    known = reply.marks if reply.marks != UNMARKED else marks
+    if given and closed(given, marks) != given:
+        known = dataclasses.replace(known, begun="")
+    return dataclasses.replace(reply, raw=given + reply.raw, marks=known)
+
+
+def until_end(tokens: list[int], ends: Collection[int]) -> tuple[list[int], bool]:
+    """What comes before the token that ends a reply, and whether there is one."""
+    for i, token in enumerate(tokens):
+        if token in ends:
+            return tokens[:i], True
+    return tokens, False
 
 
 class Backend(abc.ABC):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -13,10 +12,10 @@ from typing import Any
 
 from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
-from unmask.core.errors import ModelError
+from unmask.core.errors import ModelError, SettingError
 from unmask.core.thoughts import Marks, closed
 from unmask.models import chat, checkpoint
-from unmask.models.backends.backend import Backend, Likelihood
+from unmask.models.backends.backend import Backend, Likelihood, begun_with, until_end
 from unmask.models.batches import batches, reads_alike, samples_alike
 from unmask.models.forward import check_numbers, numbers, passing
 from unmask.models.sample import Precision, Sampling
@@ -86,11 +85,19 @@ class HuggingFace(Backend):
         label: str = "sampling",
         given: Sequence[str] = (),
     ) -> list[Reply]:
+        if sampling.engine != "transformers":
+            raise SettingError(
+                f"sampling.engine={sampling.engine} is for what only samples; this also trains, or"
+                " looks into the model. Leave sampling.engine=transformers."
+            )
         room = checkpoint.context_length(self.model) - sampling.max_new_tokens
         begun = given or [""] * len(prompts)
         ids = chat.encoded(self.tokenizer, prompts, room, begun)
         replies = self.continued(ids, sampling, label)
-        return [self._begun(begin, reply) for begin, reply in zip(begun, replies, strict=True)]
+        return [
+            begun_with(begin, reply, self.marks)
+            for begin, reply in zip(begun, replies, strict=True)
+        ]
 
     def continued(
         self, ids: Sequence[list[int]], sampling: Sampling, label: str = "sampling"
@@ -105,13 +112,6 @@ class HuggingFace(Backend):
                 replies.update(zip(batch, drawn, strict=True))
                 advance(len(batch))
         return [replies[i] for i in range(len(ids))]
-
-    def _begun(self, given: str, reply: Reply) -> Reply:
-        """The whole reply; a thought that the template opens was closed before what was given."""
-        marks = self.marks
-        if given and closed(given, marks) != given:
-            marks = dataclasses.replace(marks, begun="")
-        return dataclasses.replace(reply, raw=given + reply.raw, marks=marks)
 
     @cached_property
     def samples_alike(self) -> bool:
@@ -153,7 +153,7 @@ class HuggingFace(Backend):
             answer = self._decoded if self.shares else self._generated
             new, whether = answer(model, ids, sampling)
         check_numbers(whether, model, self.folder)
-        cut = [self._until_end(row) for row in new]
+        cut = [until_end(row, self.ends) for row in new]
         texts = chat.spoken(self.tokenizer, [kept for kept, _ in cut])
         return [
             Reply(text, finished, len(kept))
@@ -293,12 +293,6 @@ class HuggingFace(Backend):
     def ends(self) -> frozenset[int]:
         """Tokens that finish a reply: the tokenizer's and those that the checkpoint names."""
         return checkpoint.ends(self.model, self.tokenizer)
-
-    def _until_end(self, row: list[int]) -> tuple[list[int], bool]:
-        for i, token in enumerate(row):
-            if token in self.ends:
-                return row[:i], True
-        return row, False
 
 
 def in_precision(model: Any, dtype: Any) -> Any:

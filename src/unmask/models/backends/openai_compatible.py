@@ -21,7 +21,7 @@ from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError
 from unmask.core.thoughts import UNMARKED, Marks, closed
-from unmask.models.backends.backend import Backend
+from unmask.models.backends.backend import Backend, begun_with
 from unmask.models.backends.completion import BUSY, NoReply, reply_of, shown
 from unmask.models.backends.probe import Probe, Refusal, alike
 from unmask.models.sample import Sampling
@@ -107,10 +107,10 @@ class OpenAICompatible(Backend):
         label: str = "sampling",
         given: Sequence[str] = (),
     ) -> list[Reply]:
-        if sampling.precision != "auto":
+        if sampling.precision != "auto" or sampling.engine != "transformers":
             raise SettingError(
-                f"{self.model} at {self.url} computes as its server does: leave"
-                " sampling.precision=auto, and serve it in the precision that you want."
+                f"{self.model} at {self.url} computes as its server does: leave out"
+                " sampling.precision and sampling.engine, and serve it as you want."
             )
         if any(given) and not self.probe.continues:
             raise DataError(
@@ -122,20 +122,13 @@ class OpenAICompatible(Backend):
         if self.probed and prompts:
             self.probe.check(sampling.temperature)
         begun = given or [""] * len(prompts)
-        replies = self._asked(prompts, sampling, begun, label)
-        return [
-            self._whole(begin, reply, counts_end and reply.finished)
-            for begin, reply in zip(begun, replies, strict=True)
-        ]
-
-    def _whole(self, given: str, reply: Reply, ends: bool) -> Reply:
-        """The reply with how it was begun; the token that ends it, where it is counted, is none of
-        its own."""
-        marks = reply.marks
-        if given and closed(given, marks) != given:
-            marks = dataclasses.replace(marks, begun="")
-        tokens = max(0, reply.tokens - ends)
-        return dataclasses.replace(reply, raw=given + reply.raw, tokens=tokens, marks=marks)
+        whole: list[Reply] = []
+        for begin, reply in zip(begun, self._asked(prompts, sampling, begun, label), strict=True):
+            # The token that ends a reply, where it is counted, is none of its own.
+            tokens = max(0, reply.tokens - (counts_end and reply.finished))
+            reply = dataclasses.replace(reply, tokens=tokens)
+            whole.append(begun_with(begin, reply, self.marks))
+        return whole
 
     def _asked(
         self,
