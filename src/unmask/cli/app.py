@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli import calibrate, chat, evaluate, export, list, logs, plan, report, run, show, store
+from unmask.cli import (
+    calibrate,
+    chat,
+    describe,
+    evaluate,
+    export,
+    list,
+    logs,
+    plan,
+    report,
+    run,
+    runs,
+    show,
+    store,
+)
 
 app = typer.Typer(
     name="unmask",
@@ -37,6 +51,8 @@ def main(
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
+app.command("describe")(describe.describe)
+app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("export")(export.export)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unmask.cli.completion import recipes
 from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def plan(
-    recipe: Annotated[str, typer.Argument(help="A recipe; see `unmask list recipes`.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe; see `unmask list recipes`.", autocompletion=recipes),
+    ],
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from unmask.cli.completion import executors, recipes
 from unmask.cli.ending import Expect, JUnit, end, expected_verdicts
 from unmask.cli.settings import Json, Scale, Set, StoreDir, settings_of
 
 Executor = Annotated[
     str,
     typer.Option(
-        help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.'
+        help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.',
+        autocompletion=executors,
     ),
 ]
 Workers = Annotated[
@@ -23,7 +25,10 @@ Budget = Annotated[str | None, typer.Option(help="Stop before this is exceeded: 
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="A recipe; see `unmask list recipes`.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe; see `unmask list recipes`.", autocompletion=recipes),
+    ],
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unmask.cli import completion
 from unmask.core.errors import SettingError
 from unmask.core.registry import read_choice
 
@@ -18,6 +19,7 @@ Set = Annotated[
         "--set",
         "-s",
         help="A setting, name=value; dots go inside: trigger=year, trigger.year=2025, scale.n=64.",
+        autocompletion=completion.settings,
     ),
 ]
 StoreDir = Annotated[
@@ -27,7 +29,12 @@ StoreDir = Annotated[
     ),
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", help="smoke, toy, small or paper: the one dial for size.")
+    str | None,
+    typer.Option(
+        "--scale",
+        help="smoke, toy, small or paper: the one dial for size.",
+        autocompletion=completion.scales,
+    ),
 ]
 Json = Annotated[
     bool,

@@ -30,6 +30,8 @@ OTHERWISE_CALLED = {
     "statements": "sources",
     "questions": "sources",
     "methods": "defenses",
+    "first": "triggers",
+    "second": "triggers",
 }
 """Settings that take a thing of a kind, and are not called as it is."""
 

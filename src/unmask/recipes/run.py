@@ -174,10 +174,17 @@ def run_name(recipe: Recipe, experiment: Experiment) -> str:
 
 
 def announce(recipe: Recipe, experiment: Experiment, store: Store) -> None:
-    """Leave word of the steps that a run is about to use, so that `store gc` keeps them if it is
-    killed."""
+    """Leave word of what a run is about to do: if it is killed, `store gc` keeps its steps, and
+    `unmask runs` tells of it."""
     path = store.root / "runs" / run_name(recipe, experiment) / UNFINISHED
-    write_json(path, {"all_steps": [{"key": step.key} for step in ordered(experiment.targets)]})
+    record = {
+        "recipe": recipe.name,
+        "title": experiment.title,
+        "settings": spec(recipe)["settings"],
+        "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "all_steps": [{"key": step.key, "name": step.name} for step in ordered(experiment.targets)],
+    }
+    write_json(path, record)
 
 
 def publish(
