@@ -49,6 +49,7 @@ def main(
 
 
 app.command("run")(run.run)
+app.command("sweep")(run.sweep)
 app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
 app.command("describe")(describe.describe)

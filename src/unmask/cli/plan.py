@@ -3,32 +3,33 @@ before anything is spent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from unmask.cli.completion import recipes
-from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
+from unmask.cli.run import Recipe
+from unmask.cli.settings import Json, Over, Scale, Set, StoreDir, Write, emit, over_of, settings_of
 
 if TYPE_CHECKING:
     from unmask.engine.plan import PlannedStep
 
 
 def plan(
-    recipe: Annotated[
-        str,
-        typer.Argument(help="A recipe; see `unmask list recipes`.", autocompletion=recipes),
-    ],
+    recipe: Recipe,
+    over: Over = None,
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,
+    write: Write = None,
     as_json: Json = False,
 ) -> None:
     """Show the steps of a recipe, and whether they fit into memory, without running them."""
     from unmask.recipes.memory import fits
     from unmask.recipes.run import plan as plan_recipe
+    from unmask.recipes.run import write_experiment
 
-    chain = plan_recipe(recipe, settings_of(set_, scale), store=store)
+    settings, varied = settings_of(set_, scale), over_of(over)
+    if write is not None:
+        write_experiment(write, recipe, settings, varied)
+    chain = plan_recipe(recipe, settings, over=varied, store=store)
     rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)
     if as_json:
         cost = {"tokens": chain.tokens, "seconds": round(chain.seconds, 1)}
@@ -49,6 +50,7 @@ def described(planned: PlannedStep) -> dict[str, Any]:
     return {
         "key": planned.step.key,
         "name": planned.step.name,
+        "label": planned.step.title,
         "status": planned.status,
         "tokens": planned.tokens,
         "seconds": round(planned.seconds, 1),
@@ -59,4 +61,4 @@ def line(row: dict[str, Any]) -> str:
     """A step as the terminal has it."""
     waits = row["status"] == "to run"
     cost = f"{row['tokens']:>12,} tokens {row['seconds']:>8.1f} s" if waits else ""
-    return f"{row['status']:7} {row['name']:24} {row['key'][:16]} {cost}"
+    return f"{row['status']:7} {row['key'][:16]} {cost:31} {row['label']}"

@@ -1,15 +1,24 @@
-"""`unmask run RECIPE`: run an experiment to its report; what is finished is not done again."""
+"""`unmask run RECIPE` and `unmask sweep RECIPE`: run an experiment to its report; what is finished
+is not done again."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from unmask.cli.completion import executors, recipes
 from unmask.cli.ending import Expect, JUnit, end, expected_verdicts
-from unmask.cli.settings import Json, Scale, Set, StoreDir, settings_of
+from unmask.cli.settings import Json, Over, Scale, Set, StoreDir, Write, over_of, settings_of
 
+Recipe = Annotated[
+    str,
+    typer.Argument(
+        help="A recipe (see `unmask list recipes`), or an experiment's .toml file.",
+        autocompletion=recipes,
+    ),
+]
 Executor = Annotated[
     str,
     typer.Option(
@@ -25,10 +34,7 @@ Budget = Annotated[str | None, typer.Option(help="Stop before this is exceeded: 
 
 
 def run(
-    recipe: Annotated[
-        str,
-        typer.Argument(help="A recipe; see `unmask list recipes`.", autocompletion=recipes),
-    ],
+    recipe: Recipe,
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,
@@ -37,20 +43,52 @@ def run(
     budget: Budget = None,
     expect: Expect = None,
     junit: JUnit = None,
+    write: Write = None,
     as_json: Json = False,
 ) -> None:
-    """Run a recipe: plant, defend, measure, report."""
-    from unmask.recipes.run import run as run_recipe
+    """Run a recipe, or an experiment's file: plant, defend, measure, report."""
+    place = {"store": store, "executor": executor_of(executor, workers), "budget": budget}
+    start(recipe, settings_of(set_, scale), None, write, place, (expect, junit, as_json))
 
+
+def sweep(
+    recipe: Recipe,
+    over: Over = None,
+    set_: Set = None,
+    scale: Scale = None,
+    store: StoreDir = None,
+    executor: Executor = "inline",
+    workers: Workers = None,
+    budget: Budget = None,
+    expect: Expect = None,
+    junit: JUnit = None,
+    write: Write = None,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe with every combination of several values of its settings, as one run."""
+    place = {"store": store, "executor": executor_of(executor, workers), "budget": budget}
+    varied = over_of(over) or {}
+    start(recipe, settings_of(set_, scale), varied, write, place, (expect, junit, as_json))
+
+
+def start(
+    recipe: str,
+    settings: dict[str, Any],
+    over: dict[str, list[Any]] | None,
+    write: Path | None,
+    place: dict[str, Any],
+    ending: tuple[str | None, Path | None, bool],
+) -> None:
+    """Run what both commands name; `place` says where, and `ending` what is done with the
+    result."""
+    from unmask.recipes.run import run as run_recipe
+    from unmask.recipes.run import write_experiment
+
+    expect, junit, as_json = ending
     expected = expected_verdicts(expect)
-    result = run_recipe(
-        recipe,
-        settings_of(set_, scale),
-        store=store,
-        executor=executor_of(executor, workers),
-        budget=budget,
-    )
-    end(result, as_json, expected, junit)
+    if write is not None:
+        write_experiment(write, recipe, settings, over)
+    end(run_recipe(recipe, settings, over=over, **place), as_json, expected, junit)
 
 
 def executor_of(executor: str, workers: int | None) -> dict[str, Any]:

@@ -12,13 +12,17 @@ import typing
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from unmask.core.condition import Configured, as_json
 from unmask.core.errors import UnknownName, UnmaskError
-from unmask.core.named import Named
 from unmask.core.registry import Choice, meant
-from unmask.core.spec import spec
 from unmask.engine.store import Store
-from unmask.recipes.kinds import everywhere, kind_of, plural_of, registry_of, singular
+from unmask.recipes.kinds import (
+    everywhere,
+    kind_of,
+    plural_of,
+    registry_of,
+    resolved,
+    singular,
+)
 from unmask.recipes.run import plan
 from unmask.recipes.scales import SCALES
 
@@ -107,7 +111,7 @@ def described(plural: str, name: str, store: Store) -> Description:
 def described_scale(name: str) -> Description:
     """A scale, with its numbers as the defaults."""
     scale = SCALES[name]
-    numbers = shown(scale, type(scale))
+    numbers = resolved(scale, type(scale))
     settings = [
         dataclasses.replace(setting, default=numbers[setting.name])
         for setting in settings_of(type(scale))
@@ -139,7 +143,7 @@ def settings_of(cls: type) -> list[Setting]:
         choices = choices_of(field.name, hint)
         words = in_words(hint, field.name)
         settings.append(
-            Setting(field.name, words, None if needed else shown(default, hint), needed, choices)
+            Setting(field.name, words, None if needed else resolved(default, hint), needed, choices)
         )
     return settings
 
@@ -181,18 +185,6 @@ def choices_of(name: str, hint: Any) -> tuple[str, ...]:
         return tuple(SCALES)
     plural = kind_of(name)
     return tuple(registry_of(plural).names()) if plural else ()
-
-
-def shown(value: Any, hint: Any) -> Any:
-    """A default as JSON: a set of settings with all of them, a thing by its name with those that
-    are not its usual ones."""
-    if dataclasses.is_dataclass(value) and type(value) is hint:
-        hints = typing.get_type_hints(hint)
-        names = [field.name for field in dataclasses.fields(value)]
-        return {name: shown(getattr(value, name), hints[name]) for name in names}
-    if isinstance(value, Named):
-        return as_json((("thing", Configured.of(value)),))["thing"]
-    return spec(value)
 
 
 def origin_of(cls: type) -> str:
