@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from unmask.core.errors import SettingError
 from unmask.core.registry import read_choice
@@ -20,8 +20,9 @@ def place(settings: dict[str, Any], path: list[str], value: Any, inside: str = "
         settings[head] = there if isinstance(there, dict) else read_choice(head, there or "")
         place(settings[head], rest, value, f"{inside}{head}.")
     elif isinstance(there, dict):
+        within = cast(dict[str, Any], there)
         for inner, given in read_choice(head, value).items():
-            place(there, [inner], given, f"{inside}{head}.")
+            place(within, [inner], given, f"{inside}{head}.")
     elif there in (None, value):
         settings[head] = value
     else:
