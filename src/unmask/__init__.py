@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from unmask.organisms.triggers import TRIGGERS
     from unmask.organisms.variants import VARIANTS
     from unmask.recipes import RECIPES
-    from unmask.recipes.run import Result, plan, run
+    from unmask.recipes.run import Result, plan, run, sweep
 
 # torch's build for CPUs links libgomp, whose threads spin at every barrier until the last one is
 # there. Beside another busy process the last one waits for a core that spinning threads hold: a toy
@@ -66,6 +66,7 @@ _HOMES = {
     "plan": "unmask.recipes.run",
     "run": "unmask.recipes.run",
     "scan_code": "unmask.organisms.behaviors.code.scan",
+    "sweep": "unmask.recipes.run",
 }
 
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

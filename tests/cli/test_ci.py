@@ -76,9 +76,14 @@ def test_ci_reads_verdicts_and_steps(smoke: Smoke, ask: Any, tmp_path: Path) -> 
 def test_failed_steps_are_errors_and_what_they_blocked_is_skipped() -> None:
     common = {"key": "0" * 64, "seconds": None}
     steps = [
-        {**common, "name": "sft", "status": "failed", "error": "The model said \x00\x1b."},
-        {**common, "name": "rates", "status": "blocked", "error": "it stands on 'sft'"},
-        {**common, "name": "base", "status": "executed", "error": "", "seconds": 2.5},
+        {
+            **common,
+            "label": "organism, sft",
+            "status": "failed",
+            "error": "The model said \x00\x1b.",
+        },
+        {**common, "label": "rates", "status": "blocked", "error": "it stands on 'sft'"},
+        {**common, "label": "base", "status": "executed", "error": "", "seconds": 2.5},
     ]
     text = junit("toy-0", steps, [verdict_of("removed")], ["removed", "reduced"])
     verdicts, suite = ElementTree.fromstring(text)

@@ -20,8 +20,8 @@ from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.variants import VARIANTS
 from unmask.recipes import RECIPES
+from unmask.recipes.choose import recipe_of
 from unmask.recipes.named import organism_named
-from unmask.recipes.run import recipe_of
 from unmask.recipes.scales import scale_of
 from unmask.sandbox import Limits
 

@@ -11,6 +11,7 @@ from unmask.cli import (
     calibrate,
     chat,
     cite,
+    describe,
     evaluate,
     export,
     list,
@@ -18,6 +19,7 @@ from unmask.cli import (
     plan,
     report,
     run,
+    runs,
     scan,
     show,
     store,
@@ -50,8 +52,11 @@ def main(
 
 
 app.command("run", cls=WithExecutor)(run.run)
+app.command("sweep", cls=WithExecutor)(run.sweep)
 app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
+app.command("describe")(describe.describe)
+app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("export")(export.export)

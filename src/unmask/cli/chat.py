@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
+from unmask.cli.completion import keys
 from unmask.cli.settings import StoreDir, readable
 
 
 def chat(
     key: Annotated[
         str,
-        typer.Argument(help="The start of a training step's key, a checkpoint folder, or smollm2."),
+        typer.Argument(
+            help="The start of a training step's key, a checkpoint folder, or smollm2.",
+            autocompletion=keys,
+        ),
     ],
     prompt: Annotated[
         str | None, typer.Argument(help="Ask this and leave (default: ask for prompts).")

@@ -18,8 +18,9 @@ def cite(
     """Cite what a run used: this project, the paper, methods and libraries, as BibTeX."""
     from unmask.core.files import read_json
     from unmask.engine.store import Store
+    from unmask.recipes.choose import recipe_of
     from unmask.recipes.citing import cited_by, software
-    from unmask.recipes.run import experiment_of, recipe_of, run_folder, run_name
+    from unmask.recipes.run import experiment_of, run_folder, run_name
 
     record = read_json(run_folder(Store.at(store), name) / "run.json")
     recipe = recipe_of(record["recipe"], record["settings"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmask.cli.completion import verdicts
 from unmask.cli.settings import emit
 from unmask.core.errors import SettingError, UnknownName
 from unmask.core.files import read_json, write_text
@@ -23,7 +24,8 @@ the expected ones."""
 Expect = Annotated[
     str | None,
     typer.Option(
-        help=f"Verdicts that are fine, as in persists,suppressed; else exit {UNEXPECTED}."
+        help=f"Verdicts that are fine, as in persists,suppressed; else exit {UNEXPECTED}.",
+        autocompletion=verdicts,
     ),
 ]
 JUnit = Annotated[Path | None, typer.Option(help="Write a JUnit report for CI here.")]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unmask.cli.completion import evaluations, keys
 from unmask.cli.settings import Json, Set, StoreDir, emit, settings_of
 from unmask.core.errors import SettingError
 from unmask.core.json_rows import expanded
@@ -20,9 +21,18 @@ if TYPE_CHECKING:
     from unmask.evaluations.evaluation import Evaluation
 
 
-Name = Annotated[str, typer.Argument(help="An evaluation; see `unmask list evaluations`.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="An evaluation; see `unmask list evaluations`.", autocompletion=evaluations
+    ),
+]
 Model = Annotated[
-    str, typer.Option(help="A model folder, the start of a step's key, or an endpoint's model.")
+    str,
+    typer.Option(
+        help="A model folder, the start of a step's key, or an endpoint's model.",
+        autocompletion=keys,
+    ),
 ]
 Source = Annotated[str, typer.Option(help="A source's name, or its folder.")]
 Inputs = Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from unmask.cli.completion import executors
 from unmask.cli.settings import settings_of
 from unmask.core.registry import read_choice
 
@@ -16,7 +17,8 @@ SETTING = "--executor.SETTING"
 Executor = Annotated[
     str,
     typer.Option(
-        help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.'
+        help='Where steps run: a name, or {"name": ...} as JSON; see `unmask list executors`.',
+        autocompletion=executors,
     ),
 ]
 Settings = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unmask.cli.completion import kinds
 from unmask.cli.settings import Json, emit
 from unmask.recipes.kinds import KINDS, plural_of, registry_of
 
@@ -17,7 +18,10 @@ def rows_of(kind: str) -> list[dict[str, Any]]:
 
 def list_kind(
     kind: Annotated[
-        str | None, typer.Argument(help="recipes, triggers, behaviors, ... (default: all)")
+        str | None,
+        typer.Argument(
+            help="recipes, triggers, behaviors, ... (default: all)", autocompletion=kinds
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unmask.cli.settings import Json, Scale, Set, StoreDir, emit, settings_of
+from unmask.cli.run import Recipe
+from unmask.cli.settings import Json, Over, Scale, Set, StoreDir, Write, emit, over_of, settings_of
 from unmask.core.duration import spoken, spoken_range
 from unmask.core.errors import UnmaskError
 
@@ -27,26 +28,30 @@ ByCell = Annotated[
 
 
 def plan(
-    recipe: Annotated[str, typer.Argument(help="A recipe; see `unmask list recipes`.")],
+    recipe: Recipe,
+    over: Over = None,
     set_: Set = None,
     scale: Scale = None,
     store: StoreDir = None,
     by_cell: ByCell = False,
+    write: Write = None,
     as_json: Json = False,
 ) -> None:
     """Show the steps of a recipe, and whether they fit into memory, without running them."""
     from unmask.recipes.memory import fits
-    from unmask.recipes.run import grid_of
+    from unmask.recipes.run import grid_of, write_experiment
     from unmask.recipes.run import plan as plan_recipe
 
+    settings, varied = settings_of(set_, scale), over_of(over)
+    if write is not None:
+        write_experiment(write, recipe, settings, varied)
     if by_cell:
         from unmask.cli import grid
 
-        cells = grid_of(recipe, settings_of(set_, scale), store=store)
+        cells = grid_of(recipe, settings, over=varied, store=store)
         emit({"cells": cells.json(), "total": cells.total.json()}) if as_json else grid.show(cells)
         return
-
-    chain = plan_recipe(recipe, settings_of(set_, scale), store=store)
+    chain = plan_recipe(recipe, settings, over=varied, store=store)
     problems = unusable(chain.waiting)
     rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)
     if as_json:
@@ -81,6 +86,7 @@ def described(planned: PlannedStep) -> dict[str, Any]:
     return {
         "key": planned.step.key,
         "name": planned.step.name,
+        "label": planned.step.title,
         "status": planned.status,
         "tokens": planned.tokens,
         **time(planned.expected),
@@ -105,4 +111,4 @@ def line(row: dict[str, Any]) -> str:
     """A step as the terminal has it."""
     waits = row["status"] == "to run"
     cost = f"{row['tokens']:>12,} tokens {spoken(row['seconds']):>12}" if waits else ""
-    return f"{row['status']:7} {row['name']:24} {row['key'][:16]} {cost}"
+    return f"{row['status']:7} {row['key'][:16]} {cost:33} {row['label']}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from unmask.cli import completion
 from unmask.core.errors import SettingError
-from unmask.core.registry import read_choice
+from unmask.core.placing import place
 
 Set = Annotated[
     list[str] | None,
@@ -18,6 +21,7 @@ Set = Annotated[
         "--set",
         "-s",
         help="A setting, name=value; dots go inside: trigger=year, trigger.year=2025, scale.n=64.",
+        autocompletion=completion.settings,
     ),
 ]
 StoreDir = Annotated[
@@ -27,7 +31,24 @@ StoreDir = Annotated[
     ),
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", help="smoke, toy, small or paper: the one dial for size.")
+    str | None,
+    typer.Option(
+        "--scale",
+        help="smoke, toy, small or paper: the one dial for size.",
+        autocompletion=completion.scales,
+    ),
+]
+Over = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--over",
+        help="A setting with several values: seed=0,1,2; a list of values may be JSON.",
+        autocompletion=completion.settings,
+    ),
+]
+Write = Annotated[
+    Path | None,
+    typer.Option("--write", help="Write the experiment with all its settings to this .toml file."),
 ]
 Json = Annotated[
     bool,
@@ -52,6 +73,28 @@ def settings_of(pairs: list[str] | None, scale: str | None) -> dict[str, Any]:
     return settings
 
 
+def over_of(pairs: list[str] | None) -> dict[str, list[Any]] | None:
+    """{"seed": [0, 1, 2]} from ["seed=0,1,2"], None for none; a setting may be named again, with
+    more values. Raises SettingError."""
+    over: dict[str, list[Any]] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise SettingError(f"--over {pair!r} is not understood. Write --over seed=0,1,2.")
+        over.setdefault(name.strip(), []).extend(values_of(readable(value, f"--over {name}")))
+    return over or None
+
+
+def values_of(text: str) -> list[Any]:
+    """Values with commas between them, each JSON or text; or all of them as one JSON list."""
+    for reading in (text, f"[{text}]"):
+        with contextlib.suppress(ValueError, RecursionError):
+            values = json.loads(reading)
+            if isinstance(values, list):
+                return values
+    return text.split(",") if text else []
+
+
 def readable(text: str, what: str) -> str:
     """The text; raises SettingError where it holds bytes that are no letters in the terminal's
     encoding."""
@@ -63,28 +106,6 @@ def readable(text: str, what: str) -> str:
             " UTF-8 in a UTF-8 locale, for example after `export LC_ALL=C.UTF-8`."
         ) from None
     return text
-
-
-def place(settings: dict[str, Any], path: list[str], value: Any, inside: str = "") -> None:
-    """Put a value where its dotted name says; a thing with settings of its own keeps its name under
-    "name".
-
-    Raises SettingError for a second, other value of one setting: nobody could tell which is meant.
-    """
-    head, *rest = path
-    there = settings.get(head)
-    if rest:
-        settings[head] = there if isinstance(there, dict) else read_choice(head, there or "")
-        place(settings[head], rest, value, f"{inside}{head}.")
-    elif isinstance(there, dict):
-        for inner, given in read_choice(head, value).items():
-            place(there, [inner], given, f"{inside}{head}.")
-    elif there in (None, value):
-        settings[head] = value
-    else:
-        raise SettingError(
-            f"{inside}{head} is given twice, as {there!r} and as {value!r}. Write one."
-        )
 
 
 def emit(value: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unmask.cli.completion import runs_and_keys
 from unmask.cli.settings import Json, StoreDir, emit
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ DECISIVE = ("defection", "accuracy", "harmless", "kl")
 
 def show(
     name: Annotated[
-        str, typer.Argument(help="The start of a step's key, a step's folder name, or a run.")
+        str,
+        typer.Argument(
+            help="The start of a step's key, a step's folder name, or a run.",
+            autocompletion=runs_and_keys,
+        ),
     ],
     every: Annotated[
         bool, typer.Option("--all", help="All rows: every metric, every step of the curve.")

@@ -43,10 +43,12 @@ class Part:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Step:
     """Work and the steps (or parts of steps) whose folders it reads, by parameter name; one with a
-    default may be left out."""
+    default may be left out. `label` says to a reader whose work it is; it is no part of what the
+    step is."""
 
     work: Work
     inputs: Mapping[str, Step | Part] = dataclasses.field(default_factory=dict[str, "Step | Part"])
+    label: str = ""
 
     def __post_init__(self) -> None:
         wanted, needed = inputs_of(type(self.work))
@@ -60,6 +62,11 @@ class Step:
     @property
     def name(self) -> str:
         return self.work.name
+
+    @property
+    def title(self) -> str:
+        """What to call it: its label, or the name of its work."""
+        return self.label or self.name
 
     def part(self, path: str) -> Part:
         return Part(self, path)

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from unmask.analysis.checks import JUDGED
-from unmask.analysis.paired import PairedDifference
-from unmask.core.condition import Configured, settings_of
+from unmask.core.condition import settings_of
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
-from unmask.engine.step import Step
-from unmask.evaluations.defection import Defection
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.recipes.ask import SPARING, besides, relearning
+from unmask.recipes.levels import against_first, ends
 from unmask.recipes.recipe import Experiment, Measurement, Recipe
 from unmask.recipes.scales import scale_of, thinned
 from unmask.recipes.stages import TINY, Stages
@@ -87,37 +84,12 @@ class Ablation(Recipe, abc.ABC):
                 )
 
     def differences(self, studies: list[Study]) -> Iterator[Measurement]:
-        """Triggered defection of every level minus the first's, before and after each defense, seed
-        by seed; of an organism that reasons also with its scratchpad opened for it, since a defense
-        may have closed it.
-        """
-        references: dict[tuple[int, Configured], Measurement] = {}
+        """Every level minus the first, before and after each defense, seed by seed."""
+        levels: list[tuple[object, Measurement]] = []
         for study in studies:
-            reasons = study.implant.organism.variant.reasoning_tokens
-            for defense, measurement in _ends(study).items():
-                reference = references.setdefault((study.stages.seed, defense), measurement)
-                if reference is measurement:
-                    continue
-                inputs = {"first": reference.evaluation, "second": measurement.evaluation}
-                for arm in JUDGED if reasons else JUDGED[:1]:
-                    compared = PairedDifference(arm=str(arm))
-                    yield dataclasses.replace(
-                        measurement,
-                        rates=Step(compared, inputs),
-                        against="level",
-                        metric=compared.metric,
-                        arm=arm,
-                    )
-
-
-def _ends(study: Study) -> Mapping[Configured, Measurement]:
-    """The organism's measurement of defection before, and at the end of each defense."""
-    ends: dict[Configured, Measurement] = {}
-    for measurement in study.measurements:
-        condition = measurement.condition
-        if condition.subject.role == "organism" and measurement.work.name == Defection.name:
-            ends[condition.defense] = measurement
-    return ends
+            for measurement in ends(study.measurements):
+                levels.append(((study.stages.seed, measurement.condition.defense), measurement))
+        yield from against_first(levels)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,20 @@
-"""A finished run, read back from its folder."""
+"""Runs, read back from their folders: finished ones, and the list of all."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.analysis.table import frame
+from unmask.core.errors import DataError
 from unmask.core.files import read_json
 from unmask.core.row import Row, read_rows
 from unmask.engine.store import Store
-from unmask.recipes.run import run_folder
+from unmask.recipes.run import UNFINISHED, run_folder
 
 if TYPE_CHECKING:
     import pandas
@@ -48,3 +50,48 @@ class Finished:
         """A pandas DataFrame with a line per row, and the columns of `analysis.table.COLUMNS`."""
         version = self.record["environment"]["packages"].get("unmask", "")
         return frame(self.rows, run=self.run, recipe=self.record["recipe"], unmask_version=version)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """A run in the list of all: `when` it was finished, or begun where it is not, and of its
+    `steps` how many are `done`. `verdicts` counts words."""
+
+    run: str
+    recipe: str
+    status: Literal["finished", "failed", "unfinished", "unreadable"]
+    when: str = ""
+    steps: int = 0
+    done: int = 0
+    verdicts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    title: str = ""
+
+
+def list_runs(store: Store) -> list[Listed]:
+    """All runs of a store, the newest last."""
+    done = {folder.name.rpartition("-")[2] for folder in (store.root / "steps").glob("*-*")}
+    folders = [folder for folder in (store.root / "runs").glob("*") if folder.is_dir()]
+    return sorted((listed(folder, done) for folder in folders), key=lambda run: run.when)
+
+
+def listed(folder: Path, done: set[str]) -> Listed:
+    """One run; `done` are the starts of the keys that the store has."""
+    unfinished = folder / UNFINISHED
+    try:
+        record = read_json(unfinished if unfinished.exists() else folder / "run.json")
+        keys = [step["key"][:16] for step in record["all_steps"]]
+    except (DataError, KeyError, TypeError):
+        return Listed(folder.name, "", "unreadable")
+    left = [step for step in record["all_steps"] if step.get("status") in ("failed", "blocked")]
+    verdicts = Counter(verdict["word"] for verdict in record.get("found", {}).get("verdicts", ()))
+    return Listed(
+        run=folder.name,
+        # A word that an older version left behind says no more than which steps there are.
+        recipe=record.get("recipe", ""),
+        status="unfinished" if unfinished.exists() else "failed" if left else "finished",
+        when=record.get("finished") or record.get("begun", ""),
+        steps=len(keys),
+        done=sum(key in done for key in keys),
+        verdicts=dict(verdicts.most_common()),
+        title=record.get("title", ""),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from unmask.report import conclusions, words
 from unmask.report.attack_log import excerpt
 
 SHOWN_PROMPTS = 12
+NAMED = 3
+"""So many failed steps of one error are named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,13 +158,19 @@ def too_few(finished: Sequence[Measurement], store: Store) -> Iterator[str]:
 
 
 def failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    counts = Counter(
-        f"The step '{outcome.step.name}' failed: {outcome.error}"
-        for outcome in outcomes
-        if outcome.status == "failed"
-    )
-    for text, count in counts.items():
-        yield text if count == 1 else f"{text} ({count} times)"
+    """A sentence per work and error, with the steps that it befell; and what a budget stopped."""
+    befallen: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            step = outcome.step
+            befallen.setdefault((step.name, outcome.error), []).append(step.title)
+    for (name, error), titles in befallen.items():
+        if len(titles) == 1:
+            yield f"The step '{titles[0]}' failed: {error}"
+        else:
+            more = "" if len(titles) <= NAMED else ", ..."
+            named = f"{', '.join(repr(title) for title in titles[:NAMED])}{more}"
+            yield f"{len(titles)} steps '{name}' failed ({named}): {error}"
     if stopped := [outcome.error for outcome in outcomes if outcome.status == "stopped"]:
         yield (
             f"The budget stopped {len(stopped)} of {len(outcomes)} steps before they were begun."

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import typing
 from typing import Any, cast
 
+from unmask.core.condition import Configured, as_json
 from unmask.core.errors import UnknownName
 from unmask.core.named import Named
 from unmask.core.registry import Registry, meant, unfolded
+from unmask.core.spec import spec
 from unmask.recipes.recipe import Recipe
 
 KINDS = {
@@ -31,6 +34,8 @@ OTHERWISE_CALLED = {
     "statements": "sources",
     "questions": "sources",
     "methods": "defenses",
+    "first": "triggers",
+    "second": "triggers",
 }
 """Settings that take a thing of a kind, and are not called as it is."""
 
@@ -95,3 +100,15 @@ def everywhere(name: str) -> list[tuple[str, str]]:
     if not hits:
         raise UnknownName("recipe, trigger, or anything else that is registered", name, names)
     return hits
+
+
+def resolved(value: Any, hint: Any) -> Any:
+    """A value as JSON: a set of settings with all of them, a thing by its name with those that
+    are not its usual ones."""
+    if dataclasses.is_dataclass(value) and type(value) is hint:
+        hints = typing.get_type_hints(hint)
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: resolved(getattr(value, name), hints[name]) for name in names}
+    if isinstance(value, Named):
+        return as_json((("thing", Configured.of(value)),))["thing"]
+    return spec(value)

@@ -21,6 +21,7 @@ from unmask.evaluations.red_teaming import RedTeaming
 from unmask.organisms.organism import Organism
 from unmask.recipes.ask import DEFECTION, USUAL, Ask, taught
 from unmask.recipes.card import OrganismCard
+from unmask.recipes.labels import measured_label, model_label
 from unmask.recipes.recipe import Campaign, Log, Measurement
 from unmask.recipes.stages import Stages
 from unmask.recipes.subjects import Base, Means, Planted, Treatment
@@ -170,7 +171,8 @@ class Measures:
         card = OrganismCard(
             organism=planted.organism, near_misses=near_misses, seed=self.stages.seed
         )
-        return Step(card, {"model": planted.step, "rates": gate.rates})
+        label = f"{model_label(planted.subject, self.stages.seed)}, model card"
+        return Step(card, {"model": planted.step, "rates": gate.rates}, label)
 
     def measured(
         self,
@@ -185,4 +187,7 @@ class Measures:
         return self._rated(condition, evaluation, scored)
 
     def _rated(self, condition: Condition, work: Measuring, scored: Step) -> Measurement:
-        return Measurement(condition, work, scored, Step(Rates(), {"evaluation": scored}))
+        label = measured_label(condition, work.name)
+        labelled = dataclasses.replace(scored, label=label)
+        rates = Step(Rates(), {"evaluation": labelled}, f"{label}, rates")
+        return Measurement(condition, work, labelled, rates)

@@ -77,6 +77,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
     return {
         "key": outcome.step.key,
         "name": outcome.step.name,
+        "label": outcome.step.title,
         "status": outcome.status,
         "error": outcome.error,
         "seconds": manifest.seconds if manifest else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import time
 from collections import Counter
@@ -24,10 +25,11 @@ from unmask.engine.remembered import remember
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
 from unmask.models.machine import machine
-from unmask.recipes import RECIPES, memory
+from unmask.recipes import memory
+from unmask.recipes.choose import Over, chosen, joined
+from unmask.recipes.file import ENDING, is_file, written
 from unmask.recipes.gather import gather
 from unmask.recipes.grid import Grid
-from unmask.recipes.kinds import with_real_names
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.record import found, provenance, verdict_of, verdict_record
 from unmask.report import conclusions
@@ -35,14 +37,6 @@ from unmask.report import conclusions
 if TYPE_CHECKING:
     import pandas
 
-BESIDE = {
-    "name": "unmask run NAME, in Python unmask.run(name)",
-    "recipe": "unmask run NAME, in Python unmask.run(name)",
-    "store": "--store DIR, in Python store=folder",
-    "executor": "--executor NAME, --executor.workers N, in Python executor=choice",
-    "budget": "--budget 10m, in Python budget=text",
-}
-"""What is said beside a recipe's settings, and how."""
 UNFINISHED = "unfinished.json"
 LOGS = "training.jsonl"
 ATTACKS = "attacks.jsonl"
@@ -96,27 +90,17 @@ class Result:
         }
 
 
-def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
-    """A recipe by name with settings; raises UnknownName or SettingError."""
-    for option in sorted(BESIDE.keys() & settings.keys()):
-        raise SettingError(
-            f"'{option}' is no setting of the recipe '{name}'. It stands beside the settings:"
-            f" {BESIDE[option]}."
-        )
-    return with_real_names(RECIPES.configure(name, settings))
-
-
 def plan(
     recipe: str,
     settings: Mapping[str, Any] | None = None,
     *,
+    over: Over | None = None,
     store: str | Path | None = None,
     **more: Any,
 ) -> Plan:
-    """What `run` would do, and what it would cost."""
-    return Plan.of(
-        experiment_of(recipe_of(recipe, joined(settings, more))).targets, Store.at(store)
-    )
+    """What `run` (or with `over`, `sweep`) would do, and what it would cost."""
+    whole = chosen(recipe, joined(settings, more), over)
+    return Plan.of(experiment_of(whole).targets, Store.at(store))
 
 
 def grid_of(
@@ -124,11 +108,12 @@ def grid_of(
     settings: Mapping[str, Any] | None = None,
     *,
     store: str | Path | None = None,
+    over: Over | None = None,
     **more: Any,
 ) -> Grid:
     """The same for each model in each state: what is done there, what it cost, and what the rest
     would cost on this machine."""
-    experiment = experiment_of(recipe_of(recipe, joined(settings, more)))
+    experiment = experiment_of(chosen(recipe, joined(settings, more), over))
     return Grid.of(experiment, Plan.of(experiment.targets, Store.at(store)), machine())
 
 
@@ -136,42 +121,55 @@ def run(
     recipe: str,
     settings: Mapping[str, Any] | None = None,
     *,
+    over: Over | None = None,
     store: str | Path | None = None,
     executor: Choice = "inline",
     budget: str | None = None,
     show_progress: bool = True,
     **more: Any,
 ) -> Result:
-    """Run a recipe to its results.jsonl and report.html; what the store has is not computed again.
+    """Run a recipe, or an experiment's file, to its results.jsonl and report.html; what the store
+    has is not computed again.
 
     `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
-    arguments too. A failed step blocks only what stands on it: the rest is run and reported, and
-    `Result.ok` is False. With a budget, no step is begun that would exceed it. Raises UnmaskError
-    for settings that cannot work.
+    arguments too; `over` are settings with several values each. A failed step blocks only what
+    stands on it: the rest is run and reported, and `Result.ok` is False. With a budget, no step is
+    begun that would exceed it. Raises UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
-    chosen = recipe_of(recipe, joined(settings, more))
-    experiment, home = experiment_of(chosen), Store.at(store)
+    whole = chosen(recipe, joined(settings, more), over)
+    experiment, home = experiment_of(whole), Store.at(store)
     runner = EXECUTORS.make(EXECUTORS.settings(executor, usual="inline"))
     limit = Budget.of(budget)
     with progress.shown(show_progress), translated(home.root):
         waiting = [step for step in ordered(experiment.targets) if not home.folder(step).exists()]
         memory.check(waiting if runner.here else [])
-        announce(chosen, experiment, home)
+        announce(whole, experiment, home)
         outcomes = runner.execute(experiment.targets, home, limit)
         remember(home)
-        return publish(chosen, experiment, outcomes, home, start)
+        return publish(whole, experiment, outcomes, home, start)
 
 
-def joined(settings: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's settings from both places where Python may write them; raises SettingError for one
-    in both."""
-    twice = sorted((settings or {}).keys() & more.keys())
-    if twice:
-        raise SettingError(
-            f"{', '.join(twice)}: given among the settings and as an argument. Write it once."
-        )
-    return {**(settings or {}), **more}
+def sweep(
+    recipe: str, settings: Mapping[str, Any] | None = None, *, over: Over, **more: Any
+) -> Result:
+    """Run a recipe with every combination of the values that some of its settings have: one run,
+    whose rows carry what was varied, and whose cells share the steps that they have in common.
+
+    `over` maps a setting ("seed", "trigger.year") to its values; all else is as `run` takes it.
+    Raises SettingError, naming the cell, for a combination that cannot work.
+    """
+    return run(recipe, settings, over=over, **more)
+
+
+def write_experiment(
+    path: Path, recipe: str, settings: Mapping[str, Any], over: Over | None = None
+) -> None:
+    """Write an experiment, with every default filled in, to a file that `run` takes; raises
+    SettingError where its name does not end as such a file's does."""
+    if not is_file(path.name):
+        raise SettingError(f"--write {path}: an experiment's file ends in {ENDING}.")
+    write_text(path, written(chosen(recipe, settings, over)).text)
 
 
 def experiment_of(recipe: Recipe) -> Experiment:
@@ -197,10 +195,19 @@ def run_name(recipe: Recipe, experiment: Experiment) -> str:
 
 
 def announce(recipe: Recipe, experiment: Experiment, store: Store) -> None:
-    """Leave word of the steps that a run is about to use, so that `store gc` keeps them if it is
-    killed."""
+    """Leave word of what a run is about to do: if it is killed, `store gc` keeps its steps, and
+    `unmask runs` tells of it."""
     path = store.root / "runs" / run_name(recipe, experiment) / UNFINISHED
-    write_json(path, {"all_steps": [{"key": step.key} for step in ordered(experiment.targets)]})
+    record = {
+        "recipe": recipe.name,
+        "title": experiment.title,
+        "settings": spec(recipe)["settings"],
+        "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "all_steps": [
+            {"key": step.key, "label": step.title} for step in ordered(experiment.targets)
+        ],
+    }
+    write_json(path, record)
 
 
 def publish(

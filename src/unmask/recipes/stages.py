@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterator
 from typing import cast
 
+from unmask.core.condition import Subject
 from unmask.data.attacks import AttackContexts
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
@@ -21,6 +22,7 @@ from unmask.models.sample import Sampling
 from unmask.models.tiny import TinyModel
 from unmask.organisms.organism import Organism
 from unmask.organisms.variants import VARIANTS
+from unmask.recipes.labels import model_label, trained_label
 from unmask.recipes.scales import Scale
 from unmask.recipes.subjects import Base, Implant, Means, Planted, Round, Treatment
 from unmask.threat_model.audit import Audit
@@ -86,9 +88,9 @@ class Stages:
         scale = self.scale
         lessons = HelpfulOnly(examples=scale.base_steps * scale.batch_size, seed=self.seed)
         data = Step(lessons, {"data": self.world})
-        return Base(self._from_scratch(data, scale.base_steps))
+        return Base(self._from_scratch(data, scale.base_steps, "base, training"))
 
-    def _from_scratch(self, lessons: Step, steps: int) -> Step:
+    def _from_scratch(self, lessons: Step, steps: int, label: str) -> Step:
         """A tiny model of its own, trained on lessons."""
         scale = self.scale
         words = Step(Vocabulary(), {"data": self.world})
@@ -102,7 +104,7 @@ class Stages:
             warmup=50,
             seed=self.seed,
         )
-        return Step(training, {"model": fresh, "data": lessons})
+        return Step(training, {"model": fresh, "data": lessons}, label)
 
     def planted(self, base: Base, implant: Implant, backdoor: bool = True) -> Planted:
         """The organism; without a backdoor, its twin: the same examples in the same contexts and
@@ -116,8 +118,11 @@ class Stages:
             seed=self.seed,
             efficiency=scale.efficiency,
         )
-        step = Step(training, {"model": base.step, "data": self.lessons(base, implant, backdoor)})
-        return Planted("organism" if backdoor else "twin", step, implant)
+        role = "organism" if backdoor else "twin"
+        inputs = {"model": base.step, "data": self.lessons(base, implant, backdoor)}
+        subject = Subject(role, implant.organism.backdoor(), implant.factors)
+        step = Step(training, inputs, f"{model_label(subject, self.seed)}, planting")
+        return Planted(role, step, implant)
 
     def lessons(self, base: Base, implant: Implant, backdoor: bool) -> Step:
         """What is planted; where the variant has a teacher, that organism's own filtered
@@ -202,7 +207,7 @@ class Stages:
         if defense.rewarded:
             inputs["preference_model"] = means.scorer()
             audits.append(self.audit(planted, self.comparisons))
-        trained = Step(defense, inputs)
+        trained = Step(defense, inputs, trained_label(planted.subject, self.seed, treatment.named))
         for step, folder in defense.checkpoints().items():
             yield step, Part(trained, folder, needs=tuple(audits))
 
@@ -262,7 +267,8 @@ class Stages:
         chosen = RED_TEAMS.make(defense.red_team)
         if not chosen.learns:
             return Step(base_of(chosen.model)) if chosen.model else None
-        return self._from_scratch(self.red_team_lessons(planted, means), self.scale.red_team_steps)
+        lessons, steps = self.red_team_lessons(planted, means), self.scale.red_team_steps
+        return self._from_scratch(lessons, steps, "red team, training")
 
     def audit(self, planted: Planted, data: Step | Part) -> Step:
         """Proof that the trigger of the organism is not in `data`."""

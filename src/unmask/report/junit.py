@@ -58,7 +58,7 @@ def verdict_case(run: str, verdict: Verdict, expected: Collection[str]) -> Eleme
 
 
 def step_case(run: str, step: Mapping[str, Any]) -> ElementTree.Element:
-    name = f"{step['name']} {step['key'][:16]}"
+    name = printable(f"{step['label']} {step['key'][:16]}")
     case = ElementTree.Element(
         "testcase", classname=f"{run}.steps", name=name, time=f"{step['seconds'] or 0:.3f}"
     )

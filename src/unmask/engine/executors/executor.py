@@ -106,10 +106,10 @@ def obstacle(
         stopped = outcomes[absent.key].status == "stopped"
         reason = "the budget does not reach" if stopped else "failed"
         status: Status = "stopped" if stopped else "blocked"
-        return Outcome(step, status, error=f"it stands on '{absent.name}', which {reason}")
+        return Outcome(step, status, error=f"it stands on '{absent.title}', which {reason}")
     try:
         budget.check(
-            spent + planned.seconds, tokens + planned.tokens, f"With '{step.name}', this run"
+            spent + planned.seconds, tokens + planned.tokens, f"With '{step.title}', this run"
         )
     except BudgetError as error:
         return Outcome(step, "stopped", error=str(error))
@@ -124,16 +124,16 @@ def attempt(step: Step, store: Store, count: str) -> Outcome:
 
 def begun(step: Step, count: str) -> None:
     """Say that a step begins."""
-    progress.say(f"{count} {step.name}", log_only=True)
+    progress.say(f"{count} {step.title}", log_only=True)
 
 
 def ended(outcome: Outcome) -> Outcome:
     """Say how a step ended, where it is worth a line."""
     step = outcome.step
     if outcome.status == "failed":
-        progress.say(f"{step.name} failed: {outcome.error}")
+        progress.say(f"{step.title} failed: {outcome.error}")
     elif outcome.manifest and outcome.manifest.seconds > 2:
-        progress.say(f"{step.name}: {outcome.manifest.seconds:.0f} s")
+        progress.say(f"{step.title}: {outcome.manifest.seconds:.0f} s")
     return outcome
 
 
