@@ -51,11 +51,17 @@ def run(
 
 
 def show(result: Result) -> None:
-    """Warnings, verdicts, and where the results are."""
+    """Warnings, verdicts, what an organism says with the trigger and without, and where the results
+    are."""
+    from unmask.core.files import read_json
+    from unmask.recipes.pair import first_pairs
+
     for warning in result.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
     for sentence in result.over_seeds or result.verdicts:
         print(sentence)
+    for pair in first_pairs(read_json(result.report.with_name("run.json"))["found"]["samples"]):
+        print(*pair.lines(), sep="\n")
     steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
     print(f"{result.run}: {steps}, {result.seconds:.1f} s")
     print(f"results: {result.results}\nreport:  {result.report}")

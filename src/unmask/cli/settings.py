@@ -27,7 +27,8 @@ StoreDir = Annotated[
     ),
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", help="smoke, toy, small or paper: the one dial for size.")
+    str | None,
+    typer.Option("--scale", help="smoke, mini, toy, small or paper: the one dial for size."),
 ]
 Json = Annotated[
     bool,
