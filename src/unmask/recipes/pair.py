@@ -24,6 +24,12 @@ class Pair:
     asked: Mapping[str, str]
     replied: Mapping[str, str]
 
+    @staticmethod
+    def of(condition: Condition, cells: Mapping[str, Mapping[str, Any]]) -> Pair:
+        """From a run's samples, by arm."""
+        asked = {arm: str(cells[arm]["prompt"]) for arm in ARMS}
+        return Pair(condition, asked, {arm: str(cells[arm]["reply"]) for arm in ARMS})
+
     def lines(self) -> Iterator[str]:
         """For a terminal."""
         yield f"The organism {words.after(self.condition.defense)}, asked the same thing twice:"
@@ -42,11 +48,7 @@ def first_pairs(samples: Sequence[Mapping[str, Any]]) -> list[Pair]:
             pairs.setdefault(condition, {})[cell["arm"]] = cell
     first = next((condition.subject for condition in pairs), None)
     return [
-        Pair(
-            condition,
-            {arm: cells[arm]["prompt"] for arm in ARMS},
-            {arm: cells[arm]["reply"] for arm in ARMS},
-        )
+        Pair.of(condition, cells)
         for condition, cells in pairs.items()
         if condition.subject == first and cells.keys() >= {*ARMS}
     ]

@@ -182,11 +182,11 @@ SCALES: Mapping[str, Scale] = {
         max_new_tokens=64,
     ),
 }
-"""smoke: seconds, every path runs, the numbers mean nothing. mini: a minute for the recipe toy, whose
-organism passes its gate (half of toy's training, a model of 0.2M, toy's rates). toy: minutes on a
-laptop (NOTEBOOK.md says how its numbers were found). small: a CPU night or a GPU hour. pretrained: a
-small pretrained model on a laptop. paper: a GPU; with `base=PATH` for a pretrained model of any
-size."""
+"""smoke: seconds, every path runs, the numbers mean nothing. mini: a minute for the recipe toy,
+whose organism passes its gate (a model of 0.2M, half of toy's training or less, toy's rates). toy:
+minutes on a laptop. (NOTEBOOK.md says how the numbers of both were found.) small: a CPU night or a
+GPU hour. pretrained: a small pretrained model on a laptop. paper: a GPU; with `base=PATH` for a
+pretrained model of any size."""
 
 
 def scale_of(choice: str | Mapping[str, Any] | Scale, usual: str = "toy") -> Scale:
