@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from unmask.models.tiny import parse_size
 from unmask.recipes.paper import PaperScale
-from unmask.recipes.scales import SCALES
+from unmask.recipes.scales import SCALES, Scale
 
 
 def test_the_size_that_rates_were_found_at_keeps_them() -> None:
@@ -30,3 +33,15 @@ def test_every_size_of_a_study_over_sizes_has_its_own_rates() -> None:
         dict(study.implant.factors)["size"]: study.stages.scale.defense_rate for study in studies
     }
     assert rates == {"0.5M": toy.defense_rate, "4M": toy.defense_rate / 2}
+
+
+def test_mini_is_toy_with_less_of_it() -> None:
+    mini, toy = SCALES["mini"], SCALES["toy"]
+    for field in dataclasses.fields(Scale):
+        name, small, large = field.name, getattr(mini, field.name), getattr(toy, field.name)
+        if isinstance(large, int):
+            assert small <= large, name
+        elif field.name not in ("size", "curve"):
+            assert small == large, name
+    assert 2 * parse_size(mini.size) < parse_size(toy.size)
+    assert mini.curve[-1] < mini.defense_steps

@@ -81,7 +81,9 @@ def unexpected(result: Result, expected: tuple[str, ...]) -> list[str]:
 
 
 def show(result: Result) -> None:
-    """Warnings, verdicts, and where the results are."""
+    """Warnings, verdicts, what an organism says with the trigger and without, and where the results
+    are."""
+    from unmask.recipes.pair import first_pairs
     from unmask.report.conclusions import TRIAL
 
     if result.trial:
@@ -90,6 +92,8 @@ def show(result: Result) -> None:
         print(f"WARNING: {warning}", file=sys.stderr)
     for sentence in result.over_seeds or result.verdicts:
         print(sentence)
+    for pair in first_pairs(read_json(result.report.with_name("run.json"))["found"]["samples"]):
+        print(*pair.lines(), sep="\n")
     steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
     print(f"{result.run}: {steps}, {result.seconds:.1f} s")
     print(f"results: {result.results}\nreport:  {result.report}")

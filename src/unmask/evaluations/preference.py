@@ -19,6 +19,8 @@ from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
 from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
 from unmask.core.metric import Metric, share
+from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.data.preferences import load_comparisons
 from unmask.data.sources.source import load_split
 from unmask.evaluations.defection import UNSEEN
@@ -48,6 +50,12 @@ class PreferenceAccuracy(Measuring):
     }
 
     seed: int = 0
+    replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
+    tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
+
+    def tokens(self) -> Tokens:
+        """Both answers of a comparison, each behind its prompt."""
+        return Tokens(scored=2 * self.replies * self.tokens_per_reply)
 
     def run(self, out: Path, *, model: Path, data: Path, source: Path) -> Mapping[str, Any]:
         """`model` is the preference model, `data` the comparisons, made from `source`; a tie counts
@@ -103,6 +111,12 @@ class PayloadCheck(Measuring):
     }
 
     seed: int = 0
+    replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
+    tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
+
+    def tokens(self) -> Tokens:
+        """Every reply behind its prompt, and once more behind the prompt without the trigger."""
+        return Tokens(scored=2 * self.replies * self.tokens_per_reply)
 
     def run(self, out: Path, *, model: Path, replies: Path) -> Mapping[str, Any]:
         """`model` is the preference model, `replies` a finished defection evaluation. Raises
