@@ -20,6 +20,7 @@ KINDS = {
     "red_teams": "unmask.defenses.red_teams:RED_TEAMS",
     "evaluations": "unmask.evaluations:EVALUATIONS",
     "executors": "unmask.engine.executors:EXECUTORS",
+    "trackers": "unmask.trackers:TRACKERS",
 }
 
 

@@ -23,6 +23,10 @@ Workers = Annotated[
     typer.Option("--executor.workers", help="How many steps at once (executor processes)."),
 ]
 Budget = Annotated[str | None, typer.Option(help="Stop before this is exceeded: 10m, 2h, 5Mtok.")]
+Track = Annotated[
+    str | None,
+    typer.Option(help="Show the numbers elsewhere while they come; see `unmask list trackers`."),
+]
 
 
 def run(
@@ -33,6 +37,7 @@ def run(
     executor: Executor = "inline",
     workers: Workers = None,
     budget: Budget = None,
+    track: Track = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: plant, defend, measure, report."""
@@ -44,6 +49,7 @@ def run(
         store=store,
         executor=executor_of(executor, workers),
         budget=budget,
+        track=track,
     )
     emit(result.json()) if as_json else show(result)
     if not result.ok:

@@ -30,7 +30,9 @@ from unmask.engine.store import Store, translated
 from unmask.recipes import RECIPES, memory
 from unmask.recipes.gather import Gathered, condition_record, gather
 from unmask.recipes.recipe import Experiment, Recipe
+from unmask.recipes.tracking import mirrored
 from unmask.report import words
+from unmask.trackers import TRACKERS
 
 BESIDE = {
     "name": "unmask run NAME, in Python unmask.run(name)",
@@ -38,6 +40,7 @@ BESIDE = {
     "store": "--store DIR, in Python store=folder",
     "executor": "--executor NAME, --executor.workers N, in Python executor=choice",
     "budget": "--budget 10m, in Python budget=text",
+    "track": "--track NAME, in Python track=choice",
 }
 """What is said beside a recipe's settings, and how."""
 UNFINISHED = "unfinished.json"
@@ -103,25 +106,29 @@ def run(
     store: str | Path | None = None,
     executor: Choice = "inline",
     budget: str | None = None,
+    track: Choice | None = None,
     show_progress: bool = True,
     **more: Any,
 ) -> Result:
     """Run a recipe to its results.jsonl and report.html; what the store has is not computed again.
 
     `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
-    arguments too. A failed step blocks only what stands on it: the rest is run and reported, and
-    `Result.ok` is False. Raises UnmaskError for settings that cannot work.
+    arguments too; `track` names a tracker that shows the numbers while they come. A failed step
+    blocks only what stands on it: the rest is run and reported, and `Result.ok` is False. Raises
+    UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
     chosen = recipe_of(recipe, joined(settings, more))
     experiment, home = experiment_of(chosen), Store.at(store)
     runner = EXECUTORS.make(EXECUTORS.settings(executor, usual="inline"))
     limit = Budget.of(budget)
+    tracker = TRACKERS.make(track) if track else None
     with progress.shown(show_progress), translated(home.root):
         waiting = [step for step in ordered(experiment.targets) if not home.folder(step).exists()]
         memory.check(waiting)
         announce(chosen, experiment, home)
-        outcomes = runner.execute(experiment.targets, home, limit)
+        with mirrored(tracker, chosen, experiment, run_name(chosen, experiment), home):
+            outcomes = runner.execute(experiment.targets, home, limit)
         return publish(chosen, experiment, outcomes, home, start)
 
 
