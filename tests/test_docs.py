@@ -410,3 +410,14 @@ def test_every_verdict_is_explained() -> None:
     assert set(RULES) <= explained, (
         f"docs/evaluations.md does not explain {', '.join(sorted(set(RULES) - explained))}"
     )
+
+
+def test_the_picture_of_the_readme_shows_the_numbers_that_its_text_says() -> None:
+    picture = (ROOT / "docs" / "images" / "survives.svg").read_text(encoding="utf-8")
+    shown = re.findall(r">(\d+\.\d)%<", picture)
+    [described] = re.findall(r"!\[([^]]+)\]\(docs/images/survives.svg\)", PAGES[0].read_text())
+    assert len(shown) == 8 and set(re.findall(r"\d+\.\d(?=%)", described)) == set(shown)
+
+
+def test_the_readme_fits_a_screen_or_two() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 60

@@ -27,7 +27,8 @@ LEFT_OF["detectors"] = LEFT_OF["defenses"] | {"detectors"}
 LEFT_OF["scan"] = {*ORDER, "detectors", "scan"}
 LEFT_OF["sandbox"] = {"core", "sandbox"}
 LEFT_OF["engine"] = {"core", "engine"}
-LEFT_OF["recipes"] = {*ORDER, "detectors", "engine", "recipes"}
+LEFT_OF["trackers"] = {"core", "trackers"}
+LEFT_OF["recipes"] = {*ORDER, "detectors", "engine", "trackers", "recipes"}
 LEFT_OF["testing"] = {*LEFT_OF["recipes"], "testing"}
 LEFT_OF["inspect"] = {*LEFT_OF["recipes"], "inspect"}
 LEFT_OF["cli"] = {*LEFT_OF["inspect"], "scan", "cli"}
@@ -76,6 +77,9 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
             ("models", "training", "defenses", "detectors", "evaluations", "testing"),
         ),
         ("pytest", ("testing",)),
+        ("wandb", ()),
+        ("trackio", ()),
+        ("tensorboard", ()),
         ("ray", ("engine/executors/ray.py", "engine/executors/ray_session.py")),
         ("inspect_ai", ("inspect",)),
     ],

@@ -155,7 +155,25 @@ def test_the_lines_that_install_put_torch_first() -> None:
         assert lines == [f"{installer}{torch[1]}", f"{installer}--constraint constraints.txt ."]
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "NOTEBOOK.md"])
 def test_links_of_the_paperwork_lead_to_files(page: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", (ROOT / page).read_text()):
         assert (ROOT / target).exists(), f"{page} links to {target}"
+
+
+def entries() -> list[tuple[str, str]]:
+    """(heading, text) of every entry of the notebook."""
+    _, *parts = re.split(r"^## ", (ROOT / "NOTEBOOK.md").read_text(), flags=re.MULTILINE)
+    return [(part.partition("\n")[0], part.partition("\n")[2]) for part in parts]
+
+
+def test_the_notebook_has_the_newest_first_and_each_entry_asks_and_answers() -> None:
+    """A question, its answer, a table that fits a page, and what it does not show."""
+    dates = [heading[:10] for heading, _ in entries()]
+    assert dates == sorted(dates, reverse=True) and len(dates) >= 12
+    for heading, text in entries():
+        assert re.fullmatch(r"2\d{3}-\d\d-\d\d: .*\?", heading), heading
+        assert text.count("**Answer**: ") == text.count("**What it does not show**: ") == 1, heading
+        assert re.search(r"\]\(docs/results/\S+\.md\)", text), f"{heading}: where are all numbers?"
+        for rule in re.findall(r"^\|(?:-+\|)+$", text, re.MULTILINE):
+            assert rule.count("|") - 1 <= 5, f"{heading}: a table of at most five columns"

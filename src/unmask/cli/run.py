@@ -23,6 +23,10 @@ Recipe = Annotated[
 Budget = Annotated[
     str | None, typer.Option(help=f"Stop before this is exceeded: 10m, 2h, 5Mtok; exit {STOPPED}.")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(help="Show the numbers elsewhere while they come; see `unmask list trackers`."),
+]
 
 
 def run(
@@ -33,13 +37,15 @@ def run(
     executor: Executor = "inline",
     executor_settings: Settings = None,
     budget: Budget = None,
+    track: Track = None,
     expect: Expect = None,
     junit: JUnit = None,
     write: Write = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe, or an experiment's file: plant, defend, measure, report."""
-    place = {"store": store, "executor": executor_of(executor, executor_settings), "budget": budget}
+    where = executor_of(executor, executor_settings)
+    place = {"store": store, "executor": where, "budget": budget, "track": track}
     start(recipe, settings_of(set_, scale), None, write, place, (expect, junit, as_json))
 
 
@@ -52,13 +58,15 @@ def sweep(
     executor: Executor = "inline",
     executor_settings: Settings = None,
     budget: Budget = None,
+    track: Track = None,
     expect: Expect = None,
     junit: JUnit = None,
     write: Write = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe with every combination of several values of its settings, as one run."""
-    place = {"store": store, "executor": executor_of(executor, executor_settings), "budget": budget}
+    where = executor_of(executor, executor_settings)
+    place = {"store": store, "executor": where, "budget": budget, "track": track}
     varied = over_of(over) or {}
     start(recipe, settings_of(set_, scale), varied, write, place, (expect, junit, as_json))
 

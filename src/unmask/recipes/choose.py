@@ -21,6 +21,7 @@ BESIDE = {
     "executor": "--executor NAME, --executor.workers N, in Python executor=choice",
     "over": "--over seed=0,1,2 of unmask sweep, in Python over={...}",
     "budget": "--budget 10m, in Python budget=text",
+    "track": "--track NAME, in Python track=choice",
 }
 """What is said beside a recipe's settings, and how."""
 

@@ -23,6 +23,7 @@ KINDS = {
     "defenses": "unmask.defenses:DEFENSES",
     "red_teams": "unmask.defenses.red_teams:RED_TEAMS",
     "detectors": "unmask.detectors:DETECTORS",
+    "trackers": "unmask.trackers:TRACKERS",
     "evaluations": "unmask.evaluations:EVALUATIONS",
     "executors": "unmask.engine.executors:EXECUTORS",
 }

@@ -32,7 +32,9 @@ from unmask.recipes.gather import gather
 from unmask.recipes.grid import Grid
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.record import found, provenance, verdict_of, verdict_record
+from unmask.recipes.tracking import mirrored
 from unmask.report import conclusions
+from unmask.trackers import TRACKERS
 
 if TYPE_CHECKING:
     import pandas
@@ -125,6 +127,7 @@ def run(
     store: str | Path | None = None,
     executor: Choice = "inline",
     budget: str | None = None,
+    track: Choice | None = None,
     show_progress: bool = True,
     **more: Any,
 ) -> Result:
@@ -132,20 +135,23 @@ def run(
     has is not computed again.
 
     `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
-    arguments too; `over` are settings with several values each. A failed step blocks only what
-    stands on it: the rest is run and reported, and `Result.ok` is False. With a budget, no step is
-    begun that would exceed it. Raises UnmaskError for settings that cannot work.
+    arguments too; `over` are settings with several values each, and `track` names a tracker that
+    shows the numbers while they come. A failed step blocks only what stands on it: the rest is run
+    and reported, and `Result.ok` is False. With a budget, no step is begun that would exceed it.
+    Raises UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
     whole = chosen(recipe, joined(settings, more), over)
     experiment, home = experiment_of(whole), Store.at(store)
     runner = EXECUTORS.make(EXECUTORS.settings(executor, usual="inline"))
     limit = Budget.of(budget)
+    tracker = TRACKERS.make(track) if track else None
     with progress.shown(show_progress), translated(home.root):
         waiting = [step for step in ordered(experiment.targets) if not home.folder(step).exists()]
         memory.check(waiting if runner.here else [])
         announce(whole, experiment, home)
-        outcomes = runner.execute(experiment.targets, home, limit)
+        with mirrored(tracker, whole, experiment, run_name(whole, experiment), home):
+            outcomes = runner.execute(experiment.targets, home, limit)
         remember(home)
         return publish(whole, experiment, outcomes, home, start)
 

@@ -18,7 +18,8 @@ pytest.
 # ruff: noqa: E402
 import pytest
 
-pytest.register_assert_rewrite(__name__)
+KINDS = ("behaviors", "defenses", "evaluations", "sources", "triggers")
+pytest.register_assert_rewrite(*(f"{__name__}.{kind}" for kind in KINDS))
 
 from unmask.testing.behaviors import BehaviorContract
 from unmask.testing.defenses import DefenseContract
