@@ -22,6 +22,7 @@ from unmask.core.errors import SettingError
 from unmask.core.memory import GIB, Machine, Resources
 from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
+from unmask.core.tokens import Tokens
 from unmask.engine.executors import slurm_queue as queue
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.executors.inline import Inline
@@ -50,8 +51,8 @@ on_slurm = pytest.mark.skipif(
 class Modelled(Work):
     """Counts as work with a model, so that it is a job."""
 
-    def tokens(self) -> int:
-        return 1
+    def tokens(self) -> Tokens:
+        return Tokens(scored=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

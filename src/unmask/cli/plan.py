@@ -14,7 +14,7 @@ from unmask.core.duration import spoken, spoken_range
 from unmask.core.errors import UnmaskError
 
 if TYPE_CHECKING:
-    from unmask.engine.plan import PlannedStep
+    from unmask.engine.plan import Plan, PlannedStep
     from unmask.engine.rates import Expected
     from unmask.engine.step import Step
 
@@ -38,7 +38,6 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show the steps of a recipe, and whether they fit into memory, without running them."""
-    from unmask.recipes.memory import fits
     from unmask.recipes.run import grid_of, write_experiment
     from unmask.recipes.run import plan as plan_recipe
 
@@ -51,7 +50,13 @@ def plan(
         cells = grid_of(recipe, settings, over=varied, store=store)
         emit({"cells": cells.json(), "total": cells.total.json()}) if as_json else grid.show(cells)
         return
-    chain = plan_recipe(recipe, settings, over=varied, store=store)
+    show(plan_recipe(recipe, settings, over=varied, store=store), as_json)
+
+
+def show(chain: Plan, as_json: bool) -> None:
+    """A plan's steps, its cost, and what would not work."""
+    from unmask.recipes.memory import fits
+
     problems = unusable(chain.waiting)
     rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)
     if as_json:

@@ -28,7 +28,7 @@ from unmask.models.machine import machine
 from unmask.recipes import memory
 from unmask.recipes.choose import Over, chosen, joined
 from unmask.recipes.file import ENDING, is_file, written
-from unmask.recipes.gather import gather
+from unmask.recipes.gather import Gathered, gather
 from unmask.recipes.grid import Grid
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.record import found, provenance, verdict_of, verdict_record
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pandas
 
 UNFINISHED = "unfinished.json"
+RESULTS = "results.jsonl"
 LOGS = "training.jsonl"
 ATTACKS = "attacks.jsonl"
 """Beside results.jsonl: of each red team's campaign, the attempts that the report lists."""
@@ -228,7 +229,7 @@ def publish(
     result = Result(
         run=name,
         recipe=recipe.name,
-        results=folder / "results.jsonl",
+        results=folder / RESULTS,
         report=folder / "report.html",
         steps={status: counts[status] for status in get_args(Status)},
         seconds=round(time.monotonic() - start, 2),
@@ -240,12 +241,7 @@ def publish(
         found=gathered.verdicts,
         trial=experiment.trial,
     )
-    write_rows(result.results, gathered.rows)
-    write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
-    if gathered.attacks:
-        write_text(
-            folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
-        )
+    write_tables(folder, gathered)
     asked = {"title": experiment.title, "question": experiment.question}
     told = result.json()
     told["found"] |= found(gathered)
@@ -254,6 +250,16 @@ def publish(
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
+
+
+def write_tables(folder: Path, gathered: Gathered) -> None:
+    """The rows, the curves of trainings and the attempts of red teams."""
+    write_rows(folder / RESULTS, gathered.rows)
+    write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
+    if gathered.attacks:
+        write_text(
+            folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
+        )
 
 
 def write_report(folder: Path, out: Path) -> None:
