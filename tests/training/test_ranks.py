@@ -30,7 +30,7 @@ from unmask.defenses import DEFENSES
 from unmask.models import checkpoint
 from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
-from unmask.training.ranks import launch, signs
+from unmask.training.ranks import launch, meeting, signs
 from unmask.training.ranks.job import Job
 from unmask.training.ranks.meeting import ADDRESS, Meeting
 from unmask.training.sft import SupervisedFineTuning
@@ -118,8 +118,7 @@ def test_so_are_the_weights(case: str, part: str, both: dict[int, Path]) -> None
 def test_a_result_is_as_one_process_leaves_it(case: str, both: dict[int, Path]) -> None:
     alone, together = (both[devices] / "out" / case for devices in (1, 2))
     assert set(folder_files(together)) == set(folder_files(alone))
-    pickles = [name for name in folder_files(together) if name.endswith(checkpoint.PICKLES)]
-    assert not pickles
+    assert not [name for name in folder_files(together) if name.suffix in checkpoint.PICKLES]
     facts = read_json(both[2] / "facts.json")[case]
     assert facts["ranks"] == 2
     before = read_json(both[1] / "facts.json")[case]
@@ -241,7 +240,7 @@ def test_nodes_that_do_not_meet_do_not_wait_for_ever(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv(ADDRESS, f"127.0.0.1:{free.getsockname()[1]}")
-    monkeypatch.setattr(Meeting, "seconds", 3)
+    monkeypatch.setattr(meeting, "SECONDS", 3)
     (tmp_path / "out").mkdir()
     with pytest.raises(TrainingError, match="nodes=2: they did not meet"):
         Ending(efficiency=Efficiency(nodes=2)).run(tmp_path / "out", scratch=tmp_path)
