@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 from training.together import CASES, CURVE, RESUMED, STEPS, Cases, Dying, Ending
+from unmask.core import progress
 from unmask.core.condition import Configured
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import file_digest, folder_files, read_json
@@ -27,7 +30,7 @@ from unmask.defenses import DEFENSES
 from unmask.models import checkpoint
 from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
-from unmask.training.ranks import launch, signs
+from unmask.training.ranks import launch, meeting, signs
 from unmask.training.ranks.job import Job
 from unmask.training.ranks.meeting import ADDRESS, Meeting
 from unmask.training.sft import SupervisedFineTuning
@@ -115,8 +118,7 @@ def test_so_are_the_weights(case: str, part: str, both: dict[int, Path]) -> None
 def test_a_result_is_as_one_process_leaves_it(case: str, both: dict[int, Path]) -> None:
     alone, together = (both[devices] / "out" / case for devices in (1, 2))
     assert set(folder_files(together)) == set(folder_files(alone))
-    pickles = [name for name in folder_files(together) if name.endswith(checkpoint.PICKLES)]
-    assert not pickles
+    assert not [name for name in folder_files(together) if name.suffix in checkpoint.PICKLES]
     facts = read_json(both[2] / "facts.json")[case]
     assert facts["ranks"] == 2
     before = read_json(both[1] / "facts.json")[case]
@@ -170,7 +172,7 @@ def ended(way: str, folder: Path, **settings: Any) -> Any:
 
 @slow
 def test_the_facts_are_those_of_the_first_process(tmp_path: Path) -> None:
-    assert ended("well", tmp_path) == {"ranks": 2}
+    assert ended("well", tmp_path) == {"ranks": 2, "least": 6}
 
 
 @slow
@@ -210,6 +212,38 @@ def test_none_outlives_the_process_that_waits_for_them(tmp_path: Path) -> None:
     waiting.send_signal(signal.SIGKILL)
     waiting.wait()
     assert_gone(tmp_path)
+
+
+@slow
+def test_nodes_meet_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv(ADDRESS, f"127.0.0.1:{free.getsockname()[1]}")
+    others: list[subprocess.Popen[bytes]] = []
+
+    def start(said: str) -> None:
+        if "1 more node(s)" in said:
+            others.append(subprocess.Popen(shlex.split(said.partition("each of them: ")[2])))
+
+    monkeypatch.setattr(progress, "say", start)
+    (tmp_path / "out").mkdir()
+    work = Ending(efficiency=Efficiency(devices=1, nodes=2))
+    assert work.run(tmp_path / "out", scratch=tmp_path) == {"ranks": 2, "least": 6}
+    [other] = others
+    assert other.wait(60) == 0 and len(processes(tmp_path)) == 2
+
+
+@slow
+def test_nodes_that_do_not_meet_do_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv(ADDRESS, f"127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setattr(meeting, "SECONDS", 3)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(TrainingError, match="nodes=2: they did not meet"):
+        Ending(efficiency=Efficiency(nodes=2)).run(tmp_path / "out", scratch=tmp_path)
 
 
 def processes(folder: Path) -> list[int]:

@@ -89,6 +89,8 @@ class Cases(Work):
         for case, (kind, _) in CASES.items():
             given = {"model": model, **inputs(kind, lessons, comparisons, judge)}
             work, own = training(case, self.efficiency.devices), scratch / case
+            for folder in (case, f"{case}, resumed"):
+                (out / folder).mkdir()
             facts[case] = work.run(out / case, **given, scratch=own)
             if case in RESUMED:
                 world.wait()
@@ -145,7 +147,10 @@ class Ending(Work):
         if world.number() == 1:
             self._end()
         if self.way == "well":
-            return {"ranks": world.count()}
+            from torch import distributed
+
+            distributed.init_process_group("gloo")  # as a trainer does
+            return {"ranks": world.count(), "least": world.least(7 - world.number())}
         signs.give(2)
         time.sleep(600)
         return {}

@@ -41,7 +41,7 @@ class Meeting:
                 "HOST:PORT, a name of this node that the others know and a free port of it"
                 + (f" (it is {address!r})." if address else ".")
             )
-        return Meeting(efficiency.devices, efficiency.nodes, address)
+        return Meeting(efficiency.devices, efficiency.nodes, address, SECONDS)
 
     def command(self, job: Path, attempt: str) -> list[str]:
         """What starts a node's processes; with several nodes it is said, for the others."""
