@@ -200,7 +200,7 @@ def runs_here(arguments: list[str], shell: Shell) -> bool:
     """Whether a run is small enough; if not, that its plan is understood is all that is checked."""
     settings = [
         word
-        for word in without(arguments, "executor", "budget", "expect", "junit")[1:]
+        for word in without(arguments, r"executor(?:\.\w+)?", "budget", "expect", "junit")[1:]
         if word != "--json"
     ]
     plan = shell.unmask("plan", *settings, "--json")
