@@ -285,6 +285,8 @@ class Jobs(Workers[Submission]):
         job, step = submission.job, submission.step
         manifest = self.store.find(step)
         end = queue.ending(job.job_id)
+        if end.state in queue.GOING_ON:
+            return
         if manifest is not None:
             submission.outcome = Outcome(step, "executed", manifest)
         elif end.state in AGAIN and submission.restarts < self.settings.restarts:

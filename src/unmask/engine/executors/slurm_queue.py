@@ -18,8 +18,16 @@ HOURS = 3
 NEVER = {
     *("PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "DependencyNeverSatisfied"),
     *("InvalidAccount", "InvalidQOS", "AccountNotAllowed", "QOSNotAllowed"),
+    *("JobHoldMaxRequeue", "launch failed requeued held", "launch_failed_requeued_held"),
 }
 """Why a job waits that waits for ever."""
+
+
+GOING_ON = {
+    *("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "SUSPENDED", "STOPPED"),
+    *("RESIZING", "SIGNALING", "STAGE_OUT"),
+}
+"""States of a job that has not ended."""
 
 
 @dataclasses.dataclass(frozen=True)
