@@ -22,9 +22,9 @@ from unmask.engine.plan import Budget, Plan
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
 from unmask.recipes import RECIPES, memory
-from unmask.recipes.gather import gather
+from unmask.recipes.gather import Gathered, gather
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import found, provenance, verdict_of, verdict_record
+from unmask.recipes.record import about, found, provenance, verdict_of, verdict_record
 from unmask.report import conclusions
 
 BESIDE = {
@@ -191,19 +191,24 @@ def publish(
         trial=experiment.trial,
     )
     write_rows(result.results, gathered.rows)
+    write_logs(folder, gathered)
+    asked = {"title": experiment.title, "question": experiment.question}
+    told = result.json()
+    told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
+    told |= {"settings": spec(recipe)["settings"], **about(recipe, experiment, outcomes)}
+    write_json(folder / "run.json", {**told, **asked, **provenance(outcomes)})
+    write_report(folder, result.report)
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    return result
+
+
+def write_logs(folder: Path, gathered: Gathered) -> None:
+    """How the trainings went, and what red teams tried."""
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
     if gathered.attacks:
         write_text(
             folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
         )
-    asked = {"title": experiment.title, "question": experiment.question}
-    told = result.json()
-    told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
-    record = {**told, "settings": spec(recipe)["settings"], **asked}
-    write_json(folder / "run.json", {**record, **provenance(outcomes)})
-    write_report(folder, result.report)
-    (folder / UNFINISHED).unlink(missing_ok=True)
-    return result
 
 
 def write_report(folder: Path, out: Path) -> None:
@@ -218,6 +223,7 @@ def write_report(folder: Path, out: Path) -> None:
         verdicts=tuple(map(verdict_of, record["found"]["verdicts"])),
         warnings=tuple(record["warnings"]),
         trial=record.get("trial", False),
+        tested=record.get("tested", {}),
         rows=list(read_rows(folder / "results.jsonl")),
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
@@ -230,6 +236,7 @@ def write_report(folder: Path, out: Path) -> None:
         provenance={
             "recipe": record["recipe"],
             "settings": record["settings"],
+            "resolved": record.get("resolved", {}),
             "seconds": sum(step["seconds"] or 0 for step in record["all_steps"]),
             "finished": record["finished"],
             **record["environment"],
