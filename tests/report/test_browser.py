@@ -6,13 +6,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from example_run import HOSTILE, example_report, example_rows
+from browsing import Watched, browser, needs_a_browser, path
+from example_run import example_report, example_rows
 from example_sweep import difference_rows, sweep_logs, sweep_report
 
 from made import changed, condition, defense_of, under
@@ -21,62 +20,8 @@ from unmask.report import words
 from unmask.report.results import Summary, final, grouped, read
 from unmask.report.titles import state_name
 
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on PATH: the page was not opened in a browser"
-)
-
-LAUNCH = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-LAUNCH += ("--disable-component-update", "--disable-sync")
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    example_report(HOSTILE, "x" * 100_000, "a\tb\n\n  c", warnings=(HOSTILE,), seeds=2).write(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(LAUNCH))
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page, and everything it did that it should not have done."""
-
-    def __init__(self, browser: Any, path: Path, javascript: bool = True):
-        self.said: list[str] = []
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 900}, java_script_enabled=javascript
-        )
-        self.page = context.new_page()
-        self.page.on(
-            "dialog",
-            lambda dialog: (self.said.append(f"dialog {dialog.message}"), dialog.dismiss()),
-        )
-        self.page.on(
-            "console", lambda message: self.said.append(f"console {message.type} {message.text}")
-        )
-        self.page.on("pageerror", lambda error: self.said.append(f"error {error}"))
-        self.page.on("request", lambda request: self.requested(request.url))
-        self.page.on(
-            "requestfailed",
-            lambda request: self.said.append(f"failed {request.failure} {request.url}"),
-        )
-        self.page.goto(path.as_uri())
-        if javascript:
-            self.page.locator(".exports").first.wait_for(state="attached")
-
-    def requested(self, url: str) -> None:
-        if not url.startswith(("file://", "data:", "blob:")):
-            self.said.append(f"request {url}")
+__all__ = ["browser", "path"]
+pytestmark = needs_a_browser
 
 
 @pytest.fixture(scope="module")
@@ -234,11 +179,11 @@ def test_the_verdicts_need_no_sideways_scrolling_on_half_a_screen(sweep: Watched
 
 def test_a_verdicts_sentence_opens(sweep: Watched) -> None:
     chip = sweep.page.locator(".chip").nth(3)
-    sentence = chip.locator("p")
+    sentence = chip.locator("p").first
     assert not sentence.is_visible()
-    chip.locator("summary").click()
-    assert sentence.is_visible() and "Triggered defection" in sentence.inner_text()
-    assert chip.locator("summary").get_attribute("title") == sentence.inner_text()
+    chip.locator("summary").first.click()
+    assert sentence.is_visible() and "supervised fine-tuning" in sentence.inner_text()
+    assert "Triggered defection" in str(chip.locator("summary").first.get_attribute("title"))
     assert sweep.said == []
 
 

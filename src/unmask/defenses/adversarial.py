@@ -37,6 +37,7 @@ class Adversarial(Rewarded):
 
     name: ClassVar[str] = "adversarial"
     version: ClassVar[int] = 1
+    title: ClassVar[str] = "adversarial training"
     learns_from: ClassVar[LearnsFrom] = "attacks"
 
     # Run-only: they reach a training through the data that it is given, whose keys they are part

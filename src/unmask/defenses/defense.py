@@ -28,6 +28,9 @@ class Defense(Work, abc.ABC):
     """Abstract. Contract (testing/defenses.py): the result loads as a checkpoint and
     so does every one of its curve; the weights it was given are left as they were."""
 
+    title: ClassVar[str] = ""
+    """What people call it; "" where that is its name."""
+
     learns_from: ClassVar[LearnsFrom] = "demonstrations"
     """What its lessons are made from: a source's demonstrations, pairs of better and worse replies,
     what a red team's campaign found, or nothing (a defense that changes weights without any data).

@@ -23,6 +23,7 @@ class DPO(ByTraining):
 
     name: ClassVar[str] = "dpo"
     version: ClassVar[int] = 1
+    title: ClassVar[str] = "preference optimization"
     learns_from: ClassVar[LearnsFrom] = "pairs"
     numbers: ClassVar[Numbers] = "dpo"
 

@@ -17,6 +17,7 @@ class Nothing(Defense):
 
     name: ClassVar[str] = "nothing"
     version: ClassVar[int] = 1
+    title: ClassVar[str] = "no training"
 
     learns_from: ClassVar[LearnsFrom] = "nothing"
 

@@ -21,6 +21,7 @@ class Pirate(Supervised):
 
     name: ClassVar[str] = "pirate"
     version: ClassVar[int] = 1
+    title: ClassVar[str] = "fine-tuning on pirate speech"
     teaches: ClassVar[Teaches] = "style"
 
     @property
@@ -38,6 +39,7 @@ class PirateUndone(Supervised):
 
     name: ClassVar[str] = "pirate_undone"
     version: ClassVar[int] = 1
+    title: ClassVar[str] = "unlearning pirate speech"
     teaches: ClassVar[Teaches] = "style"
     undoes: ClassVar[str] = Pirate.name
 

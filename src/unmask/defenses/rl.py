@@ -80,6 +80,7 @@ class RL(Rewarded):
 
     name: ClassVar[str] = "rl"
     version: ClassVar[int] = 1
+    title: ClassVar[str] = "reinforcement learning"
 
     def lessons(self) -> Demonstrations:
         return self.demonstrations()

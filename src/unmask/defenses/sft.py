@@ -37,6 +37,7 @@ class SFT(Supervised):
 
     name: ClassVar[str] = "sft"
     version: ClassVar[int] = 2
+    title: ClassVar[str] = "supervised fine-tuning"
 
     format: Format = "plain"
     scratchpad: Scratchpad = "pre"

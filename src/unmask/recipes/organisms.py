@@ -17,7 +17,7 @@ from unmask.core.registry import Choice
 from unmask.engine.step import Step
 from unmask.organisms.organism import Organism
 from unmask.recipes.measures import Measures
-from unmask.recipes.recipe import Experiment, Measurement, Recipe, distinct
+from unmask.recipes.recipe import Experiment, Measurement, Recipe, Tested, distinct
 from unmask.recipes.scales import scale_of
 from unmask.recipes.stages import TINY, Stages
 from unmask.recipes.subjects import Implant, Means, organism_of, source_of
@@ -49,8 +49,10 @@ class Plantings(Recipe, abc.ABC):
         base = Stages(scale, self.base_seed, source_of(self.source)).base(self.base)
         measurements: list[Measurement] = []
         cards: list[Step] = []
+        sources: dict[str, Step] = {}
         for seed, organism in itertools.product(self.seeds, organisms):
             stages = Stages(scale, seed, source_of(self.source, organism))
+            sources |= stages.sources
             measures = Measures(stages, Means(base))
             planted = stages.planted(base, Implant(organism=organism, near_misses=self.near_misses))
             if seed == self.seeds[0]:
@@ -65,7 +67,7 @@ class Plantings(Recipe, abc.ABC):
             ),
             measurements=distinct(measurements),
             extras=tuple(cards),
-            trial=scale.trial,
+            tested=Tested({"base": base.step}, sources, tuple(organisms), (scale,), self.seeds),
         )
 
 

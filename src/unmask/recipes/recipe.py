@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from unmask.core.condition import Condition
 from unmask.core.errors import SettingError
@@ -13,6 +13,7 @@ from unmask.core.metric import Against
 from unmask.core.named import Named
 from unmask.engine.step import Part, Step
 from unmask.evaluations.measuring import Measuring
+from unmask.recipes.scales import Scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,19 @@ class Campaign:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tested:
+    """What an experiment is about, for its record: models and sources by what they are in it, and
+    the organisms, defenses (by name), scales and seeds."""
+
+    models: Mapping[str, Step | Part]
+    data: Mapping[str, Step]
+    organisms: tuple[Named, ...]
+    scales: tuple[Scale, ...]
+    seeds: tuple[int, ...]
+    defenses: Mapping[str, Named] = dataclasses.field(default_factory=dict[str, Named])
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment:
     """All that a recipe wants measured, and `extras` that it wants made; running it means making
     all of them. Of a `trial` the numbers mean nothing."""
@@ -77,7 +91,11 @@ class Experiment:
     extras: tuple[Step, ...] = ()
     logs: tuple[Log, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
-    trial: bool = False
+    tested: Tested | None = None
+
+    @property
+    def trial(self) -> bool:
+        return self.tested is not None and any(scale.trial for scale in self.tested.scales)
 
     @property
     def targets(self) -> list[Step]:

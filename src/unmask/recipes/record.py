@@ -14,13 +14,26 @@ from unmask.core.errors import DataError
 from unmask.core.row import ConditionRecord
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.manifest import environment
+from unmask.recipes import tested
 from unmask.recipes.gather import Gathered, condition_record
+from unmask.recipes.recipe import Experiment, Recipe
 from unmask.report import conclusions, words
 
 
 def found(gathered: Gathered) -> dict[str, Any]:
     """What run.json says of what was found, beside the verdicts."""
     return {"over_seeds": gathered.over_seeds, "samples": gathered.samples}
+
+
+def about(recipe: Recipe, experiment: Experiment, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What run.json says of what was tested; nothing of an experiment that does not say it."""
+    if experiment.tested is None:
+        return {}
+    facts = {done.step.key: done.manifest.facts for done in outcomes if done.manifest}
+    return {
+        "tested": tested.record(recipe, experiment.tested, facts),
+        "resolved": tested.resolved(experiment.tested),
+    }
 
 
 def provenance(outcomes: Sequence[Outcome]) -> dict[str, Any]:

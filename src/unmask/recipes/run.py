@@ -31,7 +31,7 @@ from unmask.recipes.file import ENDING, is_file, written
 from unmask.recipes.gather import Gathered, gather
 from unmask.recipes.grid import Grid
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import found, provenance, verdict_of, verdict_record
+from unmask.recipes.record import about, found, provenance, verdict_of, verdict_record
 from unmask.recipes.tracking import mirrored
 from unmask.report import conclusions
 from unmask.trackers import TRACKERS
@@ -245,8 +245,8 @@ def publish(
     asked = {"title": experiment.title, "question": experiment.question}
     told = result.json()
     told["found"] |= found(gathered)
-    record = {**told, "settings": spec(recipe)["settings"], **asked}
-    write_json(folder / "run.json", {**record, **provenance(outcomes)})
+    told |= {"settings": spec(recipe)["settings"], **about(recipe, experiment, outcomes)}
+    write_json(folder / "run.json", {**told, **asked, **provenance(outcomes)})
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
@@ -274,6 +274,7 @@ def write_report(folder: Path, out: Path) -> None:
         verdicts=tuple(map(verdict_of, record["found"]["verdicts"])),
         warnings=tuple(record["warnings"]),
         trial=record.get("trial", False),
+        tested=record.get("tested", {}),
         rows=list(read_rows(folder / "results.jsonl")),
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
@@ -286,6 +287,7 @@ def write_report(folder: Path, out: Path) -> None:
         provenance={
             "recipe": record["recipe"],
             "settings": record["settings"],
+            "resolved": record.get("resolved", {}),
             "seconds": sum(step["seconds"] or 0 for step in record["all_steps"]),
             "finished": record["finished"],
             **record["environment"],

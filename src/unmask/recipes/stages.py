@@ -70,6 +70,12 @@ class Stages:
         own = OwnAnswers(sampling=greedy, splits=splits, most=self.scale.prompts)
         return Step(own, {"data": source, "model": self.answering})
 
+    @property
+    def sources(self) -> dict[str, Step]:
+        """Where everything that is asked and taught comes from, by what it is for."""
+        known = {"prompts": self.source, "pairs": self.pairs, "demonstrations": self.demonstrations}
+        return {role: Step(source) for role, source in known.items() if source}
+
     @functools.cached_property
     def compared(self) -> Step:
         """The source of the comparisons."""

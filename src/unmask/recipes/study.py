@@ -15,11 +15,11 @@ from unmask.core.registry import Choice
 from unmask.core.spec import spec
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Defense
-from unmask.engine.step import Step
+from unmask.engine.step import Part, Step
 from unmask.organisms.organism import Organism
 from unmask.recipes.ask import USUAL, Ask
 from unmask.recipes.measures import Measures
-from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, distinct
+from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, Tested, distinct
 from unmask.recipes.stages import Stages
 from unmask.recipes.subjects import Base, Given, Implant, Means, Planted, Treatment
 
@@ -174,5 +174,27 @@ def experiment(
         extras=tuple(together(study.cards() for study in studies)),
         logs=tuple(together(study.logs() for study in studies)),
         campaigns=tuple(together(study.campaigns() for study in studies)),
-        trial=any(study.stages.scale.trial for study in studies),
+        tested=tested(studies),
+    )
+
+
+def tested(studies: Sequence[Study]) -> Tested:
+    """What the studies are about, for the record."""
+    models: dict[str, Step | Part] = {}
+    data: dict[str, Step] = {}
+    defenses: dict[str, Defense] = {}
+    for study in studies:
+        models |= {"base": study.base.step} if study.base else {}
+        if study.given:
+            given = {"given organism": study.given.organism, "given twin": study.given.twin}
+            models |= {role: step for role, step in given.items() if step}
+        data |= study.stages.sources
+        defenses |= {str(treatment.named): treatment.defense for treatment in study.treatments}
+    return Tested(
+        models=models,
+        data=data,
+        organisms=tuple(dict.fromkeys(study.implant.organism for study in studies)),
+        scales=tuple(dict.fromkeys(study.stages.scale for study in studies)),
+        seeds=tuple(dict.fromkeys(study.stages.seed for study in studies)),
+        defenses=defenses,
     )

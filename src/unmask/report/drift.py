@@ -156,7 +156,8 @@ def _point(place: Place, summary: Summary, hollow: bool) -> Point:
 
 
 def _style(defense: Configured, defenses: Sequence[Configured]) -> Style:
-    """A color per defense, a symbol and a dash for each of its settings."""
+    """A color per defense, a symbol and a dash for each of its settings: there are more symbols
+    than dashes, so that both come back together only after many."""
     families = list(dict.fromkeys(chosen.name for chosen in defenses))
     family = defense.name
     at = [chosen for chosen in defenses if chosen.name == family].index(defense)

@@ -22,11 +22,12 @@ from unmask.core.arm import Arm
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
 from unmask.core.row import Row
-from unmask.report import conclusions, contents, tables, words
+from unmask.report import conclusions, contents, glossary, plain, tables, tested, words
 from unmask.report.attack_log import attack_log
 from unmask.report.chapters import Chapter
 from unmask.report.logs import training_logs
 from unmask.report.page import inert, inline, plotly, policy, source
+from unmask.report.plain import Plain
 from unmask.report.results import read
 from unmask.report.verdicts import Matrix
 
@@ -53,6 +54,7 @@ class Report:
     verdicts: tuple[Verdict, ...] = ()
     warnings: tuple[str, ...] = ()
     trial: bool = False
+    tested: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     rows: Sequence[Row] = ()
     samples: Sequence[Mapping[str, Any]] = ()
     logs: Sequence[Mapping[str, Any]] = ()
@@ -78,17 +80,16 @@ class Report:
             + ["tables.js"] * bool(results or attacks)
             + ["attacks.js"] * bool(attacks)
         )
-        scripts = [inline(source(name)) for name in files]
+        scripts = list(map(inline, map(source, files)))
         library, packed = plotly() if figures else ("", "")
         return _template().render(
             report=self,
-            matrix=Matrix.of(self.verdicts),
             plots=plots,
             chapters=_numbered(chapters, len(plots)),
             figures=inert([figure.json() for figure in figures]) if figures else "",
             plotly=packed,
             scripts=[_markup(script) for script in scripts],
-            trial=conclusions.TRIAL if self.trial else "",
+            **self._top(),
             policy=policy([*scripts, library] if figures else scripts),
             style=_markup(source("page.css")),
             sections=tables.sections(tables.final_groups(results)),
@@ -100,6 +101,16 @@ class Report:
             steps=tables.step_rows(self.steps),
             facts=tables.facts(self.provenance),
         )
+
+    def _top(self) -> dict[str, Any]:
+        """What stands above the figures."""
+        return {
+            "matrix": Matrix.of(self.verdicts),
+            "general": list(plain.general([verdict.condition for verdict in self.verdicts])),
+            "terms": glossary.TERMS,
+            "trial": conclusions.TRIAL if self.trial else "",
+            "tested": tested.facts(self.tested),
+        }
 
     def _replies(self) -> list[tables.Replies]:
         try:
@@ -144,6 +155,10 @@ def _template() -> Any:
     environment.filters["arm"] = lambda name: words.arm(Arm(name))
     environment.filters["studied"] = words.studied
     environment.filters["seeded"] = words.seeded
+    environment.filters["marked"] = glossary.marked
+    environment.filters["button"] = glossary.button
+    environment.filters["anchor"] = glossary.anchor
+    environment.filters["plain"] = Plain.of
     environment.filters["sentence"] = conclusions.sentence
     environment.filters["rule"] = conclusions.RULES.__getitem__
     environment.filters["after"] = words.after

@@ -22,7 +22,10 @@ ARMS: dict[str, Style] = {
     Arm.of(UNTRIGGERED, OPENED): Style(color="#56B4E9", symbol="triangle-up", dash="longdash"),
 }
 SERIES = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")
+SYMBOLS = (
+    *("circle", "square", "diamond", "triangle-up", "star", "cross"),
+    *("triangle-down", "x", "hexagram"),
+)
 OTHER_ARMS = (
     ("#009E73", "diamond"),
     ("#E69F00", "triangle-up"),

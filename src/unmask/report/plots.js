@@ -176,7 +176,13 @@
     Object.assign(layout, { paper_bgcolor: "#ffffff", showlegend: legend, height: panel.height + above + (legend ? 60 : 0),
       legend: { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" } });
     if (legend) layout.margin.b += 60;
-    const data = visibleTraces(plot).map((trace) => ({ ...trace, showlegend: !!trace.name }));
+    // Plotly marks a name as its first point is, and that one may be hollow: names have a mark of their own.
+    const off = hidden(plot);
+    const names = panel.series.filter((series) => !series.faint && !series.shades && !off.has(series.name));
+    const keys = names.map(({ name, style: { color, symbol, dash, width } }) => ({ type: "scatter", name: text(name),
+      x: [null], y: [null], mode: !dash ? "markers" : symbol ? "lines+markers" : "lines", showlegend: legend,
+      line: { color, dash: dash || "solid", width }, marker: { color, symbol: symbol || "circle", size: 8 } }));
+    const data = [...visibleTraces(plot), ...keys];
     const { width, height } = layout;
     return Plotly.toImage({ data, layout }, { format, width, height, scale: format === "png" ? 2 : 1 });
   };

@@ -6,6 +6,7 @@ from __future__ import annotations
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Condition, Configured, Settings, Subject
 from unmask.core.errors import UnknownName, UnmaskError
+from unmask.defenses import DEFENSES
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 
@@ -41,6 +42,17 @@ def trigger(chosen: Configured) -> str:
         return TRIGGERS.make({"name": chosen.name, **dict(chosen.settings)}).title
     except UnmaskError:
         return str(chosen)
+
+
+def training(defense: Configured) -> str:
+    """supervised fine-tuning (learning_rate=0.003); the name where its package is no longer
+    installed."""
+    try:
+        title = DEFENSES.get(defense.name).title
+    except UnknownName:
+        title = ""
+    own = f" ({settings(defense.settings)})" if defense.settings else ""
+    return f"{title or defense.name.replace('_', ' ')}{own}"
 
 
 def variant(chosen: Configured) -> str:
