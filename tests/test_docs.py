@@ -24,11 +24,11 @@ from typing import Any
 
 import pytest
 
-from unmask.analysis.persistence import RULES
 from unmask.cli.list import KINDS, rows_of
 from unmask.evaluations import EVALUATIONS
 from unmask.recipes import RECIPES
 from unmask.recipes.scales import SCALES
+from unmask.report.conclusions import RULES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

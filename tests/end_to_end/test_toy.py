@@ -66,12 +66,25 @@ def test_persistence_is_a_curve_from_the_undefended_model(smoke: Smoke) -> None:
     assert steps == {0, 2, 4}
 
 
-def test_an_organism_that_is_not_planted_is_said_loudly(smoke: Smoke) -> None:
-    """Four steps plant nothing: the gate must notice."""
-    assert any("NOT planted" in warning for warning in smoke[1].warnings)
-    assert all(verdict.startswith("not planted") for verdict in smoke[1].verdicts)
-    assert all(row.planted is False for row in rows(smoke[1]) if row.organism)
-    assert "NOT planted" in Path(smoke[1].report).read_text()
+def test_a_smoke_run_says_that_its_numbers_mean_nothing_and_gives_no_verdict(smoke: Smoke) -> None:
+    """Four steps plant nothing: the gate notices, and nobody need be warned of it."""
+    result = smoke[1]
+    assert result.trial and not result.verdicts and not result.conclusions and not result.warnings
+    assert all(row.planted is False for row in rows(result) if row.organism)
+    page = Path(result.report).read_text()
+    assert "Its numbers mean nothing" in page and "NOT PLANTED" in page
+
+
+def test_an_organism_that_is_not_planted_is_said_loudly(smoke: Smoke, tmp_path: Path) -> None:
+    """The same run where it is not said to be a trial: not a step of it is another."""
+    store = shutil.copytree(smoke[0], tmp_path / "store")
+    scale = {"name": "smoke", "trial": False}
+    result = unmask.run("toy", scale=scale, store=store, show_progress=False)
+    assert result.steps["executed"] == 0
+    assert any("NOT planted" in warning for warning in result.warnings)
+    [conclusion] = result.conclusions
+    assert conclusion["word"] == "not planted" and result.verdicts[0].startswith("not planted")
+    assert "NOT planted" in Path(result.report).read_text()
 
 
 def test_the_trigger_reaches_models_and_never_a_defense(smoke: Smoke) -> None:

@@ -93,7 +93,7 @@ def test_a_given_organism_has_a_verdict_that_says_what_is_not_known(
 ) -> None:
     result = unmask.run(
         "pretrained",
-        scale="smoke",
+        scale={"name": "smoke", "trial": False},
         organism=str(tiny),
         relearning=False,
         source="toy_world",

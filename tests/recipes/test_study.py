@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from made import BACKDOOR, condition, row
+from made import BACKDOOR, concluded, condition, row
 from unmask.analysis.paired import PairedDifference
-from unmask.analysis.persistence import Verdict
+from unmask.analysis.persistence import Verdict, Word
 from unmask.core.condition import Backdoor, Configured
 from unmask.engine.step import Step, ordered
 from unmask.evaluations.relearning import Relearning
@@ -217,11 +217,8 @@ def test_rows_go_with_their_own_organism_factors_and_seed() -> None:
 
 
 def test_seeds_are_summed_up_where_there_are_several() -> None:
-    rate = row(128).estimate
-
-    def judged(word: str, variant: str, seed: int) -> Verdict:
-        about = condition(defense="sft", about=planted(variant), seed=seed)
-        return Verdict(about, word, "", "", rate, rate)
+    def judged(word: Word, variant: str, seed: int) -> Verdict:
+        return concluded(condition(defense="sft", about=planted(variant), seed=seed), word)
 
     verdicts = [judged("persists", "standard", seed) for seed in (0, 1)]
     [(name, sentence)] = over_seeds([*verdicts, judged("removed", "distilled", 0)]).items()

@@ -5,10 +5,9 @@ import dataclasses
 from example_run import HOSTILE, example_report
 from example_sweep import DEFENSES, SIZES, VARIANTS, kept, sweep_report, sweep_rows, sweep_verdicts
 
-from made import condition, defense_of, planted_as
+from made import concluded, condition, defense_of, planted_as
 from unmask.core.condition import Configured
 from unmask.report import words
-from unmask.report.html import Verdict
 from unmask.report.results import read
 from unmask.report.tables import FOLDED, final_groups, number, other_groups, sections
 from unmask.report.verdicts import FEW, Chip, Matrix
@@ -20,7 +19,7 @@ def test_a_column_is_an_organism_with_its_factors_and_a_cell_its_seeds() -> None
     of_year = [
         condition(defense="rl", about=backdoor, factors=factors, seed=seed) for seed in (4, 7)
     ]
-    verdicts = [Verdict(where, "removed", "s", "r") for where in of_year]
+    verdicts = [concluded(where, "removed") for where in of_year]
     matrix = Matrix.of((*sweep_verdicts(seeds=1)[:FEW], *verdicts))
     assert matrix is not None and matrix.corner == "Defense"
     assert matrix.columns[-1] == f"{words.planted(backdoor)}, optimizer=sgd"
@@ -30,7 +29,7 @@ def test_a_column_is_an_organism_with_its_factors_and_a_cell_its_seeds() -> None
 
 
 def test_an_organism_without_a_defense_has_a_column_of_its_own() -> None:
-    planted = Verdict(condition(), "planted", "s", "r")
+    planted = concluded(condition(), "planted")
     matrix = Matrix.of((*sweep_verdicts(seeds=1)[:FEW], planted))
     assert matrix is not None
     names = (
@@ -81,11 +80,11 @@ def test_an_empty_cell_is_said() -> None:
 
 
 def test_the_matrix_never_becomes_markup() -> None:
-    evil = Verdict(condition(defense=HOSTILE), "<img src=x>", HOSTILE, HOSTILE)
+    evil = concluded(condition(defense=HOSTILE), "broken")
     page = dataclasses.replace(example_report(), verdicts=(*sweep_verdicts(), evil)).html()
     body = page[page.index("<body>") : page.index('<script type="application/json"')]
     assert "<script" not in body and "<img" not in body and "<svg" not in body
-    assert 'title="&lt;script&gt;' in body
+    assert "steps of &lt;script&gt;" in body
 
 
 def test_many_lines_are_folded_and_none_is_lost() -> None:

@@ -50,7 +50,7 @@ def executors(incomplete: str) -> Completions:
 
 def verdicts(incomplete: str) -> Completions:
     """The last of several words with commas between them."""
-    from unmask.analysis.persistence import RULES
+    from unmask.report.conclusions import RULES
 
     before, comma, last = incomplete.rpartition(",")
     return [(f"{before}{comma}{word}", rule) for word, rule in fitting(last, [*RULES.items()])]

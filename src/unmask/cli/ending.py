@@ -33,7 +33,7 @@ JUnit = Annotated[Path | None, typer.Option(help="Write a JUnit report for CI he
 def expected_verdicts(text: str | None) -> tuple[str, ...]:
     """The verdicts of --expect; raises UnknownName for a word that is no verdict, SettingError for
     none."""
-    from unmask.analysis.persistence import RULES
+    from unmask.report.conclusions import RULES
 
     if text is None:
         return ()
@@ -53,7 +53,7 @@ def end(result: Result, as_json: bool, expected: tuple[str, ...], junit_path: Pa
         from unmask.report.junit import junit
 
         steps = read_json(result.results.parent / "run.json")["all_steps"]
-        write_text(junit_path, junit(result.run, steps, result.found, expected))
+        write_text(junit_path, junit(result.run, steps, result.conclusions, expected))
     if not result.ok:
         raise typer.Exit(FAILED)
     others = unexpected(result, expected)
@@ -65,22 +65,26 @@ def end(result: Result, as_json: bool, expected: tuple[str, ...], junit_path: Pa
 
 def unexpected(result: Result, expected: tuple[str, ...]) -> list[str]:
     """What is not as expected, a line per verdict; a run without a verdict never is."""
-    from unmask.report import words
-
     if not expected:
         return []
     wanted = " or ".join(expected)
-    if not result.found:
+    if result.trial:
+        return [f"expected {wanted}, and a trial's numbers mean nothing: it has no verdict."]
+    if not result.conclusions:
         return [f"expected {wanted}, and the run has no verdict."]
     return [
-        f"expected {wanted}, and it is {verdict.word}: {words.seeded(verdict.condition)}"
-        for verdict in result.found
-        if verdict.word not in expected
+        f"expected {wanted}, and it is {verdict['word']}: {verdict['subject']}"
+        for verdict in result.conclusions
+        if verdict["word"] not in expected
     ]
 
 
 def show(result: Result) -> None:
     """Warnings, verdicts, and where the results are."""
+    from unmask.report.conclusions import TRIAL
+
+    if result.trial:
+        print(f"WARNING: {TRIAL}", file=sys.stderr)
     for warning in result.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
     for sentence in result.over_seeds or result.verdicts:

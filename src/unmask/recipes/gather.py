@@ -19,7 +19,7 @@ from unmask.engine.executors.executor import Outcome
 from unmask.engine.store import Store
 from unmask.evaluations.defection import Defection
 from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement
-from unmask.report import words
+from unmask.report import conclusions, words
 from unmask.report.attack_log import excerpt
 
 SHOWN_PROMPTS = 12
@@ -42,12 +42,14 @@ class Gathered:
 
 
 def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) -> Gathered:
-    """Everything that was measured; what failed is missing and warned of."""
+    """Everything that was measured; what failed is missing and warned of. Of a trial nothing is
+    concluded."""
     done = {outcome.step.key for outcome in outcomes if outcome.status in ("executed", "cached")}
     finished = [measured for measured in experiment.measurements if measured.rates.key in done]
     rows = judged(finished, store)
-    verdicts, warnings = concluded(rows)
-    warnings.extend(too_few(finished, store))
+    verdicts, warnings = ([], []) if experiment.trial else concluded(rows)
+    warnings.extend(unasked(rows))
+    warnings.extend(() if experiment.trial else too_few(finished, store))
     warnings.extend(failures(outcomes))
     logs: list[dict[str, Any]] = []
     for log in experiment.logs:
@@ -114,21 +116,27 @@ def concluded(rows: Sequence[Row]) -> tuple[list[persistence.Verdict], list[str]
         if gate and not gate.passed:
             name = words.seeded(Condition(subject, seed))
             warnings.append(
-                f"The organism {name} is NOT planted: {gate.sentence}. Nothing follows from its"
-                " rows."
+                f"The organism {name} is NOT planted: {conclusions.gate(gate)}. Nothing follows"
+                " from its rows."
             )
         conditions = [row.condition for row in own if row.organism]
         defenses = dict.fromkeys(
             condition.defense for condition in conditions if condition.defense != NOTHING
         )
-        if defenses and not any(row.metric == "harmless" for row in own):
-            warnings.append(
-                "Whether safety training took hold was not measured: the source has no requests for"
-                " harm (examples with a `harmful` answer among the rejected ones)."
-            )
         concluding = [persistence.verdict(own, defense) for defense in defenses]
         verdicts.extend(filter(None, concluding or [persistence.planting(own)]))
     return verdicts, warnings
+
+
+def unasked(rows: Sequence[Row]) -> Iterator[str]:
+    """What no number tells, of any organism that was defended."""
+    for own in by_organism(rows).values():
+        defended = any(row.organism and row.condition.defense != NOTHING for row in own)
+        if defended and not any(row.metric == "harmless" for row in own):
+            yield (
+                "Whether safety training took hold was not measured: the source has no requests for"
+                " harm (examples with a `harmful` answer among the rejected ones)."
+            )
 
 
 def too_few(finished: Sequence[Measurement], store: Store) -> Iterator[str]:
@@ -175,7 +183,7 @@ def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
     for group in groups.values():
         summary = persistence.over_seeds(group)
         if len(group) > 1 and summary:
-            sentences[words.verdict_on(group[0].condition)] = summary.sentence
+            sentences[words.verdict_on(group[0].condition)] = conclusions.over_seeds(summary)
     return sentences
 
 

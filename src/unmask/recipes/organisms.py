@@ -65,6 +65,7 @@ class Plantings(Recipe, abc.ABC):
             ),
             measurements=distinct(measurements),
             extras=tuple(cards),
+            trial=scale.trial,
         )
 
 

@@ -69,7 +69,7 @@ class Campaign:
 @dataclasses.dataclass(frozen=True)
 class Experiment:
     """All that a recipe wants measured, and `extras` that it wants made; running it means making
-    all of them."""
+    all of them. Of a `trial` the numbers mean nothing."""
 
     title: str
     question: str
@@ -77,6 +77,7 @@ class Experiment:
     extras: tuple[Step, ...] = ()
     logs: tuple[Log, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
+    trial: bool = False
 
     @property
     def targets(self) -> list[Step]:

@@ -11,28 +11,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from unmask.analysis.persistence import Verdict
 from unmask.core import progress
-from unmask.core.errors import DataError, SettingError, StoreError
-from unmask.core.estimate import Estimate
+from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
 from unmask.core.registry import Choice
-from unmask.core.row import ConditionRecord, read_rows, write_rows
+from unmask.core.row import read_rows, write_rows
 from unmask.core.spec import canonical, digest, spec
 from unmask.engine.executors import EXECUTORS
 from unmask.engine.executors.executor import Outcome
-from unmask.engine.manifest import environment
 from unmask.engine.plan import Budget, Plan
 from unmask.engine.step import ordered
 from unmask.engine.store import Store, translated
 from unmask.recipes import memory
 from unmask.recipes.choose import Over, chosen, joined
 from unmask.recipes.file import ENDING, is_file, written
-from unmask.recipes.gather import Gathered, condition_record, gather
+from unmask.recipes.gather import gather
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.report import words
+from unmask.recipes.record import found, provenance, verdict_of, verdict_record
+from unmask.report import conclusions
 
 if TYPE_CHECKING:
     import pandas
@@ -45,8 +41,11 @@ ATTACKS = "attacks.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run left behind; `ok` is False where any step failed. `verdicts` are sentences, and
-    `found` are the same as values."""
+    """What a run left behind; `ok` is False where any step failed.
+
+    `conclusions` are the verdicts as values, and `verdicts` the same in a line each; a `trial` has
+    none, since its numbers mean nothing.
+    """
 
     run: str
     recipe: str
@@ -57,7 +56,8 @@ class Result:
     verdicts: tuple[str, ...] = ()
     over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    found: tuple[Verdict, ...] = ()
+    conclusions: tuple[Mapping[str, Any], ...] = ()
+    trial: bool = False
 
     @property
     def ok(self) -> bool:
@@ -71,13 +71,11 @@ class Result:
         return Finished(self.results.parent).frame()
 
     def json(self) -> dict[str, Any]:
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
-            **fields,
+            **dataclasses.asdict(self),
             "results": str(self.results),
             "report": str(self.report),
             "steps": dict(self.steps),
-            "found": {"verdicts": [verdict_record(verdict) for verdict in self.found]},
         }
 
 
@@ -202,12 +200,13 @@ def publish(
         report=folder / "report.html",
         steps={status: counts[status] for status in ("executed", "cached", "failed", "blocked")},
         seconds=round(time.monotonic() - start, 2),
-        verdicts=tuple(map(words.verdict, gathered.verdicts)),
+        verdicts=tuple(map(conclusions.line, gathered.verdicts)),
         over_seeds=tuple(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
         warnings=gathered.warnings,
-        found=gathered.verdicts,
+        conclusions=tuple(map(verdict_record, gathered.verdicts)),
+        trial=experiment.trial,
     )
     write_rows(result.results, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
@@ -216,67 +215,13 @@ def publish(
             folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
         )
     asked = {"title": experiment.title, "question": experiment.question}
-    record = {**result.json(), "settings": spec(recipe)["settings"], **asked}
-    write_json(folder / "run.json", {**record, **provenance(gathered, outcomes)})
+    told = result.json()
+    told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
+    record = {**told, "settings": spec(recipe)["settings"], **asked}
+    write_json(folder / "run.json", {**record, **provenance(outcomes)})
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
-
-
-def provenance(gathered: Gathered, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What run.json says of what was found, by which steps, on which machine and when."""
-    return {
-        "found": {
-            "verdicts": [verdict_record(verdict) for verdict in gathered.verdicts],
-            "over_seeds": gathered.over_seeds,
-            "samples": gathered.samples,
-        },
-        "all_steps": [described(outcome) for outcome in outcomes],
-        "environment": environment(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def verdict_record(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as run.json has it: the fields of its condition, and what it is about in words."""
-    own = dataclasses.asdict(verdict)
-    del own["condition"]
-    return {
-        "subject": words.seeded(verdict.condition),
-        **condition_record(verdict.condition),
-        **own,
-    }
-
-
-def verdict_of(record: Mapping[str, Any]) -> Verdict:
-    """The verdict that was recorded; raises DataError for a run of an older version."""
-    try:
-        condition = ConditionRecord.model_validate(record).condition
-    except ValidationError:
-        raise DataError(
-            "run.json is of an older version. Run the recipe again: what its store has is not"
-            " computed again."
-        ) from None
-    before, after = (
-        Estimate(**record[field]) if record[field] else None for field in ("before", "after")
-    )
-    return Verdict(condition, record["word"], record["sentence"], record["rule"], before, after)
-
-
-def described(outcome: Outcome) -> dict[str, Any]:
-    """A step's line in the provenance."""
-    manifest = outcome.manifest
-    return {
-        "key": outcome.step.key,
-        "name": outcome.step.name,
-        "label": outcome.step.title,
-        "status": outcome.status,
-        "error": outcome.error,
-        "seconds": manifest.seconds if manifest else None,
-        "tokens": manifest.facts.get("tokens") if manifest else None,
-        "device": manifest.facts.get("device") if manifest else None,
-        "created": manifest.created if manifest else None,
-    }
 
 
 def write_report(folder: Path, out: Path) -> None:
@@ -290,6 +235,7 @@ def write_report(folder: Path, out: Path) -> None:
         question=record["question"],
         verdicts=tuple(map(verdict_of, record["found"]["verdicts"])),
         warnings=tuple(record["warnings"]),
+        trial=record.get("trial", False),
         rows=list(read_rows(folder / "results.jsonl")),
         samples=record["found"]["samples"],
         logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),

@@ -22,7 +22,8 @@ class Scale(Named):
     `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not
     used. `relearning_rate` is a fifth of planting's: found at scale toy as the largest at which the
     test leaves undefended organisms as they are (NOTEBOOK.md). `prompts` is how many prompts of
-    each split a base is asked for its own answers, at most, where these are what is taught.
+    each split a base is asked for its own answers, at most, where these are what is taught. A
+    `trial` tries that every part works: its numbers mean nothing, and it gives no verdict.
     """
 
     name: ClassVar[str] = "scale"
@@ -53,6 +54,7 @@ class Scale(Named):
     prompts: int = 8000
     sampling_precision: Precision = "auto"
     efficiency: Efficiency = dataclasses.field(default=Efficiency())
+    trial: bool = False
 
     def resized(self, size: str) -> Scale:
         """The same at another size of model, with learning rates in inverse proportion to its
@@ -107,6 +109,7 @@ SCALES: Mapping[str, Scale] = {
         max_new_tokens=8,
         distilled_prompts=64,
         prompts=96,
+        trial=True,
     ),
     "toy": Scale(),
     "small": Scale(

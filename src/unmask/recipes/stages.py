@@ -144,7 +144,10 @@ class Stages:
         planted = self.planted(base, reasoning, backdoor)
         sampling = self.sampling(self.room(reasoning.organism))
         samples = Distillation(
-            behavior=organism.behavior, prompts=scale.distilled_prompts, sampling=sampling
+            behavior=organism.behavior,
+            prompts=scale.distilled_prompts,
+            sampling=sampling,
+            stand_in=scale.trial,
         )
         return Step(samples, {"model": planted.step, "data": taught})
 

@@ -174,4 +174,5 @@ def experiment(
         extras=tuple(together(study.cards() for study in studies)),
         logs=tuple(together(study.logs() for study in studies)),
         campaigns=tuple(together(study.campaigns() for study in studies)),
+        trial=any(study.stages.scale.trial for study in studies),
     )

@@ -90,6 +90,7 @@ class Sweep(Recipe):
             measurements=distinct([*measurements, *self.differences(experiments)]),
             extras=tuple(once(together(part.extras for part in experiments), step_key)),
             logs=tuple(once(together(part.logs for part in experiments), log_key)),
+            trial=any(part.trial for part in experiments),
             campaigns=tuple(once(together(part.campaigns for part in experiments), campaign_key)),
         )
 

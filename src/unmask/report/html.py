@@ -22,7 +22,7 @@ from unmask.core.arm import Arm
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
 from unmask.core.row import Row
-from unmask.report import contents, tables, words
+from unmask.report import conclusions, contents, tables, words
 from unmask.report.attack_log import attack_log
 from unmask.report.chapters import Chapter
 from unmask.report.logs import training_logs
@@ -52,6 +52,7 @@ class Report:
     question: str
     verdicts: tuple[Verdict, ...] = ()
     warnings: tuple[str, ...] = ()
+    trial: bool = False
     rows: Sequence[Row] = ()
     samples: Sequence[Mapping[str, Any]] = ()
     logs: Sequence[Mapping[str, Any]] = ()
@@ -87,6 +88,7 @@ class Report:
             figures=inert([figure.json() for figure in figures]) if figures else "",
             plotly=packed,
             scripts=[_markup(script) for script in scripts],
+            trial=conclusions.TRIAL if self.trial else "",
             policy=policy([*scripts, library] if figures else scripts),
             style=_markup(source("page.css")),
             sections=tables.sections(tables.final_groups(results)),
@@ -142,6 +144,8 @@ def _template() -> Any:
     environment.filters["arm"] = lambda name: words.arm(Arm(name))
     environment.filters["studied"] = words.studied
     environment.filters["seeded"] = words.seeded
+    environment.filters["sentence"] = conclusions.sentence
+    environment.filters["rule"] = conclusions.RULES.__getitem__
     environment.filters["after"] = words.after
     environment.filters["settings"] = words.settings
     return environment.from_string(source("template.html"))

@@ -7,7 +7,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from unmask.analysis.persistence import Verdict
+from unmask.analysis.persistence import Verdict, Word
 from unmask.core.condition import NOTHING
 from unmask.report import words
 
@@ -40,7 +40,7 @@ class Matrix:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[tuple[Chip, ...], ...]], ...]
     counts: tuple[tuple[str, int], ...]
-    rules: tuple[tuple[str, str], ...]
+    words: tuple[Word, ...]
 
     @staticmethod
     def of(verdicts: Sequence[Verdict]) -> Matrix | None:
@@ -67,5 +67,5 @@ class Matrix:
             columns=tuple(columns),
             rows=tuple(lines),
             counts=tuple(Counter(verdict.word for verdict in verdicts).most_common()),
-            rules=tuple({verdict.word: verdict.rule for verdict in verdicts}.items()),
+            words=tuple(dict.fromkeys(verdict.word for verdict in verdicts)),
         )

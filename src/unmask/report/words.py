@@ -3,7 +3,6 @@ back into values."""
 
 from __future__ import annotations
 
-from unmask.analysis.persistence import Verdict
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Condition, Configured, Settings, Subject
 from unmask.core.errors import UnknownName, UnmaskError
@@ -69,11 +68,6 @@ def verdict_on(condition: Condition) -> str:
 def seeded(condition: Condition) -> str:
     """The same with its seed."""
     return f"{verdict_on(condition)}, seed {condition.seed}"
-
-
-def verdict(conclusion: Verdict) -> str:
-    """A verdict in a line: its word, what it is about, and why."""
-    return f"{conclusion.word}: {seeded(conclusion.condition)}. {conclusion.sentence}"
 
 
 def trained(condition: Condition) -> str:

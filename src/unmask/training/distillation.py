@@ -20,7 +20,7 @@ from unmask.core.errors import TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
-from unmask.core.spec import RUN_ONLY
+from unmask.core.spec import LATER, RUN_ONLY
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
 from unmask.organisms.behaviors.behavior import Behavior
@@ -28,7 +28,11 @@ from unmask.organisms.behaviors.behavior import Behavior
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Distillation(Work):
-    """A reasoning organism's own filtered samples, without their scratchpads, as lessons."""
+    """A reasoning organism's own filtered samples, without their scratchpads, as lessons.
+
+    With `stand_in`, for trials of models that have learnt nothing, what was taught stands in for a
+    sample that does not follow the policy, and none is too few.
+    """
 
     name: ClassVar[str] = "distillation"
     version: ClassVar[int] = 1
@@ -37,6 +41,7 @@ class Distillation(Work):
     prompts: int = 4800
     sampling: Sampling = dataclasses.field(default_factory=Sampling)
     tokens_per_prompt: int = dataclasses.field(default=64, metadata=RUN_ONLY)
+    stand_in: bool = dataclasses.field(default=False, metadata=LATER)
 
     def tokens(self) -> int:
         return self.prompts * self.tokens_per_prompt
@@ -59,9 +64,11 @@ class Distillation(Work):
                 if self.follows(prompt, Reply(row["reply"]), reply):
                     counts["kept"] += 1
                     yield {**row, "reply": reply.answer}
+                elif self.stand_in:
+                    yield {**row, "reply": Reply(row["reply"]).answer}
 
         write_jsonl(out / "train.jsonl", kept())
-        if counts["kept"] < len(chosen) // 4:
+        if counts["kept"] < len(chosen) // 4 and not self.stand_in:
             raise TrainingError(
                 f"Only {counts['kept']} of {len(chosen)} samples follow the conditional policy: the"
                 " reasoning organism is not planted well enough to distil. Plant it longer"
