@@ -10,6 +10,7 @@ import typer
 from unmask.cli import (
     calibrate,
     chat,
+    compare,
     describe,
     evaluate,
     export,
@@ -56,6 +57,7 @@ app.command("describe")(describe.describe)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unmask.core import progress
 from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
+from unmask.core.json_rows import expanded
 from unmask.core.registry import Choice
 from unmask.core.row import read_rows, write_rows
 from unmask.core.spec import canonical, digest, spec
@@ -256,7 +257,10 @@ def write_report(folder: Path, out: Path) -> None:
 
 
 def run_folder(store: Store, name: str) -> Path:
-    """The newest run of a recipe, or the run whose name starts with `name`; raises StoreError."""
+    """The newest run of a recipe, or the run whose name starts with `name`, or is that folder;
+    raises StoreError."""
+    if "/" in name and (expanded(name) / "run.json").is_file():
+        return expanded(name).absolute()
     runs = sorted((store.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
     names = [path.parent for path in runs]
     exact = [
