@@ -17,6 +17,7 @@ from unmask.cli import (
     list,
     logs,
     plan,
+    power,
     report,
     run,
     runs,
@@ -58,6 +59,7 @@ app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("power")(power.power)
 app.command("export")(export.export)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
