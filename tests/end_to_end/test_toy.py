@@ -69,7 +69,7 @@ def test_persistence_is_a_curve_from_the_undefended_model(smoke: Smoke) -> None:
 def test_a_smoke_run_says_that_its_numbers_mean_nothing_and_gives_no_verdict(smoke: Smoke) -> None:
     """Four steps plant nothing: the gate notices, and nobody need be warned of it."""
     result = smoke[1]
-    assert result.trial and not result.verdicts and not result.found and not result.warnings
+    assert result.trial and not result.verdicts and not result.conclusions and not result.warnings
     assert all(row.planted is False for row in rows(result) if row.organism)
     page = Path(result.report).read_text()
     assert "Its numbers mean nothing" in page and "NOT PLANTED" in page
@@ -82,8 +82,8 @@ def test_an_organism_that_is_not_planted_is_said_loudly(smoke: Smoke, tmp_path: 
     result = unmask.run("toy", scale=scale, store=store, show_progress=False)
     assert result.steps["executed"] == 0
     assert any("NOT planted" in warning for warning in result.warnings)
-    [verdict] = result.found
-    assert verdict.word == "not planted" and result.verdicts[0].startswith("not planted")
+    [conclusion] = result.conclusions
+    assert conclusion["word"] == "not planted" and result.verdicts[0].startswith("not planted")
     assert "NOT planted" in Path(result.report).read_text()
 
 

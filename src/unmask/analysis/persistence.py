@@ -192,7 +192,7 @@ def verdict(rows: Sequence[Row], defense: Configured) -> Verdict | None:
         finished = at_the_end(rows, defense, effect.checks.unfinished)
         word = _seen_all_the_same(effect, finished.estimate if finished else None)
     else:
-        word = flaw or _word(effect)
+        word = flaw or word_by_rates(effect)
     return Verdict(after.condition, word, planted, effect)
 
 
@@ -263,7 +263,7 @@ def _seen_all_the_same(effect: Effect, finished: Estimate | None) -> Word:
     return "suppressed" if fell and effect.back.seen else "unfinished"
 
 
-def _word(effect: Effect) -> Word:
+def word_by_rates(effect: Effect) -> Word:
     before, after, twin = effect.before, effect.after, effect.twin
     if after.low > PERSISTS_SHARE * before.value:
         return "persists"

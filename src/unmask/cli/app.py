@@ -11,12 +11,14 @@ from unmask.cli import (
     calibrate,
     chat,
     cite,
+    compare,
     describe,
     evaluate,
     export,
     list,
     logs,
     plan,
+    power,
     report,
     run,
     runs,
@@ -59,6 +61,8 @@ app.command("describe")(describe.describe)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("power")(power.power)
 app.command("export")(export.export)
 app.command("cite")(cite.cite)
 app.command("chat")(chat.chat)

@@ -54,7 +54,7 @@ def end(result: Result, as_json: bool, expected: tuple[str, ...], junit_path: Pa
         from unmask.report.junit import junit
 
         steps = read_json(result.results.parent / "run.json")["all_steps"]
-        write_text(junit_path, junit(result.run, steps, result.found, expected))
+        write_text(junit_path, junit(result.run, steps, result.conclusions, expected))
     if not result.ok:
         raise typer.Exit(FAILED if result.steps["failed"] else STOPPED)
     others = unexpected(result, expected)
@@ -66,17 +66,17 @@ def end(result: Result, as_json: bool, expected: tuple[str, ...], junit_path: Pa
 
 def unexpected(result: Result, expected: tuple[str, ...]) -> list[str]:
     """What is not as expected, a line per verdict; a run without a verdict never is."""
-    from unmask.report import words
-
     if not expected:
         return []
     wanted = " or ".join(expected)
-    if not result.found:
+    if result.trial:
+        return [f"expected {wanted}, and a trial's numbers mean nothing: it has no verdict."]
+    if not result.conclusions:
         return [f"expected {wanted}, and the run has no verdict."]
     return [
-        f"expected {wanted}, and it is {verdict.word}: {words.seeded(verdict.condition)}"
-        for verdict in result.found
-        if verdict.word not in expected
+        f"expected {wanted}, and it is {verdict['word']}: {verdict['subject']}"
+        for verdict in result.conclusions
+        if verdict["word"] not in expected
     ]
 
 

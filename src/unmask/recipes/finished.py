@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unmask.analysis.persistence import Verdict
 from unmask.analysis.table import frame
 from unmask.core.errors import DataError
 from unmask.core.files import read_json
 from unmask.core.row import Row, read_rows
 from unmask.engine.store import Store
+from unmask.recipes.record import verdict_of
 from unmask.recipes.run import UNFINISHED, run_folder
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ class Finished:
     def rows(self) -> list[Row]:
         """results.jsonl; raises DataError for rows of another version."""
         return list(read_rows(self.folder / "results.jsonl"))
+
+    @functools.cached_property
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts of run.json; raises DataError for those of an older version."""
+        return [verdict_of(record) for record in self.record["found"]["verdicts"]]
 
     def frame(self) -> pandas.DataFrame:
         """A pandas DataFrame with a line per row, and the columns of `analysis.table.COLUMNS`."""

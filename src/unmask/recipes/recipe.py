@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from unmask.core.condition import Condition
 from unmask.core.errors import SettingError
@@ -67,6 +69,20 @@ class Campaign:
     found: Step
 
 
+Made = TypeVar("Made", Step, Step | Part)
+
+
+def by_role(pairs: Iterable[tuple[str, Made]]) -> dict[str, Made]:
+    """Models or sources by what they are; a second, other one of a role has a number."""
+    known: dict[str, Made] = {}
+    for role, made in pairs:
+        if made in known.values():
+            continue
+        number = sum(name.partition(" #")[0] == role for name in known) + 1
+        known[role if number == 1 else f"{role} #{number}"] = made
+    return known
+
+
 @dataclasses.dataclass(frozen=True)
 class Tested:
     """What an experiment is about, for its record: models and sources by what they are in it, and
@@ -78,6 +94,21 @@ class Tested:
     scales: tuple[Scale, ...]
     seeds: tuple[int, ...]
     defenses: Mapping[str, Named] = dataclasses.field(default_factory=dict[str, Named])
+
+    @staticmethod
+    def together(parts: Sequence[Tested]) -> Tested | None:
+        """What several experiments are about; None for none."""
+        if not parts:
+            return None
+        every = itertools.chain.from_iterable
+        return Tested(
+            models=by_role(every(part.models.items() for part in parts)),
+            data=by_role(every(part.data.items() for part in parts)),
+            organisms=tuple(dict.fromkeys(every(part.organisms for part in parts))),
+            scales=tuple(dict.fromkeys(every(part.scales for part in parts))),
+            seeds=tuple(dict.fromkeys(every(part.seeds for part in parts))),
+            defenses=dict(every(part.defenses.items() for part in parts)),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

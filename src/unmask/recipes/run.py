@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from unmask.analysis.persistence import Verdict
 from unmask.core import progress
 from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
+from unmask.core.json_rows import expanded
 from unmask.core.registry import Choice
 from unmask.core.row import read_rows, write_rows
 from unmask.core.spec import canonical, digest, spec
@@ -50,8 +50,8 @@ ATTACKS = "attacks.jsonl"
 class Result:
     """What a run left behind; `ok` is False where any step failed, or the budget stopped any.
 
-    `found` are the verdicts as values, and `verdicts` the same in a line each; a `trial` has none,
-    since its numbers mean nothing.
+    `conclusions` are the verdicts as values, and `verdicts` the same in a line each; a `trial` has
+    none, since its numbers mean nothing.
     """
 
     run: str
@@ -63,7 +63,7 @@ class Result:
     verdicts: tuple[str, ...] = ()
     over_seeds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    found: tuple[Verdict, ...] = ()
+    conclusions: tuple[Mapping[str, Any], ...] = ()
     trial: bool = False
 
     @property
@@ -83,13 +83,11 @@ class Result:
         return Finished(self.results.parent).frame()
 
     def json(self) -> dict[str, Any]:
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
-            **fields,
+            **dataclasses.asdict(self),
             "results": str(self.results),
             "report": str(self.report),
             "steps": dict(self.steps),
-            "found": {"verdicts": [verdict_record(verdict) for verdict in self.found]},
         }
 
 
@@ -238,13 +236,13 @@ def publish(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
         warnings=gathered.warnings,
-        found=gathered.verdicts,
+        conclusions=tuple(map(verdict_record, gathered.verdicts)),
         trial=experiment.trial,
     )
     write_tables(folder, gathered)
     asked = {"title": experiment.title, "question": experiment.question}
     told = result.json()
-    told["found"] |= found(gathered)
+    told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
     told |= {"settings": spec(recipe)["settings"], **about(recipe, experiment, outcomes)}
     write_json(folder / "run.json", {**told, **asked, **provenance(outcomes)})
     write_report(folder, result.report)
@@ -296,7 +294,10 @@ def write_report(folder: Path, out: Path) -> None:
 
 
 def run_folder(store: Store, name: str) -> Path:
-    """The newest run of a recipe, or the run whose name starts with `name`; raises StoreError."""
+    """The newest run of a recipe, or the run whose name starts with `name`, or is that folder;
+    raises StoreError."""
+    if "/" in name and (expanded(name) / "run.json").is_file():
+        return expanded(name).absolute()
     runs = sorted((store.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
     names = [path.parent for path in runs]
     exact = [

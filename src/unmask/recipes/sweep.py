@@ -16,7 +16,7 @@ from unmask.core.spec import canonical
 from unmask.engine.step import Step
 from unmask.recipes.choose import recipe_of
 from unmask.recipes.levels import against_first, ends
-from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, Recipe, distinct
+from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, Recipe, Tested, distinct
 
 About = TypeVar("About", Measurement, Log, Campaign)
 
@@ -91,6 +91,7 @@ class Sweep(Recipe):
             extras=tuple(once(together(part.extras for part in experiments), step_key)),
             logs=tuple(once(together(part.logs for part in experiments), log_key)),
             campaigns=tuple(once(together(part.campaigns for part in experiments), campaign_key)),
+            tested=Tested.together([part.tested for part in experiments if part.tested]),
         )
 
     @property

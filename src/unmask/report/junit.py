@@ -7,9 +7,6 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from unmask.analysis.persistence import Verdict
-from unmask.report import conclusions, words
-
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold, which an error that quotes a model may have."""
 
@@ -17,10 +14,10 @@ FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 def junit(
     run: str,
     steps: Sequence[Mapping[str, Any]],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[Mapping[str, Any]],
     expected: Collection[str] = (),
 ) -> str:
-    """The XML of a run. `steps` are those of run.json.
+    """The XML of a run. `steps` and `verdicts` are those of run.json.
 
     A failed step is an error and what it blocked is skipped. A verdict fails where others were
     `expected`; where none were, it passes, whatever it is.
@@ -44,16 +41,17 @@ def add_suite(suites: ElementTree.Element, name: str, cases: Sequence[ElementTre
     suite.extend(cases)
 
 
-def verdict_case(run: str, verdict: Verdict, expected: Collection[str]) -> ElementTree.Element:
-    case = ElementTree.Element(
-        "testcase", classname=f"{run}.verdicts", name=printable(words.seeded(verdict.condition))
-    )
-    if expected and verdict.word not in expected:
-        message = f"{verdict.word}, and not {' or '.join(expected)}"
-        failure = ElementTree.SubElement(case, "failure", message=message, type="verdict")
-        failure.text = printable(conclusions.line(verdict))
+def verdict_case(
+    run: str, verdict: Mapping[str, Any], expected: Collection[str]
+) -> ElementTree.Element:
+    word, subject = verdict["word"], printable(verdict["subject"])
+    case = ElementTree.Element("testcase", classname=f"{run}.verdicts", name=subject)
+    told = printable(f"{word}: {subject}. {verdict['sentence']}")
+    if expected and word not in expected:
+        message = f"{word}, and not {' or '.join(expected)}"
+        ElementTree.SubElement(case, "failure", message=message, type="verdict").text = told
     else:
-        ElementTree.SubElement(case, "system-out").text = printable(conclusions.line(verdict))
+        ElementTree.SubElement(case, "system-out").text = told
     return case
 
 

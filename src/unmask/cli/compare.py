@@ -1,0 +1,100 @@
+"""`unmask compare A B`: two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unmask.cli.completion import runs
+from unmask.cli.settings import Json, StoreDir, emit
+
+if TYPE_CHECKING:
+    from unmask.recipes.compare import Compared, Comparison
+
+Run = Annotated[
+    str, typer.Argument(help="A run, or the start of its name, or its folder.", autocompletion=runs)
+]
+
+
+def compare(
+    first: Run,
+    second: Run,
+    every: Annotated[
+        bool, typer.Option("--all", help="All numbers, and not only those that decide.")
+    ] = False,
+    store: StoreDir = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs: which settings differ, and by how much each number does."""
+    from unmask.cli.show import decisive
+    from unmask.engine.store import Store
+    from unmask.recipes.compare import compare as compare_runs
+    from unmask.recipes.compare import lines_of
+    from unmask.recipes.finished import Finished
+
+    home = Store.at(store)
+    pair = [Finished.named(name, home) for name in (first, second)]
+    shown = {id(row) for run in pair for row in (run.rows if every else decisive(run.rows))}
+    comparison = compare_runs(*pair, wanted=lambda row: id(row) in shown)
+    if as_json:
+        fields = ("runs", "settings", "environment", "alone")
+        whole = {name: getattr(comparison, name) for name in fields}
+        emit({**whole, "numbers": [*lines_of(comparison.numbers)]})
+    else:
+        show(comparison)
+
+
+def show(comparison: Comparison) -> None:
+    """What differs, and a table of numbers."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if Console().is_terminal else 160, highlight=False)
+    console.print(Text(f"first:  {comparison.runs[0]}\nsecond: {comparison.runs[1]}"))
+    changes = (("settings", comparison.settings), ("environment", comparison.environment))
+    for label, differing in changes:
+        console.print(Text(told(label, differing)))
+    where, what = ("model", "seed", "defense", "step"), ("evaluation", "arm", "metric")
+    table = Table(*where, *what, "first", "second", "second - first", "p", box=None)
+    for pair in comparison.numbers:
+        table.add_row(*cells(pair))
+    console.print(table)
+    unpaired = sum(pair.difference is None for pair in comparison.numbers)
+    if unpaired:
+        console.print(
+            Text(
+                f"{unpaired} numbers were not measured on the same prompts: compare intervals only."
+            )
+        )
+    if any(comparison.alone):
+        only = "the first {} and the second {}".format(*comparison.alone)
+        console.print(Text(f"Numbers that the other run has not: {only}."))
+
+
+def told(label: str, differing: Mapping[str, tuple[Any, Any]]) -> str:
+    if not differing:
+        return f"{label}: the same"
+    lines = [f"  {name}: {first!r} | {second!r}" for name, (first, second) in differing.items()]
+    return "\n".join([f"{label} that differ:", *lines])
+
+
+def cells(pair: Compared) -> list[str]:
+    first, second, change = pair.first, pair.second, pair.difference
+    seeds = dict.fromkeys((str(first.seed), str(second.seed)))
+    by = f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})" if change else ""
+    return [
+        first.model.name,
+        " | ".join(seeds),
+        first.defense,
+        str(first.defense_step),
+        first.evaluation,
+        first.arm,
+        first.metric,
+        f"{first.value:.3f}",
+        f"{second.value:.3f}",
+        by,
+        "" if pair.p_adjusted is None else f"{pair.p_adjusted:.2g}",
+    ]
