@@ -11,7 +11,9 @@ from unmask.core.duration import spoken, spoken_range
     ("seconds", "text"),
     [
         (0.2, "0 seconds"),
+        (0.7, "1 second"),
         (1, "1 second"),
+        (1.6, "2 seconds"),
         (90, "90 seconds"),
         (120, "2 minutes"),
         (39 * 60, "39 minutes"),

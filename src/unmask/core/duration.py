@@ -16,7 +16,7 @@ def spoken(seconds: float) -> str:
                 if count < 9.95 and unit != "minute"
                 else f"{count:.0f} {unit}s"
             )
-    return "1 second" if 0.95 <= seconds < 1.5 else f"{seconds:.0f} seconds"
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
 
 
 def spoken_range(low: float, high: float) -> str:
