@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli import calibrate, chat, cite, evaluate, list, logs, plan, report, run, show, store
+from unmask.cli import (
+    calibrate,
+    chat,
+    cite,
+    evaluate,
+    list,
+    logs,
+    plan,
+    push,
+    report,
+    run,
+    show,
+    store,
+)
 
 app = typer.Typer(
     name="unmask",
@@ -40,6 +53,7 @@ app.command("list")(list.list_kind)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("cite")(cite.cite)
+app.command("push")(push.push)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("logs")(logs.logs)
