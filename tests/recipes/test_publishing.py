@@ -44,7 +44,8 @@ class Refusing(Hub):
         from huggingface_hub.errors import HfHubHTTPError
 
         request = httpx.Request("POST", "https://huggingface.co/api/repos/create")
-        raise HfHubHTTPError("403 Forbidden", response=httpx.Response(403, request=request))
+        response: Any = httpx.Response(403, request=request)
+        raise HfHubHTTPError("403 Forbidden", response=response)
 
 
 def model_of(smoke: Smoke, name: str, step: int) -> tuple[str, str]:

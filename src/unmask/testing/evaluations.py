@@ -60,7 +60,7 @@ class EvaluationContract:
     def made(self, evaluation: type[Evaluation], organism: Organism) -> Any:
         """The evaluation of an organism, small. Override it where it needs other settings."""
         fields = {field.name for field in dataclasses.fields(evaluation)}
-        about = {"organism": organism} if "organism" in fields else {}
+        about: dict[str, Any] = {"organism": organism} if "organism" in fields else {}
         return evaluation(n=N, **about)
 
     @pytest.fixture
