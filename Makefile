@@ -23,7 +23,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/toy.py
@@ -32,7 +32,7 @@ docs: .venv/installed-dev  ## rewrite the pages that are made by code
 	$(BIN)/python -m benchmarks.pages
 
 docs-site: .venv/installed-dev  ## the same pages as a site of their own, in build/site
-	$(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # torch comes first and alone: with it in place nothing else asks for another build of it, or for CUDA packages.
 .venv/installed: pyproject.toml constraints.txt

@@ -3,11 +3,13 @@ what is not installed is said."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import struct
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,12 +46,11 @@ def read_trackio(folder: Path) -> Read:
 
 
 def read_wandb(folder: Path) -> Read:
-    from wandb.proto import wandb_internal_pb2
-
+    records: Any = importlib.import_module("wandb.proto.wandb_internal_pb2")
     [path] = folder.rglob("*.wandb")
     values: Read = {}
     for data in logged_records(path.read_bytes()):
-        record = wandb_internal_pb2.Record()
+        record = records.Record()
         record.ParseFromString(data)
         items = record.history.item
         row = {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}

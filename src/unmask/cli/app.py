@@ -19,6 +19,7 @@ from unmask.cli import (
     logs,
     plan,
     power,
+    push,
     report,
     run,
     runs,
@@ -65,6 +66,7 @@ app.command("compare")(compare.compare)
 app.command("power")(power.power)
 app.command("export")(export.export)
 app.command("cite")(cite.cite)
+app.command("push")(push.push)
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("scan")(scan.scan)
