@@ -80,6 +80,10 @@ def history(area: Path, case: str) -> list[tuple[float, float]]:
     return [(entry["loss"], entry["grad_norm"]) for entry in steps]
 
 
+def norms(area: Path, case: str) -> list[float]:
+    return [norm for _, norm in history(area, case)]
+
+
 def weights(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
@@ -128,10 +132,10 @@ def test_a_result_is_as_one_process_leaves_it(case: str, both: dict[int, Path]) 
 
 @slow
 def test_samples_are_drawn_by_each_process(both: dict[int, Path]) -> None:
-    whole, parts = history(both[2], "whole, rl"), history(both[2], "parts, rl")
-    assert whole != pytest.approx(history(both[1], "whole, rl"), rel=1e-3)
-    for one, two in zip(whole, parts, strict=True):
-        assert two == pytest.approx(one, rel=1e-4, abs=1e-5)
+    alone = norms(both[1], "whole, rl")
+    whole, parts = norms(both[2], "whole, rl"), norms(both[2], "parts, rl")
+    assert whole != pytest.approx(alone, rel=1e-2)
+    assert parts == pytest.approx(whole, rel=1e-4)
 
 
 @slow

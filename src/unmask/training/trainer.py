@@ -29,10 +29,10 @@ from unmask.training.portions import portions, rows_together
 from unmask.training.precision import in_bfloat16
 from unmask.training.quantized import check_optimizer, kept_layout, loading
 from unmask.training.ranks import sharding, signs, world
+from unmask.training.resuming import last_checkpoint, own_scratch
 
 LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
-
 
 USUAL: Mapping[str, Any] = {
     "logging_steps": 1,
@@ -122,8 +122,7 @@ def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **spe
         **(_together(work.efficiency) if ranks > 1 else {}),
         **special,
     )
-    # One process trains on one GPU: Trainer would multiply the batch by the GPUs that it sees,
-    # under the same key. Several GPUs are several processes, see `ranks`.
+    # A process trains on one GPU: Trainer would multiply the batch by all that it sees.
     settings._n_gpu = min(1, settings.n_gpu)
     settings.rows_together = rows_together(work)
     return sharding.heeded(settings) if work.efficiency.sharded else settings
@@ -137,18 +136,9 @@ def _device(efficiency: Efficiency) -> dict[str, bool]:
 
 
 def _together(efficiency: Efficiency) -> dict[str, Any]:
-    """The arguments of several processes. Whoever watches them notices one that hangs sooner than
-    the others give up waiting for it, and knows which one it is."""
+    """The arguments of several processes, who wait longer for one that hangs than their watcher."""
     divided = sharding.ARGUMENTS if efficiency.sharded else {}
     return {"ddp_timeout": 2 * efficiency.patience, "ddp_find_unused_parameters": False, **divided}
-
-
-def own_scratch(folder: Path, efficiency: Efficiency) -> Path:
-    """Where in `folder` a training resumes from: what several processes have kept is of use to as
-    many alone."""
-    if efficiency.ranks == 1:
-        return folder
-    return folder / f"of-{efficiency.ranks}{'-sharded' if efficiency.sharded else ''}"
 
 
 def silence_telemetry() -> None:
@@ -261,8 +251,7 @@ class Watcher(TrainerCallback):
 def finite(model: Any) -> bool:
     """Whether all weights are numbers, of all processes that train together: all of them ask."""
     weights = map(sharding.local, model.parameters())
-    mine = (bool(torch.isfinite(weight).all()) for weight in weights)
-    return world.all_say(all(mine))
+    return world.all_say(all(bool(torch.isfinite(weight).all()) for weight in weights))
 
 
 def check_kept(trainer: Any, comparisons: int) -> None:
@@ -356,9 +345,7 @@ def fit(
     place = Path(trainer.args.output_dir)
     trainer.remove_callback(PrinterCallback)  # standard output belongs to --json
     kept = {step: place / folder for step, folder in curve.items()}
-    reference = getattr(trainer, "ref_model", None)
-    if trainer.args.fsdp and reference is not None:
-        sharding.prepare(reference, trainer.args.bf16)
+    reference = sharding.reference_of(trainer)
     with progress.bar(label, trainer.args.max_steps) as advance:
         trainer.add_callback(Watcher(advance, result, kept))
         last = last_checkpoint(place)
@@ -389,22 +376,6 @@ def counted(network: Any) -> dict[str, int]:
         return {"parameters": checkpoint.parameters(network)}
     trained, together = network.get_nb_trainable_parameters()
     return {"parameters": together - trained, "trained": trained}
-
-
-def last_checkpoint(scratch: Path) -> str | None:
-    """The newest complete trainer checkpoint of an earlier, killed attempt."""
-    folders = scratch.glob("checkpoint-*")
-    checkpoints = sorted(folders, key=lambda folder: int(folder.name.split("-")[1]))
-    complete = [folder for folder in checkpoints if is_complete(folder)]
-    return str(complete[-1]) if complete else None
-
-
-def is_complete(checkpoint: Path) -> bool:
-    """Whether all of a trainer checkpoint was written: its state is last, and each of several
-    processes writes that of its random numbers by itself."""
-    random = [f"rng_state_{rank}.pth" for rank in range(world.count())]
-    written = ["trainer_state.json", *(random if world.count() > 1 else [])]
-    return all((checkpoint / name).is_file() for name in written)
 
 
 def logged(

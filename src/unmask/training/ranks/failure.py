@@ -54,8 +54,9 @@ def hung(area: Path, efficiency: Efficiency, behind: list[int], step: int) -> Un
 def killed(area: Path) -> list[tuple[int, str]]:
     """(rank, signal) of the ranks that a signal ended, but for what a launcher sends itself."""
     raised = {raised.rank for raised in Raised.read(area)}
-    ended = [read_json(path) for path in sorted(area.glob("ended-*.json"))]
-    codes = {int(rank): code for node in ended for rank, code in node.items()}
+    codes: dict[int, int] = {}
+    for path in area.glob("ended-*.json"):  # one of each node
+        codes |= {int(rank): code for rank, code in read_json(path).items()}
     return [
         (rank, signal.Signals(-code).name)
         for rank, code in sorted(codes.items())

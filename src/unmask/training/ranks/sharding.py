@@ -78,6 +78,14 @@ def prepare(network: Any, rounded: bool) -> None:
         network.forward = convert_outputs_to_fp32(rounding(network.forward))
 
 
+def reference_of(trainer: Any) -> Any:
+    """The model that a trainer compares its own with, ready to compute; None where it has none."""
+    reference = getattr(trainer, "ref_model", None)
+    if trainer.args.fsdp and reference is not None:
+        prepare(reference, trainer.args.bf16)
+    return reference
+
+
 def is_part(tensor: Any) -> bool:
     return isinstance(tensor, DTensor)
 
