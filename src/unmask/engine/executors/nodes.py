@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import platform
+import sys
 import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -51,6 +53,25 @@ class Home:
                 " folder that all nodes have at the same path."
             )
         return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the process that gives out the steps stands, and where it finds modules."""
+
+    folder: str
+    modules: tuple[str, ...]
+
+    @staticmethod
+    def of_this() -> Place:
+        """Of this process."""
+        return Place(str(Path.cwd()), tuple(sys.path))
+
+    def enter(self) -> None:
+        """Stand there too, as far as it is here."""
+        sys.path.extend(folder for folder in self.modules if folder not in sys.path)
+        with contextlib.suppress(OSError):
+            os.chdir(self.folder)
 
 
 @contextlib.contextmanager

@@ -9,16 +9,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.memory import SURELY, Machine, Resources
 from unmask.engine.executors.executor import Outcome, perform
-from unmask.engine.executors.nodes import Home, amounts, shared
+from unmask.engine.executors.nodes import Home, Place, amounts, shared
 from unmask.engine.executors.ray_session import connected, told
 from unmask.engine.executors.schedule import Concurrent, Workers
 from unmask.engine.plan import PlannedStep
@@ -165,7 +163,7 @@ class Nodes(Workers[Any]):
             "memory": demand["memory"] or None,
         }
         work = self.ray.cloudpickle.dumps((step, self.store))
-        place = Place(str(Path.cwd()), tuple(sys.path))
+        place = Place.of_this()
         ref = self.perform.options(**options).remote(work, place, self.home, self.checked)
         self.asked[ref] = demand
         return ref
@@ -238,20 +236,6 @@ class Nodes(Workers[Any]):
             f" with {there or 'nothing'}). Add one that has it, or ask for less with executor.cpus"
             " and executor.gpus."
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where the process that gives out the steps stands, and where it finds modules."""
-
-    folder: str
-    modules: tuple[str, ...]
-
-    def enter(self) -> None:
-        """Stand there too, as far as it is here."""
-        sys.path.extend(folder for folder in self.modules if folder not in sys.path)
-        with contextlib.suppress(OSError):
-            os.chdir(self.folder)
 
 
 def perform_there(work: bytes, place: Place, home: Home, checked: frozenset[str]) -> Outcome:
