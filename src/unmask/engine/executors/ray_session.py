@@ -17,7 +17,6 @@ PREFERRED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_SCHEDULER_EVENTS": "0",
-    "RAY_raylet_start_wait_time_s": "120",  # a node that others work on may need more than 30
 }
 """Ray reads these when it is imported; what the user has set stays."""
 
@@ -67,18 +66,22 @@ def connected(address: str, workers: int) -> Generator[Any]:
 
 def begin_session(ray: Any, address: str, workers: int) -> None:
     """Connect to a cluster, or start one on this machine; raises SettingError."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    try:
-        if address:
-            ray.init(address=address, **quiet)
-        else:
-            cores = workers or len(os.sched_getaffinity(0))
-            room = {"num_cpus": cores, "object_store_memory": OBJECTS, "include_dashboard": False}
-            ray.init(address="local", **room, **quiet)
-    except Exception as error:  # Ray raises the bare class where a node does not start in time
-        where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
-        hints = f" {TOKEN} {NODE}" if address else ""
-        raise SettingError(f"No connection to {where} ({told(error)}).{hints}") from error
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    settings["address"] = address or "local"
+    if not address:
+        cores = workers or len(os.sched_getaffinity(0))
+        settings |= {"num_cpus": cores, "object_store_memory": OBJECTS, "include_dashboard": False}
+    # Ray gives up a node that a busy machine has not started within 15 seconds.
+    for last in (True,) if address else (False, True):
+        try:
+            ray.init(**settings)
+            return
+        except Exception as error:  # the bare class, where a node does not start in time
+            ray.shutdown()
+            if last:
+                where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+                hints = f" {TOKEN} {NODE}" if address else ""
+                raise SettingError(f"No connection to {where} ({told(error)}).{hints}") from error
 
 
 def check_same(connected_to: str, address: str) -> None:
