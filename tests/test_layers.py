@@ -70,6 +70,7 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
         ("torch", ("models", "training", "defenses", "detectors", "evaluations")),
         ("transformers", ("models", "training", "defenses", "detectors", "evaluations")),
         ("ray", ("engine/executors/ray.py", "engine/executors/ray_session.py")),
+        ("submitit", ("engine/executors/slurm.py",)),
         ("inspect_ai", ("inspect",)),
     ],
 )
@@ -85,7 +86,7 @@ def test_declaring_an_experiment_loads_no_heavy_library() -> None:
     code = (
         "import sys, unmask\nfrom unmask.cli.app import"
         " app\nunmask.RECIPES.make('toy').build()\nheavy = {'torch', 'transformers', 'ray',"
-        " 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded: {heavy}' if heavy"
+        " 'submitit', 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded: {heavy}' if heavy"
         " else 0)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
