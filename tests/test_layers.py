@@ -86,8 +86,8 @@ def test_declaring_an_experiment_loads_no_heavy_library() -> None:
     code = (
         "import sys, unmask\nfrom unmask.cli.app import"
         " app\nunmask.RECIPES.make('toy').build()\nheavy = {'torch', 'transformers', 'ray',"
-        " 'submitit', 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded: {heavy}' if heavy"
-        " else 0)"
+        " 'submitit', 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded:"
+        " {heavy}' if heavy else 0)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
