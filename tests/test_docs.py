@@ -198,7 +198,9 @@ def without(arguments: list[str], *options: str) -> list[str]:
 
 def runs_here(arguments: list[str], shell: Shell) -> bool:
     """Whether a run is small enough; if not, that its plan is understood is all that is checked."""
-    settings = [word for word in without(arguments, "executor", "budget")[1:] if word != "--json"]
+    settings = [
+        word for word in without(arguments, r"executor(?:\.\w+)?", "budget")[1:] if word != "--json"
+    ]
     plan = shell.unmask("plan", *settings, "--json")
     assert plan.returncode == 0, f"unmask {shlex.join(arguments)}\n{plan.stderr}"
     waiting = [

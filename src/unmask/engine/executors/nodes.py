@@ -78,7 +78,7 @@ class Place:
 def shared(store: Store) -> Generator[Home]:
     """What other computers must share with this process while they work for it."""
     store.root.mkdir(parents=True, exist_ok=True)
-    token = store.root.resolve() / f".shared-{uuid.uuid4().hex}"
+    token = store.root.absolute() / f".shared-{uuid.uuid4().hex}"
     token.write_text(token.name, encoding="utf-8")
     try:
         yield Home.of(token)

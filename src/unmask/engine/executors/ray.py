@@ -17,7 +17,7 @@ from unmask.core.errors import ModelError, SettingError
 from unmask.core.memory import SURELY, Machine, Resources
 from unmask.engine.executors.executor import Outcome, perform
 from unmask.engine.executors.nodes import Home, Place, amounts, shared
-from unmask.engine.executors.ray_session import connected, first_line
+from unmask.engine.executors.ray_session import connected, told
 from unmask.engine.executors.schedule import Concurrent, Workers
 from unmask.engine.plan import PlannedStep
 from unmask.engine.step import Step
@@ -141,8 +141,8 @@ class Nodes(Workers[Any]):
         asked = {self._look_at(key): node for key, node in nodes.items()}
         self.ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER)
         flaws = (self._flaw(ref, node["NodeManagerHostname"]) for ref, node in asked.items())
-        if told := list(dict.fromkeys(filter(None, flaws))):
-            raise SettingError(" ".join(told))
+        if lacking := list(dict.fromkeys(filter(None, flaws))):
+            raise SettingError(" ".join(lacking))
         self.checked = frozenset(nodes)
 
     def chosen(self, could: list[PlannedStep], running: Sequence[PlannedStep]) -> list[PlannedStep]:
@@ -193,7 +193,7 @@ class Nodes(Workers[Any]):
             return f"{host} gave no answer in {ANSWER:.0f} s."
         except self.ray.exceptions.RayError as error:
             return (
-                f"{host} cannot run this unmask ({first_line(error)}). Give all nodes the same"
+                f"{host} cannot run this unmask ({told(error)}). Give all nodes the same"
                 " environment."
             )
 
@@ -202,11 +202,11 @@ class Nodes(Workers[Any]):
         try:
             return dataclasses.replace(self.ray.get(ref), step=step)
         except self.ray.exceptions.RayTaskError as error:
-            why = f"its node could not begin it: {first_line(error.cause)}"
+            why = f"its node could not begin it: {told(error)}"
         except self.ray.exceptions.RayError as error:
             why = (
                 f"its worker or node was lost {self.settings.max_retries + 1} times"
-                f" ({first_line(error)}), perhaps for want of memory: let fewer steps run at once"
+                f" ({told(error)}), perhaps for want of memory: let fewer steps run at once"
                 " (executor.workers), or give each more CPUs (executor.cpus)"
             )
         return Outcome(step, "failed", error=why)

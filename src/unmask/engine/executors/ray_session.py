@@ -11,7 +11,7 @@ import threading
 from collections.abc import Generator
 from typing import Any
 
-from unmask.core.errors import SettingError, shortened
+from unmask.core.errors import SettingError
 
 PREFERRED = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -24,6 +24,9 @@ PREFERRED = {
 OBJECTS = 128 * 2**20
 """Bytes of this machine's memory for what passes between tasks: a step and its outcome are small,
 results go through the store."""
+
+LONGEST = 300
+"""Characters of what Ray says, at most."""
 
 TOKEN = (
     "If it asks for a token: `export RAY_AUTH_MODE=token`, and RAY_AUTH_TOKEN or (a file)"
@@ -75,7 +78,7 @@ def begin_session(ray: Any, address: str, workers: int) -> None:
     except Exception as error:  # Ray raises the bare class where a node does not start in time
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
         hints = f" {TOKEN} {NODE}" if address else ""
-        raise SettingError(f"No connection to {where} ({first_line(error)}).{hints}") from error
+        raise SettingError(f"No connection to {where} ({told(error)}).{hints}") from error
 
 
 def check_same(connected_to: str, address: str) -> None:
@@ -120,7 +123,7 @@ def signals_kept() -> Generator[None]:
             signal.signal(number, handler)
 
 
-def first_line(error: BaseException) -> str:
-    """An error in a line: Ray's own have many."""
-    line = str(error).strip().partition("\n")[0]
-    return shortened(f"{type(error).__name__}: {line}")
+def told(error: BaseException) -> str:
+    """An error, or what Ray's own was made of, in a line without the cluster's tracebacks."""
+    cause: BaseException = getattr(error, "cause", None) or error
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())[:LONGEST]}"
