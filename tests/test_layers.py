@@ -81,6 +81,7 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
         ("trackio", ()),
         ("tensorboard", ()),
         ("ray", ("engine/executors/ray.py", "engine/executors/ray_session.py")),
+        ("submitit", ("engine/executors/slurm.py",)),
         ("inspect_ai", ("inspect",)),
     ],
 )
@@ -96,8 +97,8 @@ def test_declaring_an_experiment_loads_no_heavy_library() -> None:
     code = (
         "import sys, unmask\nfrom unmask.cli.app import"
         " app\nunmask.RECIPES.make('toy').build()\nheavy = {'torch', 'transformers', 'ray',"
-        " 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded: {heavy}' if heavy"
-        " else 0)"
+        " 'submitit', 'inspect_ai', 'scipy', 'bandit'} & set(sys.modules)\nsys.exit(f'loaded:"
+        " {heavy}' if heavy else 0)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr

@@ -198,7 +198,7 @@ def test_an_interrupt_cancels_the_jobs(tmp_path: Path) -> None:
     driver.join(30)
     assert driver.exitcode == 1
     until(lambda: "unmask:long" not in jobs_left(), 20)
-    assert store.abandoned() != [], "what it had done is kept"
+    until(lambda: store.abandoned() != [], 20)  # what it had done is kept, and nobody holds it
 
 
 @on_slurm
