@@ -12,7 +12,7 @@ from typing import Any
 from unmask.core.condition import NOTHING, Configured, Settings, settings_of
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
-from unmask.core.spec import spec
+from unmask.core.spec import canonical, spec
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Defense
 from unmask.engine.step import Part, Step
@@ -183,7 +183,9 @@ def tested(studies: Sequence[Study]) -> Tested:
     models: dict[str, Step | Part] = {}
     data: dict[str, Step] = {}
     defenses: dict[str, Defense] = {}
+    organisms: dict[str, Organism] = {}  # settings from outside need not be hashable
     for study in studies:
+        organisms.setdefault(canonical(spec(study.implant.organism)), study.implant.organism)
         models |= {"base": study.base.step} if study.base else {}
         if study.given:
             given = {"given organism": study.given.organism, "given twin": study.given.twin}
@@ -193,7 +195,7 @@ def tested(studies: Sequence[Study]) -> Tested:
     return Tested(
         models=models,
         data=data,
-        organisms=tuple(dict.fromkeys(study.implant.organism for study in studies)),
+        organisms=tuple(organisms.values()),
         scales=tuple(dict.fromkeys(study.stages.scale for study in studies)),
         seeds=tuple(dict.fromkeys(study.stages.seed for study in studies)),
         defenses=defenses,

@@ -163,4 +163,4 @@ def _template() -> Any:
     environment.filters["rule"] = conclusions.RULES.__getitem__
     environment.filters["after"] = words.after
     environment.filters["settings"] = words.settings
-    return environment.from_string(source("template.html"))
+    return environment.from_string(source("macros.html") + source("template.html"))
