@@ -35,6 +35,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXTENDING = ROOT / "docs" / "extending.md"
 MOST_STEPS = 60
 """A run with more than this to do is only planned here."""
+SMOKED = ("run", "sweep", "plan")
+"""Commands that take a scale."""
 CANNOT_BE_SMOKED = {"distillation", "imported_base", "gguf_base", "adapter_base"}
 """Steps that need a trained model, or a network."""
 
@@ -165,7 +167,7 @@ def test_python_blocks_run(
 def test_commands_run(page: Path, shell: Shell, smoke: Smoke) -> None:
     for shown in commands(page):
         arguments = smoked([concrete(word, smoke) for word in shown])
-        if arguments[0] == "run" and not runs_here(arguments, shell):
+        if arguments[0] in ("run", "sweep") and not runs_here(arguments, shell):
             continue
         answer = shell.unmask(*arguments)
         assert answer.returncode == 0, (
@@ -187,7 +189,7 @@ def concrete(word: str, smoke: Smoke) -> str:
 def smoked(arguments: list[str]) -> list[str]:
     """The command at the smallest scale, if it has one; the store is the environment's."""
     arguments = without(arguments, "scale", "store")
-    return [*arguments, "--scale", "smoke"] if arguments[0] in ("run", "plan") else arguments
+    return [*arguments, "--scale", "smoke"] if arguments[0] in SMOKED else arguments
 
 
 def without(arguments: list[str], *options: str) -> list[str]:
