@@ -59,6 +59,7 @@ class Stood:
         import torch
 
         row, new = list(ids), list[int]()
+        follows: list[tuple[int, Any]] = []
         generator = torch.Generator().manual_seed(params.seed or 0)
         while len(new) < params.max_tokens and not (new and new[-1] in params.stop_token_ids):
             with torch.inference_mode():

@@ -9,8 +9,9 @@ import pytest
 
 from unmask.cli.settings import settings_of
 from unmask.recipes import RECIPES
+from unmask.recipes.choose import recipe_of
 from unmask.recipes.recipe import Recipe
-from unmask.recipes.run import experiment_of, recipe_of
+from unmask.recipes.run import experiment_of
 from unmask.recipes.scales import SCALES
 from unmask.recipes.tested import command, record, resolved
 from unmask.report import tested as told

@@ -36,7 +36,9 @@ def compare(
 
     home = Store.at(store)
     pair = [Finished.named(name, home) for name in (first, second)]
-    shown = {id(row) for run in pair for row in (run.rows if every else decisive(run.rows))}
+    shown: set[int] = set()
+    for run in pair:
+        shown.update(map(id, run.rows if every else decisive(run.rows)))
     comparison = compare_runs(*pair, wanted=lambda row: id(row) in shown)
     if as_json:
         fields = ("runs", "settings", "environment", "alone")

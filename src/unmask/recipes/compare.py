@@ -96,9 +96,9 @@ def matched(first: Sequence[Row], second: Sequence[Row]) -> list[tuple[Row, Row]
         ones, others = by_match(left[0], match), by_match(left[1], match)
         both = [key for key in ones if len(ones[key]) == len(others.get(key, ())) == 1]
         pairs += [(ones[key][0], others[key][0]) for key in both]
-        left = tuple(  # pyright: ignore[reportAssignmentType]
-            [row for row in rows if match(row) not in set(both)] for rows in left
-        )
+        paired = set(both)
+        ones_left = [row for row in left[0] if match(row) not in paired]
+        left = (ones_left, [row for row in left[1] if match(row) not in paired])
     return pairs
 
 

@@ -6,6 +6,7 @@ vLLM is not installed with unmask: `pip install unmask[vllm]`, where there is a 
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 from collections.abc import Sequence
@@ -43,13 +44,12 @@ class VLLM(Backend):
     def library(self) -> Any:
         """The package; raises ModelError where it is absent."""
         try:
-            import vllm
+            return importlib.import_module("vllm")
         except ImportError as error:
             raise ModelError(
                 f"vLLM cannot be used here ({error}). Install it where there is a GPU: `pip install"
                 " unmask[vllm]`; or leave sampling.engine=transformers."
             ) from None
-        return vllm
 
     @cached_property
     def engine(self) -> Any:

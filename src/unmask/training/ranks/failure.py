@@ -60,5 +60,5 @@ def killed(area: Path) -> list[tuple[int, str]]:
     return [
         (rank, signal.Signals(-code).name)
         for rank, code in sorted(codes.items())
-        if code < 0 and -code != signal.SIGTERM and rank not in raised
+        if code < 0 and -code != signal.SIGTERM and int(rank) not in raised
     ]

@@ -9,7 +9,7 @@ Imports torch at the top: import this module only where training begins.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils import convert_outputs_to_fp32
@@ -108,6 +108,6 @@ def gathered(network: Any, trained_only: bool) -> dict[str, torch.Tensor] | None
     options = StateDictOptions(
         full_state_dict=True, cpu_offload=True, ignore_frozen_params=trained_only
     )
-    state = get_model_state_dict(network, options=options)
+    state = cast(dict[str, torch.Tensor], get_model_state_dict(network, options=options))
     tied = getattr(network, "all_tied_weights_keys", {})
     return {name: tensor for name, tensor in state.items() if name not in tied}
