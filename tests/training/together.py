@@ -124,7 +124,7 @@ class Dying(SupervisedFineTuning):
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(trainer, *args, **kwargs)
 
-        Watched.training_step = dies
+        Watched.training_step = dies  # pyright: ignore[reportAttributeAccessIssue]
         return super().run(out, model=model, data=data, scratch=scratch)
 
 
