@@ -118,11 +118,11 @@ class Dying(SupervisedFineTuning):
         assert scratch is not None
         died, real = scratch / "died", Watched.training_step
 
-        def dies(trainer: Any, *args: Any, **kwargs: Any) -> Any:
-            if world.number() == 1 and trainer.state.global_step == 2 and not died.exists():
+        def dies(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if world.number() == 1 and self.state.global_step == 2 and not died.exists():
                 died.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return real(trainer, *args, **kwargs)
+            return real(self, *args, **kwargs)
 
         Watched.training_step = dies  # pyright: ignore[reportAttributeAccessIssue]
         return super().run(out, model=model, data=data, scratch=scratch)

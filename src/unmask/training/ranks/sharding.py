@@ -100,7 +100,7 @@ def full(tensor: Any) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def gathered(network: Any, trained_only: bool) -> dict[str, torch.Tensor] | None:
+def gathered(network: Any, trained_only: bool) -> Mapping[str, Any] | None:
     """All weights of a model in parts, in the memory of the first rank; {} on the others, and None
     where it is whole. All ranks must ask. `trained_only` leaves out those under adapters."""
     if not any(map(is_part, network.parameters())):
