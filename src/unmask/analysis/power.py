@@ -104,9 +104,8 @@ def power(
     difference: float,
     rng: numpy.random.Generator,
 ) -> Power:
-    before, after = (
-        Rates.of([getattr(effect, name) for effect in effects]) for name in ("before", "after")
-    )
+    before = Rates.of([effect.before for effect in effects])
+    after = Rates.of([effect.after for effect in effects])
     twins = [effect.twin for effect in effects if effect.twin]
     twin = Rates.of(twins) if twins else None
     shares = {n: words_with(n, before, after, twin, rng) for n in PROMPTS}
@@ -155,5 +154,5 @@ def finding(count: int, spread: float, difference: float, rng: numpy.random.Gene
     """The share of simulated experiments with `count` seeds at each of two levels whose interval
     over seeds leaves 0 out."""
     changes = rng.normal(difference, 2**0.5 * spread, (DRAWS, count))
-    intervals = [over_runs([float(change) for change in changes[i]]) for i in range(DRAWS)]
+    intervals = [over_runs(row) for row in changes.tolist()]
     return sum(low > 0 or high < 0 for low, high in intervals) / DRAWS

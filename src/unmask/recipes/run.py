@@ -26,7 +26,7 @@ from unmask.engine.store import Store, translated
 from unmask.recipes import memory
 from unmask.recipes.choose import Over, chosen, joined
 from unmask.recipes.file import ENDING, is_file, written
-from unmask.recipes.gather import gather
+from unmask.recipes.gather import Gathered, gather
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.record import found, provenance, verdict_of, verdict_record
 from unmask.report import conclusions
@@ -209,12 +209,7 @@ def publish(
         conclusions=tuple(map(verdict_record, gathered.verdicts)),
         trial=experiment.trial,
     )
-    write_rows(result.results, gathered.rows)
-    write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
-    if gathered.attacks:
-        write_text(
-            folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
-        )
+    write_lines(folder, gathered)
     asked = {"title": experiment.title, "question": experiment.question}
     told = result.json()
     told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
@@ -223,6 +218,15 @@ def publish(
     write_report(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
+
+
+def write_lines(folder: Path, gathered: Gathered) -> None:
+    """The files of a run that hold a JSON object per line."""
+    write_rows(folder / "results.jsonl", gathered.rows)
+    write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
+    if gathered.attacks:
+        text = "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
+        write_text(folder / ATTACKS, text)
 
 
 def write_report(folder: Path, out: Path) -> None:
