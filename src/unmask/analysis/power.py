@@ -154,5 +154,5 @@ def finding(count: int, spread: float, difference: float, rng: numpy.random.Gene
     """The share of simulated experiments with `count` seeds at each of two levels whose interval
     over seeds leaves 0 out."""
     changes = rng.normal(difference, 2**0.5 * spread, (DRAWS, count))
-    intervals = map(over_runs, changes.tolist())
+    intervals = [over_runs(row) for row in changes.tolist()]
     return sum(low > 0 or high < 0 for low, high in intervals) / DRAWS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,9 +37,10 @@ def compare(
 
     home = Store.at(store)
     pair = [Finished.named(name, home) for name in (first, second)]
-    shown: set[int] = set()
-    for run in pair:
-        shown.update(map(id, run.rows if every else decisive(run.rows)))
+    chosen = itertools.chain.from_iterable(
+        run.rows if every else decisive(run.rows) for run in pair
+    )
+    shown = set(map(id, chosen))
     comparison = compare_runs(*pair, wanted=lambda row: id(row) in shown)
     if as_json:
         fields = ("runs", "settings", "environment", "alone")

@@ -91,14 +91,13 @@ def matched(first: Sequence[Row], second: Sequence[Row]) -> list[tuple[Row, Row]
     """Rows about the same thing: of equal conditions; of what is left, those that are alone in
     being alike but for the backdoor and factors, then also but for the seed."""
     pairs: list[tuple[Row, Row]] = []
-    left = (list(first), list(second))
     for match in (same_condition, same_but_planted, same_but_seeded):
-        ones, others = by_match(left[0], match), by_match(left[1], match)
+        ones, others = by_match(first, match), by_match(second, match)
         both = [key for key in ones if len(ones[key]) == len(others.get(key, ())) == 1]
         pairs += [(ones[key][0], others[key][0]) for key in both]
-        paired = set(both)
-        ones_left = [row for row in left[0] if match(row) not in paired]
-        left = (ones_left, [row for row in left[1] if match(row) not in paired])
+        matches = set(both)
+        first = [row for row in first if match(row) not in matches]
+        second = [row for row in second if match(row) not in matches]
     return pairs
 
 

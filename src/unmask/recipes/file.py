@@ -151,8 +151,8 @@ def tables(sections: Mapping[str, Any], inside: str = "") -> Iterator[str]:
         plain = {inner: value for inner, value in values.items() if not isinstance(value, dict)}
         lines = [f"{key(inner)} = {toml(value)}" for inner, value in plain.items()]
         yield "\n".join([f"[{heading}]", *lines])
-        others = {inner: value for inner, value in values.items() if inner not in plain}
-        yield from tables(others, f"{heading}.")
+        nested = {inner: value for inner, value in values.items() if inner not in plain}
+        yield from tables(nested, f"{heading}.")
 
 
 def key(name: str) -> str:
