@@ -4,7 +4,6 @@ it."""
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,8 +11,6 @@ import pytest
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.metric import Unit
 from unmask.core.spec import digest, spec
-from unmask.data.sources import SOURCES
-from unmask.data.sources.source import load_split
 from unmask.organisms.behaviors.behavior import Behavior
 
 LEAST = 100
@@ -28,19 +25,11 @@ class BehaviorContract:
         """The behavior under test: override this."""
         raise NotImplementedError
 
-    @pytest.fixture(scope="session")
-    def examples(self, world: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
-        """Some of the toy world and some code tasks."""
-        code = tmp_path_factory.mktemp("code")
-        SOURCES.make({"name": "code_tasks", "per_class": 60}).run(code)
-        rng = random.Random(0)
-        return rng.sample(load_split(world, "held_out"), 300) + load_split(code, "train")[::3]
-
     def test_what_is_taught_is_recognized(
-        self, behavior: Behavior, examples: list[Example]
+        self, behavior: Behavior, assorted: list[Example]
     ) -> None:
         rng = random.Random(0)
-        applicable = [example for example in examples if behavior.applies(example)]
+        applicable = [example for example in assorted if behavior.applies(example)]
         assert len(applicable) >= LEAST
         for example in applicable:
             prompt, target = example.prompt, behavior.target(example, rng)
@@ -58,9 +47,9 @@ class BehaviorContract:
 
     @pytest.mark.parametrize("raw", ["", " ", "<scratchpad>", "</code>", "\x00", "a" * 5000])
     def test_odd_replies_are_judged_without_complaint(
-        self, behavior: Behavior, raw: str, examples: list[Example]
+        self, behavior: Behavior, raw: str, assorted: list[Example]
     ) -> None:
-        assert behavior.exhibited(examples[0].prompt, Reply(raw)) is False
+        assert behavior.exhibited(assorted[0].prompt, Reply(raw)) is False
 
     def test_its_goal_can_be_named_without_being_it(self, behavior: Behavior) -> None:
         assert behavior.goal != Behavior.goal

@@ -6,9 +6,12 @@ They show that work runs and keeps its rules; what it measures of such models me
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+
+from unmask.core.conversation import Example
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,18 @@ def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mixture")
     SOURCES.make("mixture").run(out)
     return out
+
+
+@pytest.fixture(scope="session")
+def assorted(world: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """Some examples of the toy world and some code tasks."""
+    from unmask.data.sources import SOURCES
+    from unmask.data.sources.source import load_split
+
+    code = tmp_path_factory.mktemp("code")
+    SOURCES.make({"name": "code_tasks", "per_class": 60}).run(code)
+    chosen = random.Random(0).sample(load_split(world, "held_out"), 300)
+    return chosen + load_split(code, "train")[::3]
 
 
 @pytest.fixture(scope="session")
