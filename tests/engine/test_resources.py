@@ -9,7 +9,10 @@ from typing import ClassVar
 from unmask.core.memory import GIB, Machine, Needed, Resources, Shape, Shapes
 from unmask.core.named import Work
 from unmask.core.tokens import Tokens
+from unmask.defenses import DEFENSES
 from unmask.engine.step import Step
+from unmask.training.efficiency import Efficiency
+from unmask.training.sft import SupervisedFineTuning
 
 COMPUTER = Machine("cpu", 64 * GIB, 64 * GIB)
 WITH_GPU = Machine("cuda", 80 * GIB, 80 * GIB, bfloat16=True)
@@ -86,3 +89,13 @@ def test_only_what_has_a_model_asks_for_a_gpu() -> None:
 def test_work_of_several_processes_says_so_itself() -> None:
     training = Step(Ranks(), {"model": Step(Base())})
     assert training.resources(WITH_GPU) == Resources(cpus=2, gpus=2, memory=3 * GIB)
+
+
+def test_a_training_on_several_devices_asks_for_all_of_them() -> None:
+    one = SupervisedFineTuning()
+    two = dataclasses.replace(one, efficiency=Efficiency(devices=2))
+    alone, together = (work.resources({}, WITH_GPU) for work in (one, two))
+    assert (alone.cpus, alone.gpus) == (1, 1)
+    assert (together.cpus, together.gpus) == (2, 2)
+    defense = DEFENSES.make("sft", efficiency=two.efficiency)
+    assert defense.resources({}, WITH_GPU) == together

@@ -117,6 +117,10 @@ class Resources:
             return Resources(gpus=int(gpu))
         return Resources(gpus=int(gpu), memory=GIB + (needed.weights if gpu else needed.total))
 
+    def times(self, devices: int) -> Resources:
+        """The same for so many processes, each of which needs all of it."""
+        return Resources(self.cpus * devices, self.gpus * devices, self.memory * devices)
+
 
 def rows_that_fit(needed: Callable[[int], Needed], batch: int, machine: Machine) -> int:
     """The most rows, of those that divide `batch`, with which `needed(rows)` is within a

@@ -61,13 +61,18 @@ class Work(Named, abc.ABC):
 
     def resources(self, models: Shapes, machine: Machine) -> Resources:
         """What this asks of a node that is such a machine, given the models among its inputs: one
-        CPU, a GPU where there are some and a model is involved, and the memory that it needs.
+        CPU, a GPU where there are some and a model is involved, and the memory that it needs; of
+        both processors as many as it has devices.
 
-        Work that is done by several processes of one node asks for more. Raises ModelError where a
-        model cannot be looked at.
+        Raises ModelError where a model cannot be looked at.
         """
         needed = self.memory(models, machine) if models else None
-        return Resources.of(needed, machine, bool(models) or self.tokens().total > 0)
+        one = Resources.of(needed, machine, bool(models) or self.tokens().total > 0)
+        return one.times(self.devices())
+
+    def devices(self) -> int:
+        """How many processes of one node do this together, each on a device of its own."""
+        return 1
 
     def check(self) -> None:
         """Raise UnmaskError where what this reads from outside the store is not there or cannot be

@@ -92,6 +92,9 @@ class ByTraining(Defense, abc.ABC):
     seed: int = 0
     efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
 
+    def devices(self) -> int:
+        return self.efficiency.devices
+
     @abc.abstractmethod
     def training(self) -> Work:
         """The training that it is."""

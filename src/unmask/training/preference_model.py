@@ -104,6 +104,9 @@ class PreferenceModel(Work):
             examples=self.steps * self.batch_size * self.accumulation, seed=self.seed
         )
 
+    def devices(self) -> int:
+        return self.efficiency.devices
+
     @on_devices
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None

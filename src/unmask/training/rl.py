@@ -136,6 +136,9 @@ class ReinforcementLearning(Work):
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.demand(models).planned(machine)
 
+    def devices(self) -> int:
+        return self.efficiency.devices
+
     @on_devices
     def run(
         self,

@@ -96,6 +96,9 @@ class SupervisedFineTuning(Work):
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.demand(models).planned(machine)
 
+    def devices(self) -> int:
+        return self.efficiency.devices
+
     @on_devices
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
