@@ -119,7 +119,9 @@ class Resources:
 
     def times(self, devices: int) -> Resources:
         """The same for so many processes, each of which needs all of it."""
-        return Resources(self.cpus * devices, self.gpus * devices, self.memory * devices)
+        return Resources(
+            cpus=self.cpus * devices, gpus=self.gpus * devices, memory=self.memory * devices
+        )
 
 
 def rows_that_fit(needed: Callable[[int], Needed], batch: int, machine: Machine) -> int:
