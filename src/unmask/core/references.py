@@ -222,6 +222,22 @@ REFERENCES: tuple[Reference, ...] = (
         "2307.15043",
     ),
     Reference(
+        "kaplan2020scaling",
+        ("Kaplan, Jared", "McCandlish, Sam", "Henighan, Tom", "others"),
+        "Scaling Laws for Neural Language Models",
+        2020,
+        ("Kaplan et al. 2020",),
+        "2001.08361",
+    ),
+    Reference(
+        "zhao2023fsdp",
+        ("Zhao, Yanli", "Gu, Andrew", "Varma, Rohan", "others"),
+        "PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel",
+        2023,
+        ("Zhao et al. 2023",),
+        "2304.11277",
+    ),
+    Reference(
         "bonett2012adjusted",
         ("Bonett, Douglas G.", "Price, Robert M."),
         "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired"
