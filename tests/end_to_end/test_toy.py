@@ -246,7 +246,7 @@ def test_your_own_questions_can_be_the_world(tmp_path: Path) -> None:
 
 def test_the_public_names_are_these() -> None:
     assert unmask.__all__ == sorted(unmask.__all__)
-    assert len(unmask.__all__) == 20
+    assert len(unmask.__all__) == 21
     for name in unmask.__all__:
         assert getattr(unmask, name) is not None
     imported = re.findall(

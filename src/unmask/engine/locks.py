@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import time
 from collections.abc import Callable, Generator
 from io import TextIOWrapper
@@ -96,10 +97,11 @@ def usual(root: Path) -> str:
 
 def agreed(root: Path) -> str | None:
     """The kind that the processes of a store use; None where none has locked anything yet."""
-    try:
-        return (root / "locks" / KIND).read_text(encoding="ascii").strip() or None
-    except FileNotFoundError:
+    path = root / "locks" / KIND
+    # A place that cannot be is said where something is written to it; pathlib's would raise here.
+    if not os.path.isfile(path):  # noqa: PTH113
         return None
+    return path.read_text(encoding="ascii").strip() or None
 
 
 def agree(root: Path, kind: str) -> None:
