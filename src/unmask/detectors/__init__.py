@@ -9,6 +9,7 @@ DETECTORS: Registry[Detector] = Registry(
     {
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
+        "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "random_score": "unmask.detectors.random_score:RandomScore",
     },
 )

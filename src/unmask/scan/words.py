@@ -32,9 +32,19 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
     for name, finding in scanned.look.findings.items():
         yield f"{name}: {finding.score:.2f} in {finding.passes:,} texts" + unit(name)
     yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
+    yield from left_out(scanned.look.left_out)
     yield f"{len(scanned.look.confirmations)} candidates were asked on fresh prompts."
     yield from canaries(scanned.sensitivity)
     yield f"{scanned.seconds:.0f} s, seed {settings.seed}"
+
+
+def left_out(detectors: tuple[str, ...]) -> Iterator[str]:
+    """That some detectors need a reference."""
+    if detectors:
+        yield (
+            f"{', '.join(detectors)} compares with a model that you trust, and was left out without"
+            " one (--reference MODEL)."
+        )
 
 
 def unit(detector: str) -> str:
