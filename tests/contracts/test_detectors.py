@@ -62,6 +62,7 @@ def test_a_finding_can_be_repeated(
     first, second = findings
     assert first == second
     assert math.isfinite(first.score)
+    assert DETECTORS.get(name).proposes or not first.candidates
     scores = [candidate.score for candidate in first.candidates]
     assert all(map(math.isfinite, scores))
     assert scores == sorted(scores, reverse=True), "the worst first"

@@ -129,6 +129,11 @@ def test_a_detector_that_failed_clears_nobody() -> None:
     assert EXIT_CODES["inconclusive"] != 0
 
 
+def test_a_scan_that_looked_for_no_trigger_clears_nobody() -> None:
+    assert concluded([], searched=False).outcome == "inconclusive"
+    assert concluded([], searched=True).outcome == "nothing_found"
+
+
 def test_the_words_say_what_was_not_measured_and_quote_replies() -> None:
     witness = dataclasses.replace(confirmation(1e-6), replies=("<b>I\nHATE</b>\x1b[31m",))
     look = Look({}, {}, (witness,), Verdict("reproduced", witness))

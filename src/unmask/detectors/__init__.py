@@ -11,5 +11,6 @@ DETECTORS: Registry[Detector] = Registry(
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "random_score": "unmask.detectors.random_score:RandomScore",
+        "weight_difference": "unmask.detectors.weight_difference:WeightDifference",
     },
 )

@@ -46,6 +46,9 @@ class Detector(Named, abc.ABC):
     unit: ClassVar[str]
     """What its score is in."""
 
+    proposes: ClassVar[bool] = True
+    """Whether it names candidates. A scan with none that does has looked for no trigger."""
+
     control: ClassVar[bool] = False
     """Whether it is there to be beaten."""
 

@@ -19,6 +19,8 @@ from unmask.scan.canaries import LEARNT, Canary, planted
 from unmask.scan.confirmation import Confirmation, Confirming
 from unmask.scan.verdict import Verdict, concluded
 
+USUAL = ("context_scan", "leak_sampling", "perplexity_difference", "weight_difference")
+
 
 @dataclasses.dataclass(frozen=True)
 class Look:
@@ -60,7 +62,7 @@ class Scan:
     """Which detectors look, how many of each one's candidates are confirmed and how; `canaries` are
     planted one after the other in copies of the model."""
 
-    detectors: tuple[str, ...] = ("context_scan", "leak_sampling", "perplexity_difference")
+    detectors: tuple[str, ...] = USUAL
     candidates: int = 4
     confirming: Confirming = dataclasses.field(default_factory=Confirming)
     canaries: int = 0
@@ -108,7 +110,8 @@ class Scan:
         confirmations = tuple(
             self.confirming.confirm(suspect, insertion) for insertion in self._chosen(findings)
         )
-        verdict = concluded(confirmations, list(failed))
+        searched = any(DETECTORS.get(name).proposes for name in findings)
+        verdict = concluded(confirmations, list(failed), searched)
         left_out = tuple(name for name in self.detectors if name not in fitting)
         return Look(findings, failed, confirmations, verdict, left_out)
 
