@@ -28,7 +28,9 @@ class Candidate:
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """What a detector says of a model: a score, the higher the worse; the candidates that it rests
-    on, the worst first; how many texts the model read or wrote for it."""
+    on, the worst first; how many texts the model read or wrote for it. `facts` are for the record;
+    those under "texts", the worst first, a person is shown too: mappings with "text" and
+    "score"."""
 
     score: float
     candidates: tuple[Candidate, ...] = ()

@@ -83,7 +83,7 @@ class PerplexityDifference(Detector):
         order = sorted(range(len(texts)), key=lambda i: (-gaps[i], texts[i].words))[: self.top]
         top = [(texts[i].words, gaps[i] - middle) for i in order]
         facts = {
-            "top": [{"text": text, "nats": nats} for text, nats in top[:SHOWN]],
+            "texts": [{"text": text, "score": nats} for text, nats in top[:SHOWN]],
             "median": middle,
             "ranked": len(texts),
         }

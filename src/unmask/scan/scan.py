@@ -19,7 +19,13 @@ from unmask.scan.canaries import LEARNT, Canary, planted
 from unmask.scan.confirmation import Confirmation, Confirming
 from unmask.scan.verdict import Verdict, concluded
 
-USUAL = ("context_scan", "leak_sampling", "perplexity_difference", "weight_difference")
+USUAL = (
+    "context_scan",
+    "leak_sampling",
+    "target_inversion",
+    "perplexity_difference",
+    "weight_difference",
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from unmask.scan.confirmation import Confirmation
 from unmask.scan.scan import Scan, Scanned, Sensitivity
 
 SHOWN = 3
-"""Replies that are shown."""
+"""Replies, and texts of a detector, that are shown."""
 
 
 def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
@@ -33,6 +33,8 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
     for name, finding in scanned.look.findings.items():
         texts = f", {finding.passes:,} texts" if finding.passes else ""
         yield f"{name}: {finding.score:.2f} ({unit(name)}){texts}"
+        for row in finding.facts.get("texts", ())[:SHOWN]:
+            yield f"  {row['score']:.2f}: {quoted(row['text'])}"
     yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
     yield from left_out(scanned.look.left_out)
     yield f"{len(scanned.look.confirmations)} candidates were asked on fresh prompts."
