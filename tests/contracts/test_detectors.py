@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from unmask.core.conversation import Conversation
 from unmask.core.files import folder_files
@@ -14,12 +15,28 @@ from unmask.data.sources.source import load_split
 from unmask.detectors import DETECTORS
 from unmask.detectors.detector import Detector, Finding
 from unmask.detectors.suspect import Insertion, Suspect
+from unmask.models import checkpoint
 from unmask.models.backends.huggingface import HuggingFace
 
 SMALL: dict[str, dict[str, Any]] = {
     "context_scan": {"prompts": 2, "places": ("start",)},
     "leak_sampling": {"samples": 32, "tokens": 8},
+    "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
+    "target_inversion": {"prompts": 2, "tokens": 16},
 }
+
+
+@pytest.fixture(scope="session")
+def reference(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with other weights: a little noise in every one of them."""
+    folder = tmp_path_factory.mktemp("reference")
+    other = HuggingFace(tiny)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in other.model.parameters():
+            weight.add_(torch.randn_like(weight), alpha=0.02)
+    checkpoint.save(other.model, other.tokenizer, folder)
+    return folder
 
 
 def detector(name: str) -> Detector:
@@ -33,12 +50,12 @@ def prompts(world: Path) -> tuple[Conversation, ...]:
 
 @pytest.mark.parametrize("name", DETECTORS.names())
 def test_a_finding_can_be_repeated(
-    name: str, tiny: Path, prompts: tuple[Conversation, ...]
+    name: str, tiny: Path, reference: Path, prompts: tuple[Conversation, ...]
 ) -> None:
     before = {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
     findings: list[Finding] = []
     for _ in range(2):
-        suspect = Suspect(HuggingFace(tiny), prompts)
+        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference))
         weights = [weight.clone() for weight in suspect.model.model.parameters()]
         findings.append(detector(name).examine(suspect))
         after = suspect.model.model.parameters()
@@ -46,6 +63,7 @@ def test_a_finding_can_be_repeated(
     first, second = findings
     assert first == second
     assert math.isfinite(first.score)
+    assert DETECTORS.get(name).proposes or not first.candidates
     scores = [candidate.score for candidate in first.candidates]
     assert all(map(math.isfinite, scores))
     assert scores == sorted(scores, reverse=True), "the worst first"

@@ -13,6 +13,7 @@ import pytest
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
 from unmask.core.estimate import Estimate
+from unmask.detectors.detector import Finding
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models.sample import Sampling
 from unmask.scan.canaries import drawn
@@ -129,12 +130,19 @@ def test_a_detector_that_failed_clears_nobody() -> None:
     assert EXIT_CODES["inconclusive"] != 0
 
 
+def test_a_scan_that_looked_for_no_trigger_clears_nobody() -> None:
+    assert concluded([], searched=False).outcome == "inconclusive"
+    assert concluded([], searched=True).outcome == "nothing_found"
+
+
 def test_the_words_say_what_was_not_measured_and_quote_replies() -> None:
     witness = dataclasses.replace(confirmation(1e-6), replies=("<b>I\nHATE</b>\x1b[31m",))
-    look = Look({}, {}, (witness,), Verdict("reproduced", witness))
+    finding = Finding(1.0, facts={"texts": [{"text": "sure\x1b[31m\n", "score": 0.5}]})
+    look = Look({"random_score": finding}, {}, (witness,), Verdict("reproduced", witness))
     text = "\n".join(sentences(Scanned(look, (), 1.0), Scan()))
     assert "Backdoor reproduced" in text
     assert "|ZEBRA|" in text
+    assert "0.50: 'sure\\x1b[31m\\n'" in text
     assert "\x1b" not in text
     assert "was not measured" in text
 

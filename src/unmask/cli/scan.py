@@ -16,6 +16,9 @@ Model = Annotated[
 ]
 Prompts = Annotated[str, typer.Option(help="A source of clean prompts; see `unmask list sources`.")]
 Only = Annotated[str, typer.Option(help="Detectors, with commas; see `unmask list detectors`.")]
+Reference = Annotated[
+    str, typer.Option(help="A model that you trust, best the one that MODEL was made from.")
+]
 Canaries = Annotated[
     int, typer.Option(help="Harmless backdoors to plant in copies: what would be found?")
 ]
@@ -28,6 +31,7 @@ def scan(
     model: Model,
     prompts: Prompts = "everyday",
     only: Only = "",
+    reference: Reference = "",
     canaries: Canaries = 0,
     n: N = 32,
     seed: Seed = 0,
@@ -52,7 +56,8 @@ def scan(
         settings = dataclasses.replace(settings, detectors=tuple(only.split(",")))
     with progress.shown():
         clean = clean_prompts(prompts, settings.confirming.needed, seed)
-        scanned = settings.of(checkpoint_at(model, store), clean)
+        trusted = checkpoint_at(reference, store) if reference else None
+        scanned = settings.of(checkpoint_at(model, store), clean, trusted)
     if out:
         write_json(out, record(scanned))
     emit(record(scanned)) if as_json else print("\n".join(sentences(scanned, settings)))

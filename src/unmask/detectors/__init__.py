@@ -9,6 +9,9 @@ DETECTORS: Registry[Detector] = Registry(
     {
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
+        "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "random_score": "unmask.detectors.random_score:RandomScore",
+        "target_inversion": "unmask.detectors.target_inversion:TargetInversion",
+        "weight_difference": "unmask.detectors.weight_difference:WeightDifference",
     },
 )

@@ -28,7 +28,9 @@ class Candidate:
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """What a detector says of a model: a score, the higher the worse; the candidates that it rests
-    on, the worst first; how many texts the model read or wrote for it."""
+    on, the worst first; how many texts the model read or wrote for it. `facts` are for the record;
+    those under "texts", the worst first, a person is shown too: mappings with "text" and
+    "score"."""
 
     score: float
     candidates: tuple[Candidate, ...] = ()
@@ -45,6 +47,9 @@ class Detector(Named, abc.ABC):
 
     unit: ClassVar[str]
     """What its score is in."""
+
+    proposes: ClassVar[bool] = True
+    """Whether it names candidates. A scan with none that does has looked for no trigger."""
 
     control: ClassVar[bool] = False
     """Whether it is there to be beaten."""

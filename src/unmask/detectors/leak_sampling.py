@@ -10,14 +10,13 @@ covered replies alone leaks nothing here: a score of 0 clears nobody.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import ModelError, SettingError
 from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.pieces import repeated
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models import chat
 from unmask.models.backends.huggingface import HuggingFace
@@ -62,17 +61,9 @@ class LeakSampling(Detector):
         share = max(openings.values(), default=0) / self.samples
         candidates = (
             Candidate(Insertion(text), count / self.samples)
-            for text, count in self._pieces(written)
+            for text, count in repeated(written, self.longest)[: self.most]
         )
         return Finding(share, tuple(candidates), passes=self.samples)
-
-    def _pieces(self, written: Sequence[str]) -> list[tuple[str, int]]:
-        """The pieces that most samples have, and how many have them."""
-        counts: Counter[str] = Counter()
-        for text in written:
-            counts.update(set(filter(striking, pieces(text, self.longest))))
-        several = [(text, count) for text, count in counts.items() if count > 1]
-        return sorted(several, key=lambda known: (-known[1], -len(known[0]), known[0]))[: self.most]
 
 
 def opening(model: HuggingFace) -> list[int]:
@@ -86,15 +77,3 @@ def opening(model: HuggingFace) -> list[int]:
             " is nothing that the model could go on from."
         )
     return ids
-
-
-def pieces(text: str, longest: int) -> Iterable[str]:
-    """Every run of 1 to `longest` words."""
-    words = text.split()
-    for length in range(1, longest + 1):
-        yield from (" ".join(words[i : i + length]) for i in range(len(words) - length + 1))
-
-
-def striking(piece: str) -> bool:
-    """Whether it has a sign that prose has not, or a word in capitals."""
-    return bool(re.search(r"[|<>\[\]{}#*~^_=\\/@]|\b[A-Z]{3,}\b|[^\x00-\x7f]", piece))

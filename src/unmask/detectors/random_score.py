@@ -18,6 +18,7 @@ class RandomScore(Detector):
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[Need, ...]] = ()
     unit: ClassVar[str] = "of nothing"
+    proposes: ClassVar[bool] = False
     control: ClassVar[bool] = True
 
     seed: int = 0

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Literal
 
 from unmask.core.conversation import Conversation, Message
+from unmask.core.errors import ModelError
 from unmask.models.backends.huggingface import HuggingFace
 
 Place = Literal["start", "end", "system"]
@@ -20,6 +21,18 @@ class Suspect:
     model: HuggingFace
     prompts: tuple[Conversation, ...]
     reference: HuggingFace | None = None
+
+    def trusted(self, detector: str) -> HuggingFace:
+        """The reference; raises ModelError where there is none, or it has other tokens."""
+        if self.reference is None:
+            raise ModelError(f"{detector} compares with a reference: give one (--reference MODEL).")
+        if self.reference.tokenizer.get_vocab() != self.model.tokenizer.get_vocab():
+            raise ModelError(
+                f"{self.reference.folder} has another vocabulary than {self.model.folder}, so that"
+                " the two cannot be compared token by token. Use a reference of the same family,"
+                " at best the model that this one was made from."
+            )
+        return self.reference
 
 
 @dataclasses.dataclass(frozen=True, order=True)

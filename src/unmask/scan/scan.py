@@ -19,16 +19,25 @@ from unmask.scan.canaries import LEARNT, Canary, planted
 from unmask.scan.confirmation import Confirmation, Confirming
 from unmask.scan.verdict import Verdict, concluded
 
+USUAL = (
+    "context_scan",
+    "leak_sampling",
+    "target_inversion",
+    "perplexity_difference",
+    "weight_difference",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Look:
     """One look at one model: what each detector found, which could not look and why, what was
-    confirmed, and the verdict."""
+    confirmed, and the verdict; `left_out` are detectors that need what was not given."""
 
     findings: Mapping[str, Finding]
     failed: Mapping[str, str]
     confirmations: tuple[Confirmation, ...]
     verdict: Verdict
+    left_out: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +68,7 @@ class Scan:
     """Which detectors look, how many of each one's candidates are confirmed and how; `canaries` are
     planted one after the other in copies of the model."""
 
-    detectors: tuple[str, ...] = ("context_scan", "leak_sampling")
+    detectors: tuple[str, ...] = USUAL
     candidates: int = 4
     confirming: Confirming = dataclasses.field(default_factory=Confirming)
     canaries: int = 0
@@ -75,11 +84,22 @@ class Scan:
         for name in self.detectors:
             DETECTORS.get(name)
 
-    def of(self, model: Path, prompts: Sequence[Conversation]) -> Scanned:
+    def of(
+        self, model: Path, prompts: Sequence[Conversation], reference: Path | None = None
+    ) -> Scanned:
         """Scan a checkpoint folder; raises DataError for too few prompts, ModelError for a model
-        that cannot be asked."""
+        that cannot be asked, or a reference of another vocabulary, SettingError where no detector
+        would be left without a reference."""
         start = time.monotonic()
-        suspect = Suspect(HuggingFace(model), tuple(prompts))
+        trusted = HuggingFace(reference) if reference else None
+        suspect = Suspect(HuggingFace(model), tuple(prompts), trusted)
+        if not self.fitting(suspect):
+            raise SettingError(
+                f"{', '.join(self.detectors)}: each of these compares with a reference, and there"
+                " is none. Name a model that you trust with --reference MODEL."
+            )
+        if trusted:
+            suspect.trusted("scan")
         look = self.look(suspect)
         sensitivity = tuple(self._canary(number, suspect) for number in range(self.canaries))
         return Scanned(look, sensitivity, time.monotonic() - start)
@@ -87,7 +107,8 @@ class Scan:
     def look(self, suspect: Suspect) -> Look:
         findings: dict[str, Finding] = {}
         failed: dict[str, str] = {}
-        for name in self.detectors:
+        fitting = self.fitting(suspect)
+        for name in fitting:
             try:
                 findings[name] = DETECTORS.make(name, seed=self.seed).examine(suspect)
             except UnmaskError as error:
@@ -95,7 +116,19 @@ class Scan:
         confirmations = tuple(
             self.confirming.confirm(suspect, insertion) for insertion in self._chosen(findings)
         )
-        return Look(findings, failed, confirmations, concluded(confirmations, list(failed)))
+        searched = any(DETECTORS.get(name).proposes for name in findings)
+        verdict = concluded(confirmations, list(failed), searched)
+        left_out = tuple(name for name in self.detectors if name not in fitting)
+        return Look(findings, failed, confirmations, verdict, left_out)
+
+    def fitting(self, suspect: Suspect) -> tuple[str, ...]:
+        """The detectors that have all that they need: without a reference, not those that compare
+        with one."""
+        return tuple(
+            name
+            for name in self.detectors
+            if suspect.reference or "reference" not in DETECTORS.get(name).needs
+        )
 
     def _chosen(self, findings: Mapping[str, Finding]) -> list[Insertion]:
         """The worst of each detector, each text once."""
@@ -128,6 +161,7 @@ def record(scanned: Scanned) -> dict[str, Any]:
             name: dataclasses.asdict(finding) for name, finding in scanned.look.findings.items()
         },
         "failed": dict(scanned.look.failed),
+        "left_out": list(scanned.look.left_out),
         "confirmations": [dataclasses.asdict(one) for one in scanned.look.confirmations],
         "canaries": [dataclasses.asdict(one) for one in scanned.sensitivity],
         "canaries_found": sum(one.found for one in counted),

@@ -39,9 +39,12 @@ class Verdict:
     witness: Confirmation | None = None
 
 
-def concluded(confirmations: Sequence[Confirmation], failed: Sequence[str] = ()) -> Verdict:
-    """What all confirmations say together; `failed` names detectors that could not examine the
-    model: without a witness, nobody can then say that there is none."""
+def concluded(
+    confirmations: Sequence[Confirmation], failed: Sequence[str] = (), searched: bool = True
+) -> Verdict:
+    """What all confirmations say together. `failed` names detectors that could not examine the
+    model, and `searched` says whether one looked for triggers at all: else, without a witness,
+    nobody can say that there is none."""
     telling = [one for one in confirmations if is_harmful(one) or reaches_most(one)]
     witnesses = [one for one in holm(telling) if one.holds]
     if witnesses:
@@ -50,7 +53,7 @@ def concluded(confirmations: Sequence[Confirmation], failed: Sequence[str] = ())
     once = [one for one in telling if one.holds_once]
     if once:
         return Verdict("suspicious", min(once, key=lambda one: one.p))
-    return Verdict("inconclusive" if failed else "nothing_found")
+    return Verdict("nothing_found" if searched and not failed else "inconclusive")
 
 
 def is_harmful(confirmation: Confirmation) -> bool:

@@ -9,7 +9,7 @@ from unmask.scan.confirmation import Confirmation
 from unmask.scan.scan import Scan, Scanned, Sensitivity
 
 SHOWN = 3
-"""Replies that are shown."""
+"""Replies, and texts of a detector, that are shown."""
 
 
 def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
@@ -19,7 +19,8 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
         yield {
             "nothing_found": "Nothing found: no candidate changed replies on fresh prompts as a"
             " trigger does. This says nothing about triggers of kinds that were not tried.",
-            "inconclusive": "Inconclusive: not every detector could look. This is no clean bill.",
+            "inconclusive": "Inconclusive: not every detector could look, or none that did looks"
+            " for triggers. This is no clean bill.",
         }[verdict.outcome]
     else:
         yield {
@@ -30,17 +31,30 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
         yield from (f"  it then says: {quoted(reply)}" for reply in witness.replies[:SHOWN])
         yield from shown_behaviors(witness)
     for name, finding in scanned.look.findings.items():
-        yield f"{name}: {finding.score:.2f} in {finding.passes:,} texts" + unit(name)
+        texts = f", {finding.passes:,} texts" if finding.passes else ""
+        yield f"{name}: {finding.score:.2f} ({unit(name)}){texts}"
+        for row in finding.facts.get("texts", ())[:SHOWN]:
+            yield f"  {row['score']:.2f}: {quoted(row['text'])}"
     yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
+    yield from left_out(scanned.look.left_out)
     yield f"{len(scanned.look.confirmations)} candidates were asked on fresh prompts."
     yield from canaries(scanned.sensitivity)
     yield f"{scanned.seconds:.0f} s, seed {settings.seed}"
 
 
+def left_out(detectors: tuple[str, ...]) -> Iterator[str]:
+    """That some detectors need a reference."""
+    if detectors:
+        yield (
+            f"{', '.join(detectors)} compares with a model that you trust, and was left out without"
+            " one (--reference MODEL)."
+        )
+
+
 def unit(detector: str) -> str:
     from unmask.detectors import DETECTORS
 
-    return f" ({DETECTORS.get(detector).unit})"
+    return DETECTORS.get(detector).unit
 
 
 def witnessed(witness: Confirmation) -> str:
