@@ -22,6 +22,9 @@ from unmask.models.weights import few
 Changes = Callable[[Any], Iterable[tuple[Any, Any]]]
 """Of a network: each weight that changes, and what it becomes, of the same shape."""
 
+READ = 512
+"""Tokens of a prompt, where one is read; for estimates of memory only."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ByWeights(Defense, abc.ABC):
@@ -34,8 +37,7 @@ class ByWeights(Defense, abc.ABC):
         return None
 
     def memory(self, models: Shapes, machine: Machine) -> Needed | None:
-        longest = max(model.context for model in models.values())
-        return reading(*models.values(), rows=1, tokens=longest)
+        return reading(*models.values(), rows=1, tokens=READ)
 
     def changed(self, out: Path, model: Path, changes: Changes) -> Mapping[str, Any]:
         """Write `model` with `changes` to `out`, in float32; says how many weights have another
