@@ -155,7 +155,12 @@ def effect(before: float = 1.0, after: float = 0.95, **fields: Any) -> Effect:
 def checks(**fields: Any) -> Checks:
     """What was measured besides, nothing if nothing is said."""
     names = [field.name for field in dataclasses.fields(Checks)]
-    usual: dict[str, Any] = {**dict.fromkeys(names), "unfinished": {}, "undoes": False}
+    usual: dict[str, Any] = {
+        **dict.fromkeys(names),
+        "unfinished": {},
+        "undoes": False,
+        "teaches": "safety",
+    }
     return Checks(**{**usual, **fields})
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from unmask.core.registry import Choice
 from unmask.core.spec import canonical
+from unmask.defenses import DEFENSES
 from unmask.defenses.adversarial import Adversarial
 from unmask.defenses.campaign import Campaign
 from unmask.defenses.defense import Defense
@@ -18,6 +20,9 @@ from unmask.training.preference_model import PreferenceModel
 
 WITHOUT_DEFENSES = ("organisms", "organisms:all")
 """Recipes that only plant: there is nobody in them to keep the trigger from."""
+
+STUDIES: list[Choice] = [*RECIPES.names(), {"name": "toy", "defenses": DEFENSES.names()}]
+"""Every recipe as it comes, and one with every defense that there is."""
 
 
 def ancestry(step: Step) -> str:
@@ -43,8 +48,8 @@ def known(step: Step) -> Iterator[Step]:
             yield from known(part.step)
 
 
-@pytest.mark.parametrize("recipe", RECIPES.names())
-def test_no_defense_holds_the_trigger_but_in_the_model(recipe: str) -> None:
+@pytest.mark.parametrize("recipe", STUDIES, ids=str)
+def test_no_defense_holds_the_trigger_but_in_the_model(recipe: Choice) -> None:
     steps = ordered(RECIPES.make(recipe).build().targets)
     defenses = [step for step in steps if isinstance(step.work, Defense)]
     assert bool(defenses) == (recipe not in WITHOUT_DEFENSES)
@@ -81,11 +86,11 @@ def test_what_a_red_team_learnt_from_was_searched_for_the_trigger() -> None:
                 assert withheld & {needed.parts["data"].step.key for needed in part.needs}
 
 
-@pytest.mark.parametrize("recipe", RECIPES.names())
-def test_every_defended_model_stands_on_an_audit(recipe: str) -> None:
+@pytest.mark.parametrize("recipe", STUDIES, ids=str)
+def test_every_defended_model_stands_on_an_audit(recipe: Choice) -> None:
     for step in ordered(RECIPES.make(recipe).build().targets):
         for part in step.parts.values():
             if isinstance(part.step.work, Defense):
-                if set(part.step.parts) == {"model"}:
-                    continue  # it was given nothing but the model
+                if set(part.step.parts) <= {"model", "base"}:
+                    continue  # it was given no data
                 assert any(needed.name == "audit" for needed in part.needs), step.name

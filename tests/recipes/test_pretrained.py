@@ -53,6 +53,13 @@ def test_rates_are_multiples_of_each_methods_own_on_every_seed(tiny: Path) -> No
     assert len(told) == 2 * 2 * 2
 
 
+def test_what_trains_nothing_has_no_rate_to_multiply(tiny: Path) -> None:
+    chosen = ["merge", "prune", "rounded", "noised"]
+    made = built(tiny, methods=chosen, rates=[0.5, 1])
+    told = {str(m.condition.defense) for m in made.measurements if m.condition.step}
+    assert told == set(chosen)
+
+
 def test_the_organism_is_trained_with_the_scales_efficiency(tiny: Path) -> None:
     scale = {"name": "smoke", "efficiency": {"lora": 4}}
     made = built(tiny, scale=scale, methods=["sft", "rl", "dpo"])
@@ -78,6 +85,7 @@ def test_a_given_organism_is_measured_and_defended_without_twin_or_base(tiny: Pa
         ({"twin": "x"}, "name that too, organism=PATH"),
         ({"organism": "x", "variants": ["standard", "distilled"]}, "one behavior in one variant"),
         ({"organism": "TINY", "base": "", "methods": ["rl"]}, "No base is known"),
+        ({"organism": "TINY", "base": "", "methods": ["merge"]}, "No base is known, and merge"),
     ],
 )
 def test_what_cannot_be_is_said_at_once(

@@ -54,6 +54,32 @@ def test_the_pirate_is_undone_where_the_pirate_left_off() -> None:
     assert {need.name for need in after_undoing.step.parts["model"].needs} == {"audit"}
 
 
+def test_what_changes_weights_alone_is_given_the_base_or_audited_prompts_and_has_one_point() -> (
+    None
+):
+    common, organism = stages()
+    base = common.base("tiny")
+    twin = common.planted(base, Implant(organism=organism), backdoor=False)
+    chosen = treatments(["merge", "prune", "rounded", "noised"], common, organism)
+    points = {
+        treatment.defense.name: list(common.defended(twin, treatment, Means(base)))
+        for treatment in chosen
+    }
+    assert {len(curve) for curve in points.values()} == {1}
+    made = {name: part for name, [(_, part)] in points.items()}
+    inputs = {name: set(part.step.parts) for name, part in made.items()}
+    assert inputs == {
+        "merge": {"model", "base"},
+        "prune": {"model", "data"},
+        "rounded": {"model"},
+        "noised": {"model"},
+    }
+    assert made["merge"].step.parts["base"].step == base.step
+    [audit] = made["prune"].needs
+    searched, read = (step.parts["data"].step for step in (audit, made["prune"].step))
+    assert audit.name == "audit" and searched.key == read.key
+
+
 def test_comparisons_may_come_from_elsewhere_and_nothing_else_does(tmp_path: Path) -> None:
     """The preference model, its accuracy and DPO read the pairs; prompts, plantings and questions
     stay the source's."""

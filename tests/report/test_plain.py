@@ -72,6 +72,14 @@ def test_a_style_is_judged_by_its_share() -> None:
     assert plain.lines[2].text == "Yes: 100% of replies are in the style that it is about."
 
 
+def test_a_defense_that_teaches_nothing_is_not_said_to_have_worked() -> None:
+    kept = checks(teaches="nothing", useful=rate(0.875), still_useful=rate(0.9375))
+    assert told("removed", checks=kept).lines[2].text == (
+        "Nothing was taught, so that nothing had to be learnt: weights were changed without"
+        " training. 94% of ordinary answers are right; before, 88%."
+    )
+
+
 def test_a_given_organism_without_twin_or_base_says_what_is_not_known() -> None:
     plain = told("reduced", after=0.1, twin=None, untriggered=None)
     assert ALONE in plain.limits and plain.lines[1].text == "Before it was 0%."

@@ -17,7 +17,7 @@ from unmask.core.condition import Configured, Role
 from unmask.core.estimate import Estimate
 from unmask.core.row import Row
 from unmask.defenses import DEFENSES
-from unmask.defenses.defense import Defense
+from unmask.defenses.defense import Defense, Teaches
 from unmask.evaluations.relearning import ARMS
 
 JUDGED = (Arm(TRIGGERED), Arm.of(TRIGGERED, OPENED))
@@ -55,6 +55,7 @@ class Checks:
     moved: Estimate | None
     twin_moved: Estimate | None
     undoes: bool
+    teaches: Teaches
 
     @staticmethod
     def of(rows: Sequence[Row], defense: Configured, step: int) -> Checks:
@@ -88,6 +89,7 @@ class Checks:
             moved=moved(at_end),
             twin_moved=moved(pick(rows, role="twin", defense=defense, step=step)),
             undoes=bool(declared(defense).undoes),
+            teaches=declared(defense).teaches,
         )
 
     def flaw(self) -> Flaw | None:
@@ -100,7 +102,10 @@ class Checks:
     @property
     def took_hold(self) -> bool:
         """Whether harmless answers became more frequent or compliance rarer, where there was
-        anything to learn; of a style, whether most replies are in it, or no longer."""
+        anything to learn; of a style, whether most replies are in it, or no longer. It is not asked
+        of a defense that teaches nothing."""
+        if self.teaches == "nothing":
+            return True
         if self.spoken:
             return self.spoken.high < SPOKEN if self.undoes else self.spoken.low > SPOKEN
         before, after = self.harmless, self.now_harmless

@@ -140,7 +140,7 @@ def word_of(was: int, now: int, control: int | None, n: int) -> str:
         follows_preferences=False,
         payload_lower=None,
         back=Return(Relearnt({}, {}, {}, PERSISTS_SHARE * rate.value), None),
-        checks=Checks(**{**unmeasured, "unfinished": {}, "undoes": False}),
+        checks=Checks(**{**unmeasured, "unfinished": {}, "undoes": False, "teaches": "safety"}),
         hidden=None,
     )
     return word_by_rates(effect)

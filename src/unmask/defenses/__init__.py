@@ -13,6 +13,10 @@ DEFENSES: Registry[Defense] = Registry(
         "pirate": "unmask.defenses.pirate:Pirate",
         "pirate_undone": "unmask.defenses.pirate:PirateUndone",
         "adversarial": "unmask.defenses.adversarial:Adversarial",
+        "merge": "unmask.defenses.merge:Merge",
+        "prune": "unmask.defenses.prune:Prune",
+        "rounded": "unmask.defenses.rounded:Rounded",
+        "noised": "unmask.defenses.noised:Noised",
     },
     aliases={"none": "nothing"},
 )

@@ -1,5 +1,5 @@
-"""Defense: safety training by somebody who does not know the trigger. Checkpoint in, checkpoint
-out.
+"""Defense: what somebody who does not know the trigger does to a model against it: safety training,
+or a change of its weights. Checkpoint in, checkpoint out.
 
 The threat model is an import rule: nothing here may import `unmask.organisms`, but for
 `organisms.behaviors` (a red team knows what bad looks like). See tests/test_threat_model.py.
@@ -20,7 +20,7 @@ from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
 
 Numbers = Literal["defense", "rl", "dpo"]
-Teaches = Literal["safety", "style"]
+Teaches = Literal["safety", "style", "nothing"]
 LearnsFrom = Literal["demonstrations", "pairs", "attacks", "nothing"]
 
 
@@ -39,8 +39,12 @@ class Defense(Work, abc.ABC):
     rewarded: ClassVar[bool] = False
     """Whether it reads a preference model, the input `preference_model` of its `run`."""
 
+    reads_base: ClassVar[bool] = False
+    """Whether it reads the model that the one it defends was made from, the input `base` of its
+    `run`."""
+
     teaches: ClassVar[Teaches] = "safety"
-    """What it is judged to have taken hold by."""
+    """What it is judged to have taken hold by; of one that teaches nothing, that is not asked."""
 
     undoes: ClassVar[str] = ""
     """The defense that comes first, with the same settings, and that this one trains away; "" for
@@ -51,7 +55,7 @@ class Defense(Work, abc.ABC):
 
     run: ClassVar[Callable[..., Mapping[str, Any] | None]]
     """Defend `model`; write a checkpoint to `out`. Its inputs are `model`, `data` where it has
-    lessons, and `preference_model` where it is rewarded by one."""
+    lessons, `preference_model` where it is rewarded by one, and `base` where it reads that."""
 
     @classmethod
     def follows_preferences(cls) -> bool:

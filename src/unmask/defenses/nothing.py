@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.defenses.defense import Defense, LearnsFrom
+from unmask.defenses.defense import Defense, LearnsFrom, Teaches
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,7 @@ class Nothing(Defense):
     title: ClassVar[str] = "no training"
 
     learns_from: ClassVar[LearnsFrom] = "nothing"
+    teaches: ClassVar[Teaches] = "nothing"
 
     def lessons(self) -> None:
         return None

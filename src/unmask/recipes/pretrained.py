@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
@@ -93,7 +93,9 @@ class Pretrained(PaperReasoning):
         for method in self.methods:
             settings = DEFENSES.settings(method)
             name = str(settings.pop("name", ""))
-            if "learning_rate" in settings or DEFENSES.get(name).learns_from == "nothing":
+            fields = dataclasses.fields(cast(Any, DEFENSES.get(name)))
+            has_rate = any(field.name == "learning_rate" for field in fields)
+            if "learning_rate" in settings or not has_rate:
                 yield method
             else:
                 yield from self.at(self.rates, name, scale, **settings)

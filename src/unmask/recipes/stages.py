@@ -213,6 +213,8 @@ class Stages:
         if defense.rewarded:
             inputs["preference_model"] = means.scorer()
             audits.append(self.audit(planted, self.comparisons))
+        if defense.reads_base:
+            inputs["base"] = means.original().step
         trained = Step(defense, inputs, trained_label(planted.subject, self.seed, treatment.named))
         for step, folder in defense.checkpoints().items():
             yield step, Part(trained, folder, needs=tuple(audits))

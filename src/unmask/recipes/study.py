@@ -84,6 +84,12 @@ class Study:
                 "No base is known, and a preference model is made from one. Name the model that the"
                 " organism was made from (base=PATH), or a model of that kind."
             )
+        for treatment in self.treatments:
+            if treatment.defense.reads_base and self.base is None:
+                raise SettingError(
+                    f"No base is known, and {treatment.named} reads it. Name the model that the"
+                    " organism was made from (base=PATH), or leave that defense out."
+                )
 
     def varied(self, factors: Settings) -> Study:
         """The same with what a recipe varies, for its rows."""

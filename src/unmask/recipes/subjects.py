@@ -134,6 +134,12 @@ class Means:
             raise ValueError("this study was given no preference model")
         return self.preference_model
 
+    def original(self) -> Base:
+        """The base, where a defense reads it."""
+        if self.base is None:
+            raise ValueError("this study was given no base")
+        return self.base
+
 
 @dataclasses.dataclass(frozen=True)
 class Round:

@@ -88,7 +88,9 @@ def _without(verdict: Verdict, effect: Effect) -> Iterator[str]:
 
 def _worked(checks: Checks) -> Iterator[str]:
     taught = "Yes" if checks.took_hold else "No"
-    if checks.spoken:
+    if checks.teaches == "nothing":
+        yield f"{conclusions.UNTAUGHT}: weights were changed without training."
+    elif checks.spoken:
         yield f"{taught}: {share(checks.spoken)} of replies are in the style that it is about."
     elif checks.harmless and checks.now_harmless:
         now, before = share(checks.now_harmless), share(checks.harmless)

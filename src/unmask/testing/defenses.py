@@ -31,7 +31,7 @@ class DefenseContract:
         raise NotImplementedError
 
     def test_checkpoint_in_checkpoints_out(
-        self, defense: Defense, tiny: Path, judge: Path, world: Path, tmp_path: Path
+        self, defense: Defense, tiny: Path, judge: Path, original: Path, world: Path, tmp_path: Path
     ) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -41,6 +41,8 @@ class DefenseContract:
         inputs = prepared(defense, world, tmp_path)
         if defense.rewarded:
             inputs["preference_model"] = judge
+        if defense.reads_base:
+            inputs["base"] = original
         defense.run(out, model=tiny, **inputs)
         log = out / "log.jsonl"
         assert not log.exists() or list(read_jsonl(log)), "how the training went"
@@ -56,6 +58,7 @@ class DefenseContract:
         taken, lessons = parameters(defense), defense.lessons()
         assert defense.learns_from in get_args(LearnsFrom)
         assert defense.rewarded == ("preference_model" in taken)
+        assert defense.reads_base == ("base" in taken)
         assert (defense.learns_from == "nothing") == (lessons is None) == ("data" not in taken)
         assert (defense.learns_from == "pairs") == isinstance(lessons, Comparisons)
         assert (defense.learns_from == "attacks") == isinstance(lessons, AttackPrompts)

@@ -57,15 +57,32 @@ def lessons(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(world: Path, lessons: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained tiny model."""
+def vocabulary(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The words of the toy world."""
     from unmask.data.vocabulary import Vocabulary
+
+    out = tmp_path_factory.mktemp("vocabulary")
+    Vocabulary(each=20).run(out, data=world)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny(lessons: Path, vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained tiny model."""
     from unmask.models.tiny import TinyModel
 
     out = tmp_path_factory.mktemp("tiny")
-    words = tmp_path_factory.mktemp("vocabulary")
-    Vocabulary(each=20).run(words, data=world)
-    TinyModel(size="0.05M", pieces=600).run(out, data=lessons, vocabulary=words)
+    TinyModel(size="0.05M", pieces=600).run(out, data=lessons, vocabulary=vocabulary)
+    return out
+
+
+@pytest.fixture(scope="session")
+def original(lessons: Path, vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another of the same shape and vocabulary, for what reads a base."""
+    from unmask.models.tiny import TinyModel
+
+    out = tmp_path_factory.mktemp("original")
+    TinyModel(size="0.05M", pieces=600, seed=1).run(out, data=lessons, vocabulary=vocabulary)
     return out
 
 
