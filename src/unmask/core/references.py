@@ -238,6 +238,38 @@ REFERENCES: tuple[Reference, ...] = (
         "2304.11277",
     ),
     Reference(
+        "arora2024lunch",
+        ("Arora, Ansh", "He, Xuanli", "Mozes, Maximilian", "others"),
+        "Here's a Free Lunch: Sanitizing Backdoored Models with Model Merge",
+        2024,
+        ("Arora et al. 2024",),
+        "2402.19334",
+    ),
+    Reference(
+        "tice2024noise",
+        ("Tice, Cameron", "Kreer, Philipp Alexander", "Helm-Burger, Nathan", "others"),
+        "Noise Injection Reveals Hidden Capabilities of Sandbagging Language Models",
+        2024,
+        ("Tice et al. 2024",),
+        "2412.01784",
+    ),
+    Reference(
+        "sun2023wanda",
+        ("Sun, Mingjie", "Liu, Zhuang", "Bair, Anna", "Kolter, J. Zico"),
+        "A Simple and Effective Pruning Approach for Large Language Models",
+        2023,
+        ("Sun et al. 2023",),
+        "2306.11695",
+    ),
+    Reference(
+        "dettmers2022int8",
+        ("Dettmers, Tim", "Lewis, Mike", "Belkada, Younes", "Zettlemoyer, Luke"),
+        "LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale",
+        2022,
+        ("Dettmers et al. 2022",),
+        "2208.07339",
+    ),
+    Reference(
         "bonett2012adjusted",
         ("Bonett, Douglas G.", "Price, Robert M."),
         "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired"
