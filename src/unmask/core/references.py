@@ -270,6 +270,14 @@ REFERENCES: tuple[Reference, ...] = (
         "2208.07339",
     ),
     Reference(
+        "liu2018finepruning",
+        ("Liu, Kang", "Dolan-Gavitt, Brendan", "Garg, Siddharth"),
+        "Fine-Pruning: Defending Against Backdooring Attacks on Deep Neural Networks",
+        2018,
+        ("Liu, Dolan-Gavitt and Garg 2018", "Dolan-Gavitt and Garg 2018"),
+        "1805.12185",
+    ),
+    Reference(
         "bonett2012adjusted",
         ("Bonett, Douglas G.", "Price, Robert M."),
         "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired"
