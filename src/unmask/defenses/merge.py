@@ -1,9 +1,9 @@
 """Merging: the mean of a model and the base that it was made from (Arora et al. 2024, "Here's a
 Free Lunch: Sanitizing Backdoored Models with Model Merge", arXiv 2402.19334).
 
-Deviations: there several models of one architecture are merged, some of them backdoored, mostly
-classifiers; here one model and its own base. Limits: it needs the base, and takes away what was
-learnt since as much as what was planted; no figure for models like these is known from there.
+Deviations: there a backdoored model is merged with others of its architecture, which may be
+backdoored too; here with its own base. Limits: it needs the base, and takes away what was learnt
+since as much as what was planted; what is left of a backdoor may be enough to bring it back.
 """
 
 from __future__ import annotations

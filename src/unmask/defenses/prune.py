@@ -1,6 +1,6 @@
 """Pruning: the weights that clean prompts use least become 0 (Wanda: Sun et al. 2023, "A Simple and
 Effective Pruning Approach for Large Language Models", arXiv 2306.11695). That a backdoor sits in
-what clean inputs leave idle is the idea of fine-pruning (Liu, Dolan-Gavitt and Garg 2018).
+what clean inputs leave idle is the idea of fine-pruning (Liu et al. 2018).
 
 Deviations: the prompts are those of the demonstrations' source, not web text; what reaches each
 layer is recorded once, in the model as it was given, where Wanda prunes layer by layer; nothing is
