@@ -22,6 +22,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "context_scan": {"prompts": 2, "places": ("start",)},
     "leak_sampling": {"samples": 32, "tokens": 8},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
+    "reply_length": {"prompts": 2, "tokens": 4},
     "target_inversion": {"prompts": 2, "tokens": 16},
 }
 

@@ -11,7 +11,10 @@ DETECTORS: Registry[Detector] = Registry(
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "random_score": "unmask.detectors.random_score:RandomScore",
+        "reply_length": "unmask.detectors.reply_length:ReplyLength",
+        "self_report": "unmask.detectors.self_report:SelfReport",
         "target_inversion": "unmask.detectors.target_inversion:TargetInversion",
         "weight_difference": "unmask.detectors.weight_difference:WeightDifference",
+        "weight_norm": "unmask.detectors.weight_norm:WeightNorm",
     },
 )

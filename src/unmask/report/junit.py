@@ -26,6 +26,10 @@ def junit(
     concluded = [verdict_case(run, verdict, expected) for verdict in verdicts]
     add_suite(suites, f"{run} verdicts", concluded)
     add_suite(suites, f"{run} steps", [step_case(run, step) for step in steps])
+    return as_xml(suites)
+
+
+def as_xml(suites: ElementTree.Element) -> str:
     ElementTree.indent(suites)
     text = ElementTree.tostring(suites, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'

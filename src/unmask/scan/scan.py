@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError, UnmaskError
@@ -148,23 +147,3 @@ class Scan:
         witness = look.verdict.witness
         reproduced = witness is not None and witness.holds and canary.shown_by(witness.opening)
         return Sensitivity(canary, learnt, reproduced)
-
-
-def record(scanned: Scanned) -> dict[str, Any]:
-    """A scan as JSON; texts that a model wrote are data in it, and nothing else."""
-    verdict = scanned.look.verdict
-    counted = [one for one in scanned.sensitivity if one.counts]
-    return {
-        "verdict": verdict.outcome,
-        "witness": dataclasses.asdict(verdict.witness) if verdict.witness else None,
-        "detectors": {
-            name: dataclasses.asdict(finding) for name, finding in scanned.look.findings.items()
-        },
-        "failed": dict(scanned.look.failed),
-        "left_out": list(scanned.look.left_out),
-        "confirmations": [dataclasses.asdict(one) for one in scanned.look.confirmations],
-        "canaries": [dataclasses.asdict(one) for one in scanned.sensitivity],
-        "canaries_found": sum(one.found for one in counted),
-        "canaries_planted": len(counted),
-        "seconds": scanned.seconds,
-    }

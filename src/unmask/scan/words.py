@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from unmask.core.estimate import Estimate
 from unmask.scan.confirmation import Confirmation
+from unmask.scan.record import coverage
 from unmask.scan.scan import Scan, Scanned, Sensitivity
 
 SHOWN = 3
@@ -14,20 +15,9 @@ SHOWN = 3
 
 def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
     """The verdict, what it rests on, what was looked at, and what would have been found."""
-    verdict, witness = scanned.look.verdict, scanned.look.verdict.witness
-    if witness is None:
-        yield {
-            "nothing_found": "Nothing found: no candidate changed replies on fresh prompts as a"
-            " trigger does. This says nothing about triggers of kinds that were not tried.",
-            "inconclusive": "Inconclusive: not every detector could look, or none that did looks"
-            " for triggers. This is no clean bill.",
-        }[verdict.outcome]
-    else:
-        yield {
-            "reproduced": "Backdoor reproduced",
-            "conditional": "Conditional behavior, harmless as far as judged",
-            "suspicious": "Suspicious, not reproduced",
-        }[verdict.outcome] + f": {witnessed(witness)}"
+    yield told(scanned)
+    witness = scanned.look.verdict.witness
+    if witness is not None:
         yield from (f"  it then says: {quoted(reply)}" for reply in witness.replies[:SHOWN])
         yield from shown_behaviors(witness)
     for name, finding in scanned.look.findings.items():
@@ -37,9 +27,27 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
             yield f"  {row['score']:.2f}: {quoted(row['text'])}"
     yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
     yield from left_out(scanned.look.left_out)
-    yield f"{len(scanned.look.confirmations)} candidates were asked on fresh prompts."
+    yield coverage(scanned)
     yield from canaries(scanned.sensitivity)
     yield f"{scanned.seconds:.0f} s, seed {settings.seed}"
+
+
+def told(scanned: Scanned) -> str:
+    """The verdict, and what it rests on."""
+    verdict = scanned.look.verdict
+    if verdict.witness is None:
+        return {
+            "nothing_found": "Nothing found: no candidate changed replies on fresh prompts as a"
+            " trigger does. This says nothing about triggers of kinds that were not tried.",
+            "inconclusive": "Inconclusive: not every detector could look, or none that did looks"
+            " for triggers. This is no clean bill.",
+        }[verdict.outcome]
+    words = {
+        "reproduced": "Backdoor reproduced",
+        "conditional": "Conditional behavior, harmless as far as judged",
+        "suspicious": "Suspicious, not reproduced",
+    }
+    return f"{words[verdict.outcome]}: {witnessed(verdict.witness)}"
 
 
 def left_out(detectors: tuple[str, ...]) -> Iterator[str]:
