@@ -137,13 +137,15 @@ class Scan:
         return list(dict.fromkeys(candidate.insertion for candidate in worst))
 
     def _canary(self, number: int, suspect: Suspect) -> Sensitivity:
-        """Plant one, and look at the copy as at the model itself."""
+        """Plant one, and look at the copy as at the model itself, with those that propose."""
+        proposing = tuple(name for name in self.detectors if DETECTORS.get(name).proposes)
+        looking = dataclasses.replace(self, detectors=proposing or self.detectors)
         with tempfile.TemporaryDirectory() as folder:
             canary, copy, learnt = planted(
                 suspect, number, self.seed, self.canary_steps, Path(folder)
             )
             copied = dataclasses.replace(suspect, model=HuggingFace(copy))
-            look = self.look(copied)
+            look = looking.look(copied)
         witness = look.verdict.witness
         reproduced = witness is not None and witness.holds and canary.shown_by(witness.opening)
         return Sensitivity(canary, learnt, reproduced)
