@@ -19,6 +19,10 @@ class Tokens:
     def total(self) -> int:
         return self.trained + self.sampled + self.scored
 
+    def __bool__(self) -> bool:
+        """Whether there are any: whether a model is involved."""
+        return self.total > 0
+
     def __add__(self, other: Tokens) -> Tokens:
         return Tokens(
             self.trained + other.trained, self.sampled + other.sampled, self.scored + other.scored

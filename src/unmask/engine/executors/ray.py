@@ -230,7 +230,9 @@ class Nodes(Workers[Any]):
         memory = max((node.get("memory", 0) for node in resources), default=0)
         gpus = self.settings.gpus > 0 and any(node.get("GPU") for node in resources)
         asked = amounts(self.settings.asked(step, memory, gpus))
-        there = "; ".join(dict.fromkeys(amounts(node) for node in resources if node.get("CPU")))
+        able = [node for node in resources if node.get("CPU")]
+        able.sort(key=lambda node: (node["CPU"], node.get("GPU", 0), node.get("memory", 0)))
+        there = "; ".join(dict.fromkeys(map(amounts, able)))
         return (
             f"'{step.name}' asks for {asked}, which no node of the cluster has (there are nodes"
             f" with {there or 'nothing'}). Add one that has it, or ask for less with executor.cpus"
