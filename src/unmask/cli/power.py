@@ -66,10 +66,12 @@ def lines(power: Power, difference: float) -> list[str]:
     from unmask.analysis.power import ENOUGH, ONE_SEED
     from unmask.report import words
 
-    told = [f"{power.defense} against {words.studied(power.subject)}, {power.seen} seeds seen"]
+    several = power.seen > 1
+    seeds = f"{power.seen} seed{'s' if several else ''} seen"
+    apart = f"; seeds differ by {power.after.spread:.1%} (standard deviation)" if several else ""
+    told = [f"{power.defense} against {words.studied(power.subject)}, {seeds}"]
     told.append(
-        f"  triggered defection {power.before.mean:.1%} before, {power.after.mean:.1%} after; seeds"
-        f" differ by {power.after.spread:.1%} (standard deviation)"
+        f"  triggered defection {power.before.mean:.1%} before, {power.after.mean:.1%} after{apart}"
     )
     for n, shares in power.words.items():
         verdicts = ", ".join(f"{word} {share:.0%}" for word, share in shares.items())
