@@ -41,7 +41,7 @@ class VLLM(Backend):
         self.folder, self.settings = folder, settings
 
     @cached_property
-    def library(self) -> Any:
+    def package(self) -> Any:
         """The package; raises ModelError where it is absent."""
         try:
             return importlib.import_module("vllm")
@@ -55,7 +55,7 @@ class VLLM(Backend):
     def engine(self) -> Any:
         """The model in vLLM, in the type of its weights; of how its author generates, nothing is
         taken over."""
-        library = self.library  # whether it is there, first: looking at a folder takes longer
+        library = self.package  # whether it is there, first: looking at a folder takes longer
         checkpoint.check_folder(self.folder)
         usual = {"dtype": "auto", "generation_config": "vllm", "trust_remote_code": False}
         try:
@@ -124,7 +124,7 @@ class VLLM(Backend):
         label: str = "probing",
     ) -> list[Reply]:
         """A reply to each prompt, begun with what was given."""
-        library = self.library
+        library = self.package
         room = self.context - sampling.max_new_tokens
         ids = chat.encoded(self.tokenizer, prompts, room, given)
         settings = [
@@ -164,7 +164,7 @@ class VLLM(Backend):
         rows: list[list[int]] = []
         for ids, own in zip(read, options, strict=True):
             rows += [[*ids, *known[option]] for option in own]
-        asked = self.library.SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
+        asked = self.package.SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
         answers = iter(self._generated(rows, [asked] * len(rows), "reading"))
         likelihoods: list[list[Likelihood]] = []
         for ids, own in zip(read, options, strict=True):
