@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from unmask.core.errors import DataError
-from unmask.core.files import read_json
+from unmask.core.files import read_json, write_json
 from unmask.core.row import ConditionRecord, Record
+from unmask.core.spec import canonical
 
 Split = Literal["development", "calibration", "test"]
 """To choose settings by; to set thresholds by; opened once, when all of that is fixed."""
@@ -22,6 +23,8 @@ Split = Literal["development", "calibration", "test"]
 Target = Literal["backdoor", "conditional"]
 """What is to be told from all other models: one that turns bad behind a trigger; one that behaves
 in another way behind one, be it harmless."""
+
+LEAGUE = "league.json"
 
 TARGETS: tuple[Target, ...] = ("backdoor", "conditional")
 
@@ -141,9 +144,9 @@ class League(Record):
 
 def read_league(path: Path) -> League:
     """Raises DataError for a file of another version, or of another sort."""
-    values: Any = read_json(path)
+    text = canonical(read_json(path))  # strict records read lists as tuples from text alone
     try:
-        return League.model_validate_json(_text(values))
+        return League.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
@@ -152,8 +155,5 @@ def read_league(path: Path) -> League:
         ) from None
 
 
-def _text(values: Any) -> str:
-    """As JSON, which a strict record reads lists from as tuples."""
-    from unmask.core.spec import canonical
-
-    return canonical(values)
+def write_league(path: Path, league: League) -> None:
+    write_json(path, league.model_dump(mode="json", by_alias=True))

