@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import statistics as mean_of
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from unmask.analysis.paired import holm
 from unmask.analysis.rates import summarized
@@ -117,11 +117,12 @@ class Match:
 
     def _against(self, control: Match) -> float:
         known = self.scores.keys() & control.scores.keys()
-        own, other = (
-            dataclasses.replace(match, scores={name: match.scores[name] for name in known})
-            for match in (self, control)
-        )
+        own, other = self.among(known), control.among(known)
         return statistics.no_better(own.areas, other.areas) if own.playable else 1.0
+
+    def among(self, ids: Collection[str]) -> Match:
+        """The same on fewer entrants."""
+        return dataclasses.replace(self, scores={name: self.scores[name] for name in ids})
 
 
 def lineages(entrants: Sequence[Entrant]) -> tuple[str, ...]:

@@ -46,9 +46,9 @@ class Sides:
             n = len(lineages)
             drawn = rng.multinomial(n, [1 / n] * n, size=RESAMPLES)
             counts.update(zip(lineages, drawn.T, strict=True))
-        sides = (self.positives, self.negatives)
-        first, second = (np.stack([counts[name] for name in side], axis=1) for side in sides)
-        return first, second
+        ones = np.stack([counts[name] for name in self.positives], axis=1)
+        others = np.stack([counts[name] for name in self.negatives], axis=1)
+        return ones, others
 
 
 def wins(positives: Sequence[float], negatives: Sequence[float]) -> Any:
