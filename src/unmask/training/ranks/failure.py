@@ -25,9 +25,9 @@ def failed(area: Path, efficiency: Efficiency, status: int) -> UnmaskError:
             f" {area} must be the same folder there."
         )
     for rank, number in killed(area):
+        cause = because(area, rank, number)
         return TrainingError(
-            f"Rank {rank} of {efficiency.ranks} was killed ({number}), {because(area, rank, number)}"
-            f" {AGAIN}"
+            f"Rank {rank} of {efficiency.ranks} was killed ({number}), {cause} {AGAIN}"
         )
     for raised in Raised.read(area):
         return raised.error(efficiency.ranks, log_file(area, raised.rank))
