@@ -7,6 +7,7 @@ from unmask.detectors.detector import Detector
 DETECTORS: Registry[Detector] = Registry(
     "detector",
     {
+        "code_scan": "unmask.detectors.code_scan:CodeScan",
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",

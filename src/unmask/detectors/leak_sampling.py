@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import ModelError, SettingError
-from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
 from unmask.detectors.pieces import repeated
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models import chat
@@ -51,6 +51,9 @@ class LeakSampling(Detector):
             raise SettingError(
                 "leak_sampling needs samples, tokens, longest and most of at least 1."
             )
+
+    def cost(self) -> Cost:
+        return Cost(written=self.samples * self.tokens)
 
     def examine(self, suspect: Suspect) -> Finding:
         sampling = Sampling(max_new_tokens=self.tokens, seed=self.seed)
