@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,23 +71,31 @@ def scan(
 
     Exit codes: 0 nothing found, 10 reproduced, 11 conditional, 12 suspicious, 13 inconclusive.
     """
+    settings = settings_of(quick, deep, only, canaries, n, seed, budget)
+    given = {"quick": quick, "deep": deep, "budget": budget, "prompts": prompts, "code": code}
+    given |= {"only": only, "reference": reference, "canaries": canaries, "n": n, "seed": seed}
+    origin, scanned = looked(settings, model, given, store)
+    finish(scanned, settings, origin, (out, sarif, junit), as_json)
+
+
+def looked(
+    settings: Scan, model: str, given: Mapping[str, Any], store: str | None
+) -> tuple[Origin, Scanned]:
+    """Find the models, make the prompts, and scan."""
     from unmask.core import progress
     from unmask.recipes.named import checkpoint_at, clean_prompts
     from unmask.scan.record import Origin
 
-    settings = settings_of(quick, deep, only, canaries, n, seed, budget)
+    prompts, code, reference = given["prompts"], given["code"], given["reference"]
+    needed, seed = settings.confirming.needed, given["seed"]
     with progress.shown():
         folder = checkpoint_at(model, store)
-        needed = settings.confirming.needed
         clean = clean_prompts(prompts, needed, seed)
         programs = clean_prompts(code, needed, seed) if settings.asks_for_code else ()
         trusted = checkpoint_at(reference, store) if reference else None
         scanned = settings.of(folder, clean, trusted, programs)
-    given = {"quick": quick, "deep": deep, "budget": budget, "prompts": prompts, "only": only}
-    given |= {"reference": reference, "canaries": canaries, "n": n, "seed": seed, "store": store}
-    given |= {"code": code} if code != "code_tasks" else {}
-    origin = Origin(folder, prompts, repeating(model, given), reference, code)
-    finish(scanned, settings, origin, (out, sarif, junit), as_json)
+    command = repeating(model, {**given, "store": store})
+    return Origin(folder, prompts, command, reference, code), scanned
 
 
 def settings_of(

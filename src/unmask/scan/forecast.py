@@ -47,10 +47,12 @@ def forecast(scan: Scan, suspect: Suspect) -> Forecast:
     """For one scan of a model, its canaries included; the speed is tried on the model."""
     made = [scan.made(name) for name in scan.fitting(suspect)]
     costs = {one.name: one.cost() for one in made}
-    known = [cost for cost in costs.values() if cost is not None]
+    known = [Cost(), *(cost for cost in costs.values() if cost is not None)]
     known += [confirming(scan, one) for one in made if one.proposes]
     looks = 1 + scan.canaries
-    read, written = (looks * sum(getattr(c, name) for c in known) for name in ("read", "written"))
+    read, written = (
+        looks * sum(part) for part in zip(*map(dataclasses.astuple, known), strict=True)
+    )
     per_text, per_token = speeds(suspect)
     learnt = scan.canaries * scan.canary_texts
     return Forecast(

@@ -52,8 +52,8 @@ class Proof:
 def logits_digest(model: HuggingFace, prompts: list[Conversation]) -> str:
     """Of the log-probabilities of every token behind each prompt."""
     rows = chat.encoded(model.tokenizer, prompts, checkpoint.context_length(model.model))
-    following = [model.following([row], [0])[0] for row in rows]
-    numbers = [[round(value, DECIMALS) for value in read[0].tolist()] for read in following]
+    following = [model.following([row], [0])[0][0] for row in rows]
+    numbers = [read.double().round(decimals=DECIMALS).tolist() for read in following]
     return digest_of(json.dumps(numbers))
 
 

@@ -215,7 +215,7 @@ class Scan:
             )
             copied = dataclasses.replace(suspect, model=Metered(copy, meter))
             look = looking.look(copied, meter)
-        found = any(canary.shown_by(one.opening) for one in witnesses(look.confirmations))
-        if not found:
+        caught = any(canary.shown_by(one.opening) for one in witnesses(look.confirmations))
+        if not caught:
             meter.check()  # what was not looked for to the end is not "not found"
-        return Sensitivity(canary, learnt, found)
+        return Sensitivity(canary, learnt, caught)
