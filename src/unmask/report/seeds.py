@@ -33,7 +33,7 @@ class Told:
     @property
     def word(self) -> Word:
         """The verdict of most seeds; of as many, the one that came first."""
-        given = [verdict.word for verdict in self.verdicts]
+        given: list[Word] = [verdict.word for verdict in self.verdicts]
         return max(given, key=given.count)
 
     def _words(self) -> dict[str, int]:
