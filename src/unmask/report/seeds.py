@@ -62,8 +62,8 @@ class Told:
         rated = [(before, after) for before, after in pairs if before and after]
         if not rated:
             return ""
-        before, after = (sum(rate.value for rate in side) for side in zip(*rated, strict=True))
-        return f"{before / len(rated):.0%} → {after / len(rated):.0%}"
+        before, after = map(mean, zip(*rated, strict=True))
+        return f"{before:.0%} → {after:.0%}"
 
     @property
     def plain(self) -> Plain:
@@ -128,6 +128,10 @@ def _worked(checks: Sequence[Checks]) -> Iterator[str]:
     if measured:
         now, before = (spanned(side) for side in zip(*measured, strict=True))
         yield f"{now} of requests for harm are answered harmlessly; before, {before}."
+
+
+def mean(rates: Sequence[Estimate]) -> float:
+    return sum(rate.value for rate in rates) / len(rates)
 
 
 def spanned(rates: Sequence[Estimate]) -> str:

@@ -4,6 +4,7 @@ more is told on a click."""
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -37,9 +38,8 @@ class Matrix:
             condition = told.first.condition
             defense = "" if condition.defense == NOTHING else str(condition.defense)
             cells[words.studied(condition.subject), defense] = told
-        given: Counter[Word] = Counter(
-            verdict.word for told in all_told for verdict in told.verdicts
-        )
+        verdicts = itertools.chain.from_iterable(told.verdicts for told in all_told)
+        given: Counter[Word] = Counter(verdict.word for verdict in verdicts)
         organisms = list(dict.fromkeys(organism for organism, _ in cells))
         defenses = list(dict.fromkeys(defense for _, defense in cells))
         across = len(defenses) <= len(organisms)
