@@ -1,5 +1,5 @@
-"""Detectors. To add one: copy context_scan.py, add a line here; tests/contracts covers it from then
-on."""
+"""Detectors. To add one: copy context_scan.py (or prompt_length.py, to score prompts), add a line
+here; tests/contracts covers it from then on."""
 
 from unmask.core.registry import Registry
 from unmask.detectors.detector import Detector
@@ -10,6 +10,7 @@ DETECTORS: Registry[Detector] = Registry(
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
+        "prompt_length": "unmask.detectors.prompt_length:PromptLength",
         "random_score": "unmask.detectors.random_score:RandomScore",
         "reply_length": "unmask.detectors.reply_length:ReplyLength",
         "self_report": "unmask.detectors.self_report:SelfReport",
