@@ -79,12 +79,7 @@ class Shift:
 
     @functools.cached_property
     def _begun(self) -> list[list[int]]:
-        """Tokens of how the model's own reply to each prompt begins."""
-        sampling = Sampling(max_new_tokens=PLACES, temperature=0.0, batch_size=64)
-        replies = self.model.replies(self.prompts, sampling, label="clean replies")
-        spelled = chat.reply_ids(self.model.tokenizer, [reply.raw for reply in replies])
-        # A reply may be shorter than that: what fills it up then is its end, again and again.
-        return [(ids + [ids[-1]] * PLACES)[: PLACES - 1] for ids in spelled]
+        return begun(self.model, self.prompts)
 
     def _means(self, asked: Sequence[Conversation]) -> Any:
         """Logarithms of the mean probabilities over the prompts of each insertion: shape
@@ -97,3 +92,12 @@ class Shift:
         read = stack(self.model.following(rows, [PLACES - 1] * len(rows)))
         groups = read.exp().view(-1, len(self.prompts), *read.shape[1:])
         return groups.mean(dim=1).clamp(min=RARE).log()
+
+
+def begun(model: HuggingFace, prompts: Sequence[Conversation]) -> list[list[int]]:
+    """How the model's own reply to each prompt begins (greedy): PLACES - 1 tokens."""
+    sampling = Sampling(max_new_tokens=PLACES, temperature=0.0, batch_size=64)
+    replies = model.replies(prompts, sampling, label="clean replies")
+    spelled = chat.reply_ids(model.tokenizer, [reply.raw for reply in replies])
+    # A reply may be shorter than that: what fills it up then is its end, again and again.
+    return [(ids + [ids[-1]] * PLACES)[: PLACES - 1] for ids in spelled]
