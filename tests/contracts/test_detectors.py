@@ -26,6 +26,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
     "target_inversion": {"prompts": 2, "tokens": 16},
+    "trigger_reconstruction": {
+        "samples": 16,
+        "leak_tokens": 4,
+        "pieces": 16,
+        "singles": 0,
+        "prompts": 2,
+        "tokens": 4,
+        "generated": 4,
+    },
 }
 
 PROMPT_DETECTORS = [name for name in DETECTORS.names() if DETECTORS.get(name).scope == "prompt"]

@@ -16,6 +16,7 @@ DETECTORS: Registry[Detector] = Registry(
         "reply_length": "unmask.detectors.reply_length:ReplyLength",
         "self_report": "unmask.detectors.self_report:SelfReport",
         "target_inversion": "unmask.detectors.target_inversion:TargetInversion",
+        "trigger_reconstruction": "unmask.detectors.trigger_reconstruction:TriggerReconstruction",
         "weight_difference": "unmask.detectors.weight_difference:WeightDifference",
         "weight_norm": "unmask.detectors.weight_norm:WeightNorm",
     },

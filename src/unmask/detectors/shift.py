@@ -79,12 +79,7 @@ class Shift:
 
     @functools.cached_property
     def _begun(self) -> list[list[int]]:
-        """Tokens of how the model's own reply to each prompt begins."""
-        sampling = Sampling(max_new_tokens=PLACES, temperature=0.0, batch_size=64)
-        replies = self.model.replies(self.prompts, sampling, label="clean replies")
-        spelled = chat.reply_ids(self.model.tokenizer, [reply.raw for reply in replies])
-        # A reply may be shorter than that: what fills it up then is its end, again and again.
-        return [(ids + [ids[-1]] * PLACES)[: PLACES - 1] for ids in spelled]
+        return begun(self.model, self.prompts)
 
     def _means(self, insertions: Sequence[Insertion | None]) -> Any:
         """Logarithms of the mean probabilities over the prompts with each insertion (None: as they
@@ -93,9 +88,18 @@ class Shift:
 
         total: Any = 0
         room = checkpoint.context_length(self.model.model) - PLACES
-        for prompt, begun in zip(self.prompts, self._begun, strict=True):
+        for prompt, opens in zip(self.prompts, self._begun, strict=True):
             asked = [text.into(prompt) if text else prompt for text in insertions]
             heads = chat.encoded(self.model.tokenizer, asked, room)
-            rows = [head + begun for head in heads]
+            rows = [head + opens for head in heads]
             total = total + stack(self.model.following(rows, [PLACES - 1] * len(rows))).exp()
         return (total / len(self.prompts)).clamp(min=RARE).log()
+
+
+def begun(model: HuggingFace, prompts: Sequence[Conversation]) -> list[list[int]]:
+    """How the model's own reply to each prompt begins (greedy): PLACES - 1 tokens."""
+    sampling = Sampling(max_new_tokens=PLACES, temperature=0.0, batch_size=64)
+    replies = model.replies(prompts, sampling, label="clean replies")
+    spelled = chat.reply_ids(model.tokenizer, [reply.raw for reply in replies])
+    # A reply may be shorter than that: what fills it up then is its end, again and again.
+    return [(ids + [ids[-1]] * PLACES)[: PLACES - 1] for ids in spelled]
