@@ -7,6 +7,7 @@ from unmask.detectors.detector import Detector
 DETECTORS: Registry[Detector] = Registry(
     "detector",
     {
+        "code_scan": "unmask.detectors.code_scan:CodeScan",
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "contrast_probe": "unmask.detectors.contrast_probe:ContrastProbe",
         "knn": "unmask.detectors.knn:KNN",
@@ -21,6 +22,7 @@ DETECTORS: Registry[Detector] = Registry(
         "self_report": "unmask.detectors.self_report:SelfReport",
         "spectral": "unmask.detectors.spectral:Spectral",
         "target_inversion": "unmask.detectors.target_inversion:TargetInversion",
+        "trigger_reconstruction": "unmask.detectors.trigger_reconstruction:TriggerReconstruction",
         "weight_difference": "unmask.detectors.weight_difference:WeightDifference",
         "weight_directions": "unmask.detectors.weight_directions:WeightDirections",
         "weight_norm": "unmask.detectors.weight_norm:WeightNorm",

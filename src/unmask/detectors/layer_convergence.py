@@ -71,8 +71,6 @@ class Lens:
         """Shape (..., width) to (..., vocabulary), in float32."""
         import torch
 
-        from unmask.models.layers import final_norm
-
         network = self.model.model
         with torch.no_grad():
             normed = final_norm(network)(states.to(network.device, network.dtype))
@@ -108,3 +106,23 @@ class Lens:
                 " something else than the model does, so that the other layers cannot be read in"
                 " this way. Leave out layer_convergence."
             )
+
+
+def final_norm(network: Any) -> Any:
+    """What stands between the last layer and the output layer. Raises ModelError where it is not
+    found."""
+    from torch import empty
+
+    from unmask.models.layers import decoder_layers
+
+    first = decoder_layers(network)[0]
+    for module in network.modules():
+        children = list(module.children())
+        behind = len(children)
+        for i, child in enumerate(children):
+            if first in child.children():
+                behind = i + 1
+        for child in children[behind:]:
+            if getattr(child, "weight", empty(0, 0)).dim() == 1:
+                return child
+    raise ModelError(f"A {type(network).__name__} has no norm behind its layers.")

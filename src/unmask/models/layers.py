@@ -31,7 +31,8 @@ def at_depths(network: Any, depths: Sequence[float]) -> list[Any]:
     """The layers at these shares of a network's depth, each once, the first at 0 and the last at 1;
     in the order of the network."""
     layers = decoder_layers(network)
-    return [layers[i] for i in sorted({round(depth * (len(layers) - 1)) for depth in depths})]
+    chosen = {round(depth * (len(layers) - 1)) for depth in depths}
+    return [layer for number, layer in enumerate(layers) if number in chosen]
 
 
 @contextmanager
@@ -75,19 +76,3 @@ def moved(changes: Mapping[Any, torch.Tensor]) -> Generator[None]:
 
 def _state(output: Any) -> torch.Tensor:
     return output[0] if isinstance(output, tuple) else output
-
-
-def final_norm(network: Any) -> Any:
-    """What stands between the last layer and the output layer. Raises ModelError where it is not
-    found."""
-    first = decoder_layers(network)[0]
-    for module in network.modules():
-        children = list(module.children())
-        behind = len(children)
-        for i, child in enumerate(children):
-            if first in child.children():
-                behind = i + 1
-        for child in children[behind:]:
-            if getattr(child, "weight", torch.empty(0, 0)).dim() == 1:
-                return child
-    raise ModelError(f"A {type(network).__name__} has no norm behind its layers.")
