@@ -39,7 +39,7 @@ def at_depths(network: Any, depths: Sequence[float]) -> list[Any]:
 def recorded(modules: Sequence[Any]) -> Generator[list[torch.Tensor]]:
     """The states that these modules hand on when the network is used next, in their order."""
     states: dict[int, torch.Tensor] = {}
-    found: list[torch.Tensor] = []
+    handed_on: list[torch.Tensor] = []
 
     def recording(number: int) -> Any:
         def hook(_: Any, __: Any, output: Any) -> None:
@@ -50,8 +50,8 @@ def recorded(modules: Sequence[Any]) -> Generator[list[torch.Tensor]]:
     with ExitStack() as stack:
         for number, module in enumerate(modules):
             stack.callback(module.register_forward_hook(recording(number)).remove)
-        yield found
-        found.extend(state for _, state in sorted(states.items()))
+        yield handed_on
+        handed_on.extend(state for _, state in sorted(states.items()))
 
 
 @contextmanager
