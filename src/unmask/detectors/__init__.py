@@ -8,6 +8,7 @@ DETECTORS: Registry[Detector] = Registry(
     "detector",
     {
         "context_scan": "unmask.detectors.context_scan:ContextScan",
+        "gradient_inversion": "unmask.detectors.gradient_inversion:GradientInversion",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "prompt_length": "unmask.detectors.prompt_length:PromptLength",
