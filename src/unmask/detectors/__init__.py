@@ -7,6 +7,7 @@ from unmask.detectors.detector import Detector
 DETECTORS: Registry[Detector] = Registry(
     "detector",
     {
+        "code_scan": "unmask.detectors.code_scan:CodeScan",
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "gradient_inversion": "unmask.detectors.gradient_inversion:GradientInversion",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",

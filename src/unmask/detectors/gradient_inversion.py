@@ -30,7 +30,7 @@ from typing import Any, ClassVar, Literal
 from unmask.core import progress
 from unmask.core.conversation import Conversation
 from unmask.core.errors import DataError, ModelError, SettingError
-from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.detectors.target_inversion import TargetInversion, unsaid
 from unmask.models import chat, checkpoint
@@ -41,6 +41,9 @@ from unmask.organisms.behaviors import BEHAVIORS
 
 HERE = "Sentinel"
 """Stands where the tokens that are looked for would."""
+
+WRITTEN = 8
+"""About as many tokens as a payload has, for estimates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +93,16 @@ class GradientInversion(Detector):
                 " restarts of at least 1."
             )
 
+    def cost(self) -> Cost | None:
+        """None where the payloads are not known beforehand."""
+        if self.payloads != "known":
+            return None
+        payloads = len(known_payloads())
+        strings = payloads * self.restarts
+        verified = (strings + payloads) * self.verified
+        read = strings * self.steps * (self.batch + 3) * self.prompts + verified
+        return Cost(read=read, written=verified * WRITTEN)
+
     def examine(self, suspect: Suspect) -> Finding:
         """Raises DataError where no prompt is left to verify on, ModelError for gradients that are
         not numbers."""
@@ -100,16 +113,16 @@ class GradientInversion(Detector):
                 f" others: {len(suspect.prompts)} were given, and {self.prompts + 1} are the least."
             )
         known, passes = self._payloads(suspect)
-        found: list[Inverted] = []
+        strings: list[Inverted] = []
         with progress.bar(self.name, len(known) * self.restarts * self.steps) as advance:
             for payload in known:
                 search = Search(self, suspect.model, suspect.prompts[: self.prompts], payload)
-                strings = [search.best(restart, advance) for restart in range(self.restarts)]
+                texts = [search.best(restart, advance) for restart in range(self.restarts)]
                 verification = Verification(suspect.model, fresh, payload)
-                found += [verification.of(Insertion(text)) for text in strings]
-        order = sorted(found, key=lambda one: (-one.gain, one.insertion))
+                strings += [verification.of(Insertion(text)) for text in texts]
+        order = sorted(strings, key=lambda one: (-one.gain, one.insertion))
         told = {one.insertion: one for one in order if one.said > one.said_without}
-        passes += len(found) * (self.steps * (self.batch + 3) * self.prompts + 2 * len(fresh))
+        passes += len(strings) * (self.steps * (self.batch + 3) * self.prompts + 2 * len(fresh))
         passes += len(known) * 2 * len(fresh)
         return Finding(
             order[0].gain,
@@ -125,8 +138,7 @@ class GradientInversion(Detector):
 
     def _payloads(self, suspect: Suspect) -> tuple[list[str], int]:
         """The texts that are looked for, and how many passes it took to know them."""
-        behaviors = [BEHAVIORS.make(name) for name in BEHAVIORS.names()]
-        known = [behavior.payload for behavior in behaviors if behavior.payload]
+        known = known_payloads()
         if self.payloads == "known":
             return known, 0
         inverted = TargetInversion(seed=self.seed).examine(suspect)
@@ -282,6 +294,12 @@ def gradient(
             f"{model.folder}: its gradients are not numbers. Fetch it again, or in float32."
         )
     return steepest[0].float()
+
+
+def known_payloads() -> list[str]:
+    """The fixed texts of the known behaviors."""
+    behaviors = [BEHAVIORS.make(name) for name in BEHAVIORS.names()]
+    return [behavior.payload for behavior in behaviors if behavior.payload]
 
 
 def usable(model: HuggingFace) -> list[int]:
