@@ -12,6 +12,7 @@ DETECTORS: Registry[Detector] = Registry(
         "contrast_probe": "unmask.detectors.contrast_probe:ContrastProbe",
         "knn": "unmask.detectors.knn:KNN",
         "layer_convergence": "unmask.detectors.layer_convergence:LayerConvergence",
+        "gradient_inversion": "unmask.detectors.gradient_inversion:GradientInversion",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "mahalanobis": "unmask.detectors.mahalanobis:Mahalanobis",
         "matched_reference": "unmask.detectors.matched_reference:MatchedReference",
