@@ -17,6 +17,7 @@ DEFENSES: Registry[Defense] = Registry(
         "prune": "unmask.defenses.prune:Prune",
         "rounded": "unmask.defenses.rounded:Rounded",
         "noised": "unmask.defenses.noised:Noised",
+        "crow": "unmask.defenses.crow:Crow",
     },
     aliases={"none": "nothing"},
 )
