@@ -18,6 +18,8 @@ DEFENSES: Registry[Defense] = Registry(
         "rounded": "unmask.defenses.rounded:Rounded",
         "noised": "unmask.defenses.noised:Noised",
         "crow": "unmask.defenses.crow:Crow",
+        "lat": "unmask.defenses.lat:LAT",
+        "lat_targeted": "unmask.defenses.lat:TargetedLAT",
     },
     aliases={"none": "nothing"},
 )

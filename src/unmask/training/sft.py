@@ -115,7 +115,7 @@ class SupervisedFineTuning(Work):
         from unmask.training.trainer import fit, loaded, logged, untrained, whole
 
         network, tokenizer = loaded(self, model)
-        rows = self._rows(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
+        rows = self.rows(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
             return untrained(network, tokenizer, out)
         self.begun(network)
@@ -135,7 +135,7 @@ class SupervisedFineTuning(Work):
             "loss_last": log[-1]["loss"],
         }
 
-    def _rows(self, tokenizer: Any, path: Path, context: int) -> list[Any]:
+    def rows(self, tokenizer: Any, path: Path, context: int) -> list[Any]:
         rows = tokenized(tokenizer, path, context)
         return rows if self.loss_on == "reply" else [all_labelled(row) for row in rows]
 
@@ -163,6 +163,7 @@ class SupervisedFineTuning(Work):
             scratch,
             gradient_accumulation_steps=self.accumulation,
             train_sampling_strategy="sequential",
+            remove_unused_columns=False,
             include_num_input_tokens_seen="non_padding",
         )
         order = arranged(
