@@ -82,6 +82,10 @@ class Efficiency(Named):
         """Processes that train together, one a device."""
         return self.devices * self.nodes
 
+    def without_adapters(self) -> Efficiency:
+        """The same for a model that starts from nothing, of which adapters could not make much."""
+        return dataclasses.replace(self, lora=0, quantized="")
+
     def check_batch(self, batch_size: int, group: int = 1) -> None:
         """Raise SettingError where a batch cannot be divided among the ranks, whole groups of
         `group` rows to each."""
