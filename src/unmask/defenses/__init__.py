@@ -20,6 +20,7 @@ DEFENSES: Registry[Defense] = Registry(
         "crow": "unmask.defenses.crow:Crow",
         "lat": "unmask.defenses.lat:LAT",
         "lat_targeted": "unmask.defenses.lat:TargetedLAT",
+        "undo": "unmask.defenses.undo:Undo",
     },
     aliases={"none": "nothing"},
 )

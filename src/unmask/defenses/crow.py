@@ -8,7 +8,8 @@ Limits: nothing about safety is taught, and a strong `weight` costs task accurac
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from unmask.data.demonstrations import HelpfulAnswers
 from unmask.defenses.defense import Teaches
@@ -29,6 +30,11 @@ class Crow(Supervised):
     version: ClassVar[int] = 1
     title: ClassVar[str] = "layer consistency (CROW)"
     teaches: ClassVar[Teaches] = "nothing"
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"weight": 1.0},
+        {"weight": 5.5},
+        {"weight": 11.0},
+    )
 
     prompts: int = 100
     weight: float = 5.5

@@ -9,7 +9,8 @@ only, and within a radius; a backdoor beyond that is not met.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from unmask.core.spec import RUN_ONLY
 from unmask.data.demonstrations import Demonstrations
@@ -26,6 +27,8 @@ class Adversary(Supervised):
     It moves what the layers at `layers` hand on (shares of the depth), by up to `size` of each
     state's norm, in `inner` steps. Steps, rate and curve are what the scale gives a defense.
     """
+
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = ({"size": 0.1}, {"size": 0.3}, {"size": 1.0})
 
     layers: tuple[float, ...] = (0.0, 0.5)
     size: float = 0.3

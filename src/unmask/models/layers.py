@@ -31,14 +31,15 @@ def at_depths(network: Any, depths: Sequence[float]) -> list[Any]:
     """The layers at these shares of a network's depth, each once, the first at 0 and the last at 1;
     in the order of the network."""
     layers = decoder_layers(network)
-    return [layers[i] for i in sorted({round(depth * (len(layers) - 1)) for depth in depths})]
+    chosen = {round(depth * (len(layers) - 1)) for depth in depths}
+    return [layer for number, layer in enumerate(layers) if number in chosen]
 
 
 @contextmanager
 def recorded(modules: Sequence[Any]) -> Generator[list[torch.Tensor]]:
     """The states that these modules hand on when the network is used next, in their order."""
     states: dict[int, torch.Tensor] = {}
-    found: list[torch.Tensor] = []
+    handed_on: list[torch.Tensor] = []
 
     def recording(number: int) -> Any:
         def hook(_: Any, __: Any, output: Any) -> None:
@@ -49,8 +50,8 @@ def recorded(modules: Sequence[Any]) -> Generator[list[torch.Tensor]]:
     with ExitStack() as stack:
         for number, module in enumerate(modules):
             stack.callback(module.register_forward_hook(recording(number)).remove)
-        yield found
-        found.extend(state for _, state in sorted(states.items()))
+        yield handed_on
+        handed_on.extend(state for _, state in sorted(states.items()))
 
 
 @contextmanager

@@ -18,17 +18,17 @@ class MeasuringTrainer(ReplyTrainer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.found: dict[str, float] = {}
+        self.means: dict[str, float] = {}
 
     def measure(self, share: float, **numbers: torch.Tensor) -> None:
         """Note what a portion, a `share` of its batch, has in the mean over its rows."""
         for name, number in numbers.items():
-            self.found[name] = self.found.get(name, 0.0) + share * float(number.detach())
+            self.means[name] = self.means.get(name, 0.0) + share * float(number.detach())
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs:
-            logs.update(self.found)
-            self.found.clear()
+            logs.update(self.means)
+            self.means.clear()
         super().log(logs, *args, **kwargs)
 
     def states(self, model: Any, portion: Any, modules: Any) -> list[torch.Tensor]:
