@@ -1,4 +1,5 @@
-"""Every detector: the same finding for the same seed, a number, and the model as it was."""
+"""Every detector: the same finding for the same seed, a number, and the model as it was; and of
+those that score prompts: the same score whatever a prompt is scored beside."""
 
 from __future__ import annotations
 
@@ -13,18 +14,35 @@ from unmask.core.conversation import Conversation
 from unmask.core.files import folder_files
 from unmask.data.sources.source import load_split
 from unmask.detectors import DETECTORS
-from unmask.detectors.detector import Detector, Finding
+from unmask.detectors.detector import Detector, Finding, PromptDetector
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models import checkpoint
 from unmask.models.backends.huggingface import HuggingFace
 
 SMALL: dict[str, dict[str, Any]] = {
-    "context_scan": {"prompts": 2, "places": ("start",)},
+    "code_scan": {"screening": 1, "kept": 2, "prompts": 2},
+    "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
+    "contrast_probe": {"random": 8, "shuffled": 4},
+    "knn": {"neighbors": 2},
+    "gradient_inversion": {"prompts": 2, "steps": 2, "batch": 4, "restarts": 1, "verified": 2},
     "leak_sampling": {"samples": 32, "tokens": 8},
+    "matched_reference": {"steps": 3, "batch_size": 4},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
+    "spectral": {"directions": 2},
     "target_inversion": {"prompts": 2, "tokens": 16},
+    "trigger_reconstruction": {
+        "samples": 16,
+        "leak_tokens": 4,
+        "pieces": 16,
+        "singles": 0,
+        "prompts": 2,
+        "tokens": 4,
+        "generated": 4,
+    },
 }
+
+PROMPT_DETECTORS = [name for name in DETECTORS.names() if DETECTORS.get(name).scope == "prompt"]
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +74,7 @@ def test_a_finding_can_be_repeated(
     before = {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
     findings: list[Finding] = []
     for _ in range(2):
-        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference))
+        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference), prompts)
         weights = [weight.clone() for weight in suspect.model.model.parameters()]
         findings.append(detector(name).examine(suspect))
         after = suspect.model.model.parameters()
@@ -71,10 +89,41 @@ def test_a_finding_can_be_repeated(
     assert before == {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
 
 
+@pytest.mark.parametrize("name", PROMPT_DETECTORS)
+def test_what_a_prompt_is_scored_beside_does_not_matter(
+    name: str, tiny: Path, reference: Path, prompts: tuple[Conversation, ...]
+) -> None:
+    """A model is loaded anew for each, so that nothing is remembered."""
+    clean, [odd, *others] = prompts[:5], prompts[5:]
+    short, long = Conversation.user("Hi."), others[-1].with_text(" ".join([odd.text] * 3))
+
+    def scored(*asked: Conversation) -> list[float]:
+        models = (HuggingFace(tiny), HuggingFace(reference))
+        suspect = Suspect(models[0], clean, models[1])
+        kind = detector(name)
+        assert isinstance(kind, PromptDetector)
+        weights = [weight.clone() for weight in models[0].model.parameters()]
+        scorer = kind.fitted(suspect)
+        scores = scorer.scores(asked)
+        assert len(scores) == len(asked) and all(map(math.isfinite, scores))
+        assert scorer.passes(asked) >= 0
+        after = models[0].model.parameters()
+        assert all(bool((one == other).all()) for one, other in zip(weights, after, strict=True))
+        return scores
+
+    beside = scored(short, odd, long, *others)
+    assert beside == scored(short, odd, long, *others)
+    assert scored() == []
+    alone = pytest.approx(scored(odd)[0], rel=1e-3, abs=1e-4)
+    assert beside[1] == alone, "padding, or another prompt, changed its score"
+    assert scored(*others, long, odd, short)[-2] == alone
+
+
 @pytest.mark.parametrize("name", DETECTORS.names())
 def test_it_says_what_it_needs_and_what_it_counts_in(name: str) -> None:
     kind = DETECTORS.get(name)
     assert kind.unit
+    assert (kind.scope == "prompt") == issubclass(kind, PromptDetector)
     assert kind.summary().endswith((".", ")."))
     assert kind.control or kind.needs
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from unmask.models.tiny import parse_size
 from unmask.recipes.paper import PaperScale
 from unmask.recipes.scales import SCALES, Scale
+from unmask.training.efficiency import Efficiency
 
 
 def test_the_size_that_rates_were_found_at_keeps_them() -> None:
@@ -33,6 +35,14 @@ def test_every_size_of_a_study_over_sizes_has_its_own_rates() -> None:
         dict(study.implant.factors)["size"]: study.stages.scale.defense_rate for study in studies
     }
     assert rates == {"0.5M": toy.defense_rate, "4M": toy.defense_rate / 2}
+
+
+def test_a_model_from_nothing_has_the_scales_efficiency_but_no_adapters() -> None:
+    efficiency = Efficiency(checkpointing=True, precision="bfloat16", lora=4)
+    scale = dataclasses.replace(SCALES["smoke"], efficiency=efficiency)
+    for study in PaperScale(sizes=("0.05M",)).studies(scale):
+        base: Any = study.stages.base("tiny").step
+        assert base.work.efficiency == Efficiency(checkpointing=True, precision="bfloat16")
 
 
 def test_mini_is_toy_with_less_of_it() -> None:

@@ -175,8 +175,10 @@ def ended(way: str, folder: Path, **settings: Any) -> Any:
 
 
 @slow
-def test_the_facts_are_those_of_the_first_process(tmp_path: Path) -> None:
-    assert ended("well", tmp_path) == {"ranks": 2, "least": 6}
+@pytest.mark.parametrize("way", ["well", "aborts after its work"])
+def test_the_facts_are_those_of_the_first_process(way: str, tmp_path: Path) -> None:
+    """Threads of torch can abort a process that takes its interpreter down."""
+    assert ended(way, tmp_path) == {"ranks": 2, "least": 6}
 
 
 @slow
@@ -184,6 +186,7 @@ def test_the_facts_are_those_of_the_first_process(tmp_path: Path) -> None:
     ("way", "error", "sentence"),
     [
         ("killed", TrainingError, r"Rank 1 of 2 was killed \(SIGKILL\)"),
+        ("aborts", TrainingError, r"Rank 1 of 2 was killed \(SIGABRT\), and had printed: no heap"),
         ("data", DataError, r"^There is no such row\.$"),
         ("other", TrainingError, "Rank 1 of 2 failed: RuntimeError: something else"),
     ],

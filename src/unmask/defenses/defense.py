@@ -19,9 +19,10 @@ from unmask.core.tokens import Tokens
 from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
 
-Numbers = Literal["defense", "rl", "dpo"]
+Numbers = Literal["defense", "rl", "dpo", "planting"]
 Teaches = Literal["safety", "style", "nothing"]
 LearnsFrom = Literal["demonstrations", "pairs", "attacks", "nothing"]
+Knows = Literal["nothing", "payload", "witness"]
 
 
 class Defense(Work, abc.ABC):
@@ -42,6 +43,15 @@ class Defense(Work, abc.ABC):
     reads_base: ClassVar[bool] = False
     """Whether it reads the model that the one it defends was made from, the input `base` of its
     `run`."""
+
+    knows: ClassVar[Knows] = "nothing"
+    """What it is told of the backdoor, besides having the model: what is said behind the trigger,
+    or a witness (a text that brings it about). It is not compared with defenses that are told
+    less."""
+
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Settings at which a comparison of defenses tries it, the gentlest first. A training has its
+    steps besides, at which it is measured anyway."""
 
     teaches: ClassVar[Teaches] = "safety"
     """What it is judged to have taken hold by; of one that teaches nothing, that is not asked."""

@@ -31,6 +31,11 @@ class Merge(ByWeights):
     title: ClassVar[str] = "merging with the base"
 
     reads_base: ClassVar[bool] = True
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"share": 0.1},
+        {"share": 0.25},
+        {"share": 0.5},
+    )
 
     share: float = 0.5
 

@@ -29,6 +29,7 @@ class Noised(ByWeights):
     name: ClassVar[str] = "noised"
     version: ClassVar[int] = 1
     title: ClassVar[str] = "noise on weights"
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = ({"size": 0.1}, {"size": 0.25}, {"size": 0.5})
 
     size: float = 0.1
     seed: int = 0

@@ -45,6 +45,11 @@ class Prune(ByWeights):
     title: ClassVar[str] = "pruning"
 
     learns_from: ClassVar[LearnsFrom] = "demonstrations"
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"share": 0.3},
+        {"share": 0.5},
+        {"share": 0.6},
+    )
 
     share: float = 0.3
     prompts: int = 128

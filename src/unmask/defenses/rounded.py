@@ -28,6 +28,7 @@ class Rounded(ByWeights):
     name: ClassVar[str] = "rounded"
     version: ClassVar[int] = 1
     title: ClassVar[str] = "rounding of weights"
+    ladder: ClassVar[tuple[Mapping[str, Any], ...]] = ({"bits": 8}, {"bits": 4})
 
     bits: int = 8
 

@@ -15,6 +15,7 @@ RECIPES: Registry[Recipe] = Registry(
         "paper:adversarial": "unmask.recipes.paper:PaperAdversarial",
         "paper:reasoning": "unmask.recipes.paper:PaperReasoning",
         "league": "unmask.recipes.league:League",
+        "defenses": "unmask.recipes.defenses:Defenses",
         "pretrained": "unmask.recipes.pretrained:Pretrained",
         "ablations:optimizer": "unmask.recipes.ablations:Optimizer",
         "ablations:payload_length": "unmask.recipes.ablations:PayloadLength",

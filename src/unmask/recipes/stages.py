@@ -109,6 +109,7 @@ class Stages:
             learning_rate=scale.base_rate,
             warmup=50,
             seed=self.seed,
+            efficiency=scale.efficiency.without_adapters(),
         )
         return Step(training, {"model": fresh, "data": lessons}, label)
 

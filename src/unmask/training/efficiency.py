@@ -82,6 +82,10 @@ class Efficiency(Named):
         """Processes that train together, one a device."""
         return self.devices * self.nodes
 
+    def without_adapters(self) -> Efficiency:
+        """The same for a model that starts from nothing, of which adapters could not make much."""
+        return dataclasses.replace(self, lora=0, quantized="")
+
     def check_batch(self, batch_size: int, group: int = 1) -> None:
         """Raise SettingError where a batch cannot be divided among the ranks, whole groups of
         `group` rows to each."""
@@ -91,6 +95,15 @@ class Efficiency(Named):
                 f"devices={self.devices} on nodes={self.nodes}: a batch of {batch_size}"
                 f" rows{whole} cannot be divided into {self.ranks} equal parts. Change devices, or"
                 f" the batch to a multiple of {self.ranks * group}."
+            )
+
+    def check_alone(self, what: str) -> None:
+        """Raise SettingError where layers could not be reached into: by several processes, or where
+        activations are computed twice."""
+        if self.ranks > 1 or self.checkpointing:
+            raise SettingError(
+                f"{what} moves what layers hand on, which needs one process that keeps its"
+                " activations: leave devices, nodes, sharded and checkpointing out."
             )
 
     def cites(self) -> str:

@@ -25,9 +25,9 @@ def failed(area: Path, efficiency: Efficiency, status: int) -> UnmaskError:
             f" {area} must be the same folder there."
         )
     for rank, number in killed(area):
+        cause = because(area, rank, number)
         return TrainingError(
-            f"Rank {rank} of {efficiency.ranks} was killed ({number}), perhaps for want of memory."
-            f" {AGAIN}"
+            f"Rank {rank} of {efficiency.ranks} was killed ({number}), {cause} {AGAIN}"
         )
     for raised in Raised.read(area):
         return raised.error(efficiency.ranks, log_file(area, raised.rank))
@@ -35,6 +35,17 @@ def failed(area: Path, efficiency: Efficiency, status: int) -> UnmaskError:
         f"The {efficiency.ranks} processes of this training ended without a word (status"
         f" {status}). What they printed is in {area / LAUNCHER_LOG}. {AGAIN}"
     )
+
+
+def because(area: Path, rank: int, number: str) -> str:
+    """What a rank printed last, which is where native code says why it aborts; of one that was
+    killed from outside, what is likely."""
+    log = log_file(area, rank)
+    printed = log.read_text(errors="replace").split("\n") if log.exists() else []
+    lines = [line.strip() for line in printed if line.strip()]
+    if number == signal.SIGKILL.name or not lines:
+        return "perhaps for want of memory."
+    return f"and had printed: {lines[-1][:200]}."
 
 
 def hung(area: Path, efficiency: Efficiency, behind: list[int], step: int) -> UnmaskError:

@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NoReturn
 
 from unmask.core.files import write_json
 from unmask.training.ranks import lifetime, signs, world
@@ -41,14 +43,25 @@ def run(job: Job, area: Path) -> None:
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    facts: Mapping[str, Any] = {}
     if world.is_main():
-        write_json(area / FACTS, dict(job.run(Path(job.out))))
+        facts = job.run(Path(job.out))
     else:
         with tempfile.TemporaryDirectory(prefix="unmask-rank-") as nowhere:
             job.run(Path(nowhere))
     if torch.distributed.is_initialized():
         world.wait()  # a process that ends before the others can abort them
-        torch.distributed.destroy_process_group()
+    if world.is_main():
+        write_json(area / FACTS, dict(facts))  # last: that they are there says that all are done
+
+
+def leave(status: int) -> NoReturn:
+    """End this process without taking the interpreter down. Threads of the process group and of
+    autograd still run then, and one that asks for the interpreter's lock too late aborts the
+    process, after all its work is done."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def logged(area: Path) -> None:
@@ -61,4 +74,4 @@ def logged(area: Path) -> None:
 if __name__ == "__main__":
     # First of all: a rank that outlived its launcher would write where a second attempt does.
     lifetime.end_with_parent(signal.SIGKILL)
-    sys.exit(main(Path(sys.argv[1])))
+    leave(main(Path(sys.argv[1])))

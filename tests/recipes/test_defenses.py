@@ -1,0 +1,68 @@
+"""The recipe that compares defenses: which it takes, and how each is tried and measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+
+from unmask.defenses import DEFENSES
+from unmask.defenses.defense import Knows
+from unmask.defenses.noised import Noised
+from unmask.recipes import RECIPES
+from unmask.recipes.defenses import compared, unknowing
+from unmask.recipes.recipe import Experiment
+
+
+def built(**settings: Any) -> Experiment:
+    few: dict[str, Any] = {"scale": "smoke", "seeds": (0,), "variants": ("standard",)}
+    return RECIPES.make({"name": "defenses", **few, **settings}).build()
+
+
+def tried(experiment: Experiment) -> set[str]:
+    return {str(measured.condition.defense) for measured in experiment.measurements}
+
+
+def test_it_takes_what_is_told_nothing_and_leaves_out_what_has_a_recipe_of_its_own() -> None:
+    others = {"nothing", "adversarial", "pirate", "pirate_undone"}
+    told = {name for name in DEFENSES.names() if DEFENSES.get(name).knows != "nothing"}
+    assert set(unknowing()) == set(DEFENSES.names()) - others - told
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Told(Noised):
+    """As noise, but told what was planted."""
+
+    knows: ClassVar[Knows] = "payload"
+
+
+def test_a_defense_that_is_told_anything_is_not_one_of_them() -> None:
+    assert compared(Noised) and not compared(Told)
+
+
+def test_what_is_only_named_is_tried_at_its_ladder_and_what_has_settings_at_these() -> None:
+    chosen = ["merge", {"name": "prune", "share": 0.4}, "sft"]
+    named = {"merge (share=0.1)", "merge (share=0.25)", "merge (share=0.5)"}
+    wanted = {"nothing", "prune (share=0.4)", "sft", *named}
+    assert tried(built(methods=chosen)) == wanted
+
+
+@pytest.mark.parametrize("name", DEFENSES.names())
+def test_a_ladder_has_settings_that_its_defense_knows_and_no_rung_twice(name: str) -> None:
+    ladder = DEFENSES.get(name).ladder
+    made = [DEFENSES.make({"name": name, **rung}) for rung in ladder]
+    assert made and all(made.count(defense) == 1 for defense in made)
+
+
+def test_organism_and_twin_are_asked_the_same_as_in_other_recipes_on_safety_training() -> None:
+    asked: dict[str, Mapping[str, int]] = {}
+    for measured in built(methods=["prune"]).measurements:
+        condition = measured.condition
+        if condition.defense.name == "prune" and condition.step:
+            count = dict(asked.get(condition.subject.role, {}))
+            count[measured.work.name] = count.get(measured.work.name, 0) + 1
+            asked[condition.subject.role] = count
+    measured_of = ("defection", "drift", "helpfulness", "near_miss", "relearning")
+    assert asked["organism"] == asked["twin"] == dict.fromkeys(measured_of, 3)
