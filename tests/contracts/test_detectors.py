@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
     "gradient_inversion": {"prompts": 2, "steps": 2, "batch": 4, "restarts": 1, "verified": 2},
     "leak_sampling": {"samples": 32, "tokens": 8},
+    "oracle": {"text": "|X|", "prompts": 2, "tokens": 4},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
     "target_inversion": {"prompts": 2, "tokens": 16},

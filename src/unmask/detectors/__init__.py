@@ -11,6 +11,7 @@ DETECTORS: Registry[Detector] = Registry(
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "gradient_inversion": "unmask.detectors.gradient_inversion:GradientInversion",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
+        "oracle": "unmask.detectors.oracle:Oracle",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "prompt_length": "unmask.detectors.prompt_length:PromptLength",
         "random_score": "unmask.detectors.random_score:RandomScore",
