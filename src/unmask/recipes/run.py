@@ -151,7 +151,8 @@ def run(
         announce(whole, experiment, home)
         with mirrored(tracker, whole, experiment, run_name(whole, experiment), home):
             outcomes = runner.execute(experiment.targets, home, limit)
-        remember(home)
+        if any(outcome.status == "executed" for outcome in outcomes):
+            remember(home)
         return publish(whole, experiment, outcomes, home, start)
 
 
