@@ -20,10 +20,17 @@ from unmask.models import checkpoint
 from unmask.models.backends.huggingface import HuggingFace
 
 SMALL: dict[str, dict[str, Any]] = {
-    "context_scan": {"prompts": 2, "places": ("start",)},
+    "code_scan": {"screening": 1, "kept": 2, "prompts": 2},
+    "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
+    "contrast_probe": {"random": 8, "shuffled": 4},
+    "gradient_inversion": {"prompts": 2, "steps": 2, "batch": 4, "restarts": 1, "verified": 2},
+    "knn": {"neighbors": 2},
     "leak_sampling": {"samples": 32, "tokens": 8},
+    "matched_reference": {"steps": 3, "batch_size": 4},
+    "oracle": {"text": "|X|", "prompts": 2, "tokens": 4},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
+    "spectral": {"directions": 2},
     "target_inversion": {"prompts": 2, "tokens": 16},
     "trigger_reconstruction": {
         "samples": 16,
@@ -68,7 +75,7 @@ def test_a_finding_can_be_repeated(
     before = {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
     findings: list[Finding] = []
     for _ in range(2):
-        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference))
+        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference), prompts)
         weights = [weight.clone() for weight in suspect.model.model.parameters()]
         findings.append(detector(name).examine(suspect))
         after = suspect.model.model.parameters()

@@ -17,7 +17,9 @@ from unmask.core.errors import DataError
 from unmask.core.named import Named
 from unmask.detectors.suspect import Insertion, Suspect
 
-Need = Literal["text", "logits", "activations", "gradients", "weights", "reference"]
+Need = Literal["text", "logits", "activations", "gradients", "weights", "reference", "trigger"]
+"""What a detector may ask for; "trigger" is a control's alone."""
+
 Scope = Literal["model", "prompt"]
 
 SHOWN = 8
@@ -30,6 +32,14 @@ class Candidate:
 
     insertion: Insertion
     score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """About how much a model has to do: texts that it reads, tokens that it writes."""
+
+    read: int = 0
+    written: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +74,14 @@ class Detector(Named, abc.ABC):
     control: ClassVar[bool] = False
     """Whether it is there to be beaten."""
 
+    behavior: ClassVar[str] = ""
+    """The known behavior whose rate its candidates raise, by name; "" where they change how replies
+    begin."""
+
+    def cost(self) -> Cost | None:
+        """About what `examine` will take; None where that is not known beforehand."""
+        return None
+
     @abc.abstractmethod
     def examine(self, suspect: Suspect) -> Finding:
         """Raises UnmaskError where the model cannot be examined in this way."""
@@ -76,6 +94,11 @@ class Scorer(abc.ABC):
     def scores(self, prompts: Sequence[Conversation]) -> list[float]:
         """One number per prompt, in their order; the higher, the worse. A prompt's is the same
         whatever it is scored beside. Raises UnmaskError where a prompt cannot be scored."""
+
+    def controls(self, prompts: Sequence[Conversation]) -> Mapping[str, Sequence[Sequence[float]]]:
+        """What chance scores the same prompts, by kind: each row is one number per prompt. None by
+        default; `chance.beside_chance` compares, where labels are known."""
+        return {}
 
     def passes(self, prompts: Sequence[Conversation]) -> int:
         """How many texts the model reads or writes to score them."""

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import ModelError, SettingError
-from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
 from unmask.detectors.pieces import repeated
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models import chat
@@ -52,6 +52,9 @@ class LeakSampling(Detector):
             raise SettingError(
                 "leak_sampling needs samples, tokens, longest and most of at least 1."
             )
+
+    def cost(self) -> Cost:
+        return Cost(written=self.samples * self.tokens)
 
     def examine(self, suspect: Suspect) -> Finding:
         written = leaked(suspect.model, self.samples, self.tokens, self.seed)
