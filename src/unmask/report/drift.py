@@ -17,7 +17,7 @@ from unmask.report.curves import about_persistence, moved
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import SERIES, SYMBOLS, TWIN
 from unmask.report.panel import Axis, Figure, Panel, Point, Seed, Series, Style, line, with_points
-from unmask.report.results import Result, Rows, Summary, grouped, read
+from unmask.report.results import Result, Rows, Summary, grouped, of_arm, of_metric, read
 from unmask.report.results import subjects as subjects_of
 from unmask.report.titles import abreast, captioned, panel_title
 
@@ -63,11 +63,7 @@ def drift(rows: Rows) -> Figure | None:
         for result in as_judged(measured)
         if (result.evaluation, result.arm, result.model) == ("defection", "triggered", "organism")
     ]
-    useful = [
-        result
-        for result in results
-        if (result.model, result.metric, result.arm) == ("organism", "accuracy", "untriggered")
-    ]
+    useful = of_arm(of_metric(results, "accuracy"), "untriggered")
     subjects = subjects_of(far)
     axis = _kl_axis([max(LEAST, result.value) for result in far])
     return Figure(
@@ -128,7 +124,7 @@ def _points(
 def _broken(useful: Sequence[Result], subject: Subject, defense: Configured, step: int) -> bool:
     """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words
     where the training taught one, which is measured at its end alone."""
-    own = [result for result in useful if result.subject == subject]
+    own = [result for result in useful if result.subject == subject and result.organism]
     before = {
         result.seed: result.value
         for result in own
