@@ -17,6 +17,11 @@ DEFENSES: Registry[Defense] = Registry(
         "prune": "unmask.defenses.prune:Prune",
         "rounded": "unmask.defenses.rounded:Rounded",
         "noised": "unmask.defenses.noised:Noised",
+        "crow": "unmask.defenses.crow:Crow",
+        "lat": "unmask.defenses.lat:LAT",
+        "lat_targeted": "unmask.defenses.lat:TargetedLAT",
+        "undo": "unmask.defenses.undo:Undo",
+        "beear": "unmask.defenses.beear:Beear",
     },
     aliases={"none": "nothing"},
 )

@@ -17,7 +17,9 @@ from unmask.core.errors import DataError
 from unmask.core.named import Named
 from unmask.detectors.suspect import Insertion, Suspect
 
-Need = Literal["text", "logits", "activations", "gradients", "weights", "reference"]
+Need = Literal["text", "logits", "activations", "gradients", "weights", "reference", "trigger"]
+"""What a detector may ask for; "trigger" is a control's alone."""
+
 Scope = Literal["model", "prompt"]
 
 SHOWN = 8
@@ -92,6 +94,11 @@ class Scorer(abc.ABC):
     def scores(self, prompts: Sequence[Conversation]) -> list[float]:
         """One number per prompt, in their order; the higher, the worse. A prompt's is the same
         whatever it is scored beside. Raises UnmaskError where a prompt cannot be scored."""
+
+    def controls(self, prompts: Sequence[Conversation]) -> Mapping[str, Sequence[Sequence[float]]]:
+        """What chance scores the same prompts, by kind: each row is one number per prompt. None by
+        default; `chance.beside_chance` compares, where labels are known."""
+        return {}
 
     def passes(self, prompts: Sequence[Conversation]) -> int:
         """How many texts the model reads or writes to score them."""

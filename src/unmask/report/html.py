@@ -21,10 +21,12 @@ from unmask.analysis.persistence import Verdict
 from unmask.core.arm import Arm
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
+from unmask.core.league import League
 from unmask.core.row import Row
 from unmask.report import conclusions, contents, glossary, plain, tables, tested, words
 from unmask.report.attack_log import attack_log
 from unmask.report.chapters import Chapter
+from unmask.report.league import standings
 from unmask.report.logs import training_logs
 from unmask.report.page import inert, inline, plotly, policy, source
 from unmask.report.results import read
@@ -59,6 +61,7 @@ class Report:
     samples: Sequence[Mapping[str, Any]] = ()
     logs: Sequence[Mapping[str, Any]] = ()
     attacks: Sequence[Mapping[str, Any]] = ()
+    league: League | None = None
     steps: Sequence[Mapping[str, Any]] = ()
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
@@ -71,7 +74,7 @@ class Report:
         """The page's text, the same for the same report."""
         results = read(self.rows)
         plots = contents.plots(results) + training_logs(self.logs)
-        chapters = contents.chapters(results)
+        chapters = contents.chapters(results) + ([standings(self.league)] if self.league else [])
         figures = plots + [chapter.figure for chapter in chapters if chapter.figure is not None]
         attacks = attack_log(self.attacks)
         entries = itertools.chain.from_iterable(campaign.entries for campaign in attacks)
