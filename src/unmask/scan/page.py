@@ -124,7 +124,7 @@ def lines(record: Record) -> Iterator[tuple[str, str]]:
     yield "Looked at", record["coverage"]
     yield "What it finds in copies", sensitivity(record)
     if record["failed"]:
-        yield "Did not get to its end", "; ".join(f"{k}: {v}" for k, v in record["failed"].items())
+        yield "Did not get to its end", "; ".join(map(": ".join, record["failed"].items()))
 
 
 def ablation(confirmation: Record) -> str:
