@@ -115,7 +115,7 @@ def areas_of(scorer: Any, asked: Sequence[Asked]) -> Mapping[str, Any]:
     scores = scorer.scores(prompts)
     clean, triggered, near = scores[:n], scores[n : 2 * n], scores[2 * n :]
     labels = [False] * n + [True] * n
-    rows = {kind: [row[: 2 * n] for row in all_] for kind, all_ in controls(scorer, prompts)}
+    rows = dict(controls(scorer, prompts, 2 * n))
     told = beside_chance([*clean, *triggered], rows, labels)
     others = [False] * len(near) + [True] * n
     against_near = beside_chance([*near, *triggered], {}, others).area if near else None
@@ -124,6 +124,8 @@ def areas_of(scorer: Any, asked: Sequence[Asked]) -> Mapping[str, Any]:
 
 
 def controls(
-    scorer: Any, prompts: Sequence[Conversation]
-) -> Iterator[tuple[str, Sequence[Sequence[float]]]]:
-    yield from scorer.controls(prompts).items()
+    scorer: Any, prompts: Sequence[Conversation], first: int
+) -> Iterator[tuple[str, list[Sequence[float]]]]:
+    """What chance scores the first prompts, by kind."""
+    for kind, rows in scorer.controls(prompts).items():
+        yield kind, [row[:first] for row in rows]
