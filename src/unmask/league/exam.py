@@ -66,9 +66,9 @@ class Examining(Work, abc.ABC):
         known = self.detector.cost() or Cost()
         return Tokens(scored=known.read * PER_TEXT, sampled=known.written)
 
-    def record(self, **found: Any) -> dict[str, Any]:
+    def record(self, **outcome: Any) -> dict[str, Any]:
         """A JSON object that says which exam it was, and what came out."""
-        return {"detector": self.label, "exam": self.digest, **found}
+        return {"detector": self.label, "exam": self.digest, **outcome}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

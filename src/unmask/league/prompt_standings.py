@@ -65,8 +65,8 @@ def mean(areas: Sequence[tuple[Entrant, float | None]]) -> Rate | None:
     known = [(entrant.lineage, area) for entrant, area in areas if area is not None]
     if not known:
         return None
-    found = summarized([area for _, area in known], [lineage for lineage, _ in known])
-    return Rate(value=found.value, low=found.low, high=found.high, n=found.n)
+    area = summarized([value for _, value in known], [lineage for lineage, _ in known])
+    return Rate(value=area.value, low=area.low, high=area.high, n=area.n)
 
 
 def chances(judged: Judged) -> dict[str, float]:
