@@ -16,6 +16,7 @@ DEFENSES: Registry[Defense] = Registry(
         "merge": "unmask.defenses.merge:Merge",
         "prune": "unmask.defenses.prune:Prune",
         "rounded": "unmask.defenses.rounded:Rounded",
+        "matched": "unmask.defenses.matched:Matched",
         "noised": "unmask.defenses.noised:Noised",
     },
     aliases={"none": "nothing"},

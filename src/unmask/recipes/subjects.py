@@ -119,6 +119,11 @@ class Treatment:
     defense: Defense
     before: Treatment | None = None
 
+    @property
+    def line(self) -> tuple[Treatment, ...]:
+        """This one, behind those that come first."""
+        return (*(self.before.line if self.before else ()), self)
+
 
 @dataclasses.dataclass(frozen=True)
 class Means:
