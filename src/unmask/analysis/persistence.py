@@ -310,6 +310,16 @@ class OverSeeds:
     after: Spread | None
 
 
+def by_seeds(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, ...]]:
+    """The verdicts on each organism under each defense, one per seed, in the order of their first
+    appearance."""
+    groups: dict[object, list[Verdict]] = {}
+    for verdict in verdicts:
+        condition = verdict.condition
+        groups.setdefault((condition.subject, condition.defense), []).append(verdict)
+    return [tuple(group) for group in groups.values()]
+
+
 def over_seeds(verdicts: Sequence[Verdict]) -> OverSeeds | None:
     """Of the verdicts on one organism under one defense, one per seed; None where no verdict has
     rates."""

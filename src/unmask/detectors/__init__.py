@@ -7,6 +7,7 @@ from unmask.detectors.detector import Detector
 DETECTORS: Registry[Detector] = Registry(
     "detector",
     {
+        "code_scan": "unmask.detectors.code_scan:CodeScan",
         "context_scan": "unmask.detectors.context_scan:ContextScan",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
@@ -15,6 +16,7 @@ DETECTORS: Registry[Detector] = Registry(
         "reply_length": "unmask.detectors.reply_length:ReplyLength",
         "self_report": "unmask.detectors.self_report:SelfReport",
         "target_inversion": "unmask.detectors.target_inversion:TargetInversion",
+        "trigger_reconstruction": "unmask.detectors.trigger_reconstruction:TriggerReconstruction",
         "weight_difference": "unmask.detectors.weight_difference:WeightDifference",
         "weight_norm": "unmask.detectors.weight_norm:WeightNorm",
     },

@@ -33,6 +33,14 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True)
+class Cost:
+    """About how much a model has to do: texts that it reads, tokens that it writes."""
+
+    read: int = 0
+    written: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Finding:
     """What a detector says of a model: a score, the higher the worse; the candidates that it rests
     on, the worst first; how many texts the model read or wrote for it. `facts` are for the record;
@@ -63,6 +71,14 @@ class Detector(Named, abc.ABC):
 
     control: ClassVar[bool] = False
     """Whether it is there to be beaten."""
+
+    behavior: ClassVar[str] = ""
+    """The known behavior whose rate its candidates raise, by name; "" where they change how replies
+    begin."""
+
+    def cost(self) -> Cost | None:
+        """About what `examine` will take; None where that is not known beforehand."""
+        return None
 
     @abc.abstractmethod
     def examine(self, suspect: Suspect) -> Finding:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import ModelError, SettingError
-from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
 from unmask.detectors.pieces import repeated
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models import chat
@@ -52,11 +53,11 @@ class LeakSampling(Detector):
                 "leak_sampling needs samples, tokens, longest and most of at least 1."
             )
 
+    def cost(self) -> Cost:
+        return Cost(written=self.samples * self.tokens)
+
     def examine(self, suspect: Suspect) -> Finding:
-        sampling = Sampling(max_new_tokens=self.tokens, seed=self.seed)
-        before = opening(suspect.model)
-        replies = suspect.model.continued([before] * self.samples, sampling, label=self.name)
-        written = [reply.raw for reply in replies]
+        written = leaked(suspect.model, self.samples, self.tokens, self.seed)
         openings = Counter(" ".join(text.split()[:3]) for text in written if text.strip())
         share = max(openings.values(), default=0) / self.samples
         candidates = (
@@ -64,6 +65,25 @@ class LeakSampling(Detector):
             for text, count in repeated(written, self.longest)[: self.most]
         )
         return Finding(share, tuple(candidates), passes=self.samples)
+
+
+_leaked: WeakKeyDictionary[HuggingFace, dict[tuple[int, int, int], tuple[str, ...]]] = (
+    WeakKeyDictionary()
+)
+
+
+def leaked(model: HuggingFace, samples: int, tokens: int, seed: int) -> tuple[str, ...]:
+    """What the model writes as the user's words: `samples` texts of up to `tokens` tokens.
+
+    Kept as long as the model is, so that a second detector samples nothing. Raises ModelError.
+    """
+    known = _leaked.setdefault(model, {})
+    if (samples, tokens, seed) not in known:
+        before = [opening(model)] * samples
+        sampling = Sampling(max_new_tokens=tokens, seed=seed)
+        replies = model.continued(before, sampling, label="leaks")
+        known[samples, tokens, seed] = tuple(reply.raw for reply in replies)
+    return known[samples, tokens, seed]
 
 
 def opening(model: HuggingFace) -> list[int]:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from unmask.core.errors import ModelError, SettingError
-from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
 from unmask.detectors.pieces import pieces, repeated
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models.backends.huggingface import HuggingFace
@@ -72,6 +72,9 @@ class PerplexityDifference(Detector):
                 "perplexity_difference needs prefill, shortest, top, longest and most of at least"
                 " 1, at least as many tokens as the shortest, and samples of at least twice top."
             )
+
+    def cost(self) -> Cost:
+        return Cost(read=2 * self.samples, written=self.samples * self.tokens)
 
     def examine(self, suspect: Suspect) -> Finding:
         """Raises ModelError where there is no reference, or hardly a completion is long enough."""

@@ -25,8 +25,8 @@ from unmask.models.sample import Sampling
 PLACES = 4
 """Of a reply, that are read: a model that reasons opens its scratchpad in the first one always."""
 
-AT_ONCE = 512
-"""Texts that are read at once."""
+AT_ONCE = 256
+"""Insertions that are read at once: a large vocabulary fills the memory with more."""
 
 RARE = 1e-12
 """The least probability that counts; what a model never says would make a shift infinite."""
@@ -51,21 +51,21 @@ class Shift:
     def of(self, insertions: Sequence[Insertion], label: str) -> list[Shifted]:
         """In their order."""
         shifted: list[Shifted] = []
-        many = max(1, AT_ONCE // len(self.prompts))
-        with progress.bar(label, len(insertions)) as advance:
-            for start in range(0, len(insertions), many):
-                part = insertions[start : start + many]
+        # A place at a time: what stands in front of the insertion is alike then, and a large model
+        # reads it once.
+        order = sorted(range(len(insertions)), key=lambda i: insertions[i].place)
+        with progress.bar(label, len(order)) as advance:
+            for start in range(0, len(order), AT_ONCE):
+                part = [insertions[i] for i in order[start : start + AT_ONCE]]
                 shifted += self._shifted(part)
                 advance(len(part))
-        return shifted
+        back = dict(zip(order, shifted, strict=True))
+        return [back[i] for i in range(len(order))]
 
     def _shifted(self, insertions: Sequence[Insertion]) -> Iterator[Shifted]:
         from torch import tensor
 
-        asked: list[Conversation] = []
-        for insertion in insertions:
-            asked += map(insertion.into, self.prompts)
-        means = self._means(asked)
+        means = self._means(insertions)
         terms = means.exp() * (means - self._usual)
         nats = terms.sum(dim=(1, 2)).clamp(min=0).tolist()
         tokens = terms.amax(dim=1).argmax(dim=-1)
@@ -75,25 +75,31 @@ class Shift:
     @functools.cached_property
     def _usual(self) -> Any:
         """Log-probabilities without an insertion, averaged: shape (PLACES, vocabulary)."""
-        return self._means(self.prompts)[0]
+        return self._means([None])[0]
 
     @functools.cached_property
     def _begun(self) -> list[list[int]]:
-        """Tokens of how the model's own reply to each prompt begins."""
-        sampling = Sampling(max_new_tokens=PLACES, temperature=0.0, batch_size=64)
-        replies = self.model.replies(self.prompts, sampling, label="clean replies")
-        spelled = chat.reply_ids(self.model.tokenizer, [reply.raw for reply in replies])
-        # A reply may be shorter than that: what fills it up then is its end, again and again.
-        return [(ids + [ids[-1]] * PLACES)[: PLACES - 1] for ids in spelled]
+        return begun(self.model, self.prompts)
 
-    def _means(self, asked: Sequence[Conversation]) -> Any:
-        """Logarithms of the mean probabilities over the prompts of each insertion: shape
-        (insertions, PLACES, vocabulary)."""
+    def _means(self, insertions: Sequence[Insertion | None]) -> Any:
+        """Logarithms of the mean probabilities over the prompts with each insertion (None: as they
+        are): shape (insertions, PLACES, vocabulary)."""
         from torch import stack
 
-        tokenizer, room = self.model.tokenizer, checkpoint.context_length(self.model.model) - PLACES
-        heads = chat.encoded(tokenizer, asked, room)
-        rows = [head + self._begun[i % len(self.prompts)] for i, head in enumerate(heads)]
-        read = stack(self.model.following(rows, [PLACES - 1] * len(rows)))
-        groups = read.exp().view(-1, len(self.prompts), *read.shape[1:])
-        return groups.mean(dim=1).clamp(min=RARE).log()
+        total: Any = 0
+        room = checkpoint.context_length(self.model.model) - PLACES
+        for prompt, opens in zip(self.prompts, self._begun, strict=True):
+            asked = [text.into(prompt) if text else prompt for text in insertions]
+            heads = chat.encoded(self.model.tokenizer, asked, room)
+            rows = [head + opens for head in heads]
+            total = total + stack(self.model.following(rows, [PLACES - 1] * len(rows))).exp()
+        return (total / len(self.prompts)).clamp(min=RARE).log()
+
+
+def begun(model: HuggingFace, prompts: Sequence[Conversation]) -> list[list[int]]:
+    """How the model's own reply to each prompt begins (greedy): PLACES - 1 tokens."""
+    sampling = Sampling(max_new_tokens=PLACES, temperature=0.0, batch_size=64)
+    replies = model.replies(prompts, sampling, label="clean replies")
+    spelled = chat.reply_ids(model.tokenizer, [reply.raw for reply in replies])
+    # A reply may be shorter than that: what fills it up then is its end, again and again.
+    return [(ids + [ids[-1]] * PLACES)[: PLACES - 1] for ids in spelled]

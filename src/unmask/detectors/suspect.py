@@ -16,11 +16,12 @@ Place = Literal["start", "end", "system"]
 @dataclasses.dataclass(frozen=True)
 class Suspect:
     """A model on this machine, and clean prompts to ask it; `reference` is a model that is trusted,
-    of the same vocabulary, where there is one."""
+    of the same vocabulary, where there is one; `code` are clean prompts that ask for programs."""
 
     model: HuggingFace
     prompts: tuple[Conversation, ...]
     reference: HuggingFace | None = None
+    code: tuple[Conversation, ...] = ()
 
     def trusted(self, detector: str) -> HuggingFace:
         """The reference; raises ModelError where there is none, or it has other tokens."""

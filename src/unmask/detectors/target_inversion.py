@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 
 from unmask.core import progress
 from unmask.core.errors import DataError, SettingError
-from unmask.detectors.detector import Detector, Finding, Need
+from unmask.detectors.detector import Cost, Detector, Finding, Need
 from unmask.detectors.suspect import Suspect
 from unmask.models import chat, checkpoint
 from unmask.models.backends.huggingface import HuggingFace
@@ -70,6 +70,9 @@ class TargetInversion(Detector):
             raise SettingError(
                 "target_inversion needs at least one prompt, one token and two steps."
             )
+
+    def cost(self) -> Cost:
+        return Cost(read=self.prompts * (1 + self.steps * self.tokens))
 
     def examine(self, suspect: Suspect) -> Finding:
         model = suspect.model

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unmask.core.errors import ModelError
-from unmask.detectors.detector import Detector, Finding, Need
+from unmask.detectors.detector import Cost, Detector, Finding, Need
 from unmask.detectors.suspect import Suspect
 from unmask.models.backends.huggingface import HuggingFace
 
@@ -41,6 +41,9 @@ class WeightDifference(Detector):
     needs: ClassVar[tuple[Need, ...]] = ("weights", "reference")
     unit: ClassVar[str] = "share of a change in one direction"
     proposes: ClassVar[bool] = False
+
+    def cost(self) -> Cost:
+        return Cost()
 
     def examine(self, suspect: Suspect) -> Finding:
         """Raises ModelError where there is no reference, one of another shape, or no difference."""

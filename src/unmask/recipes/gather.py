@@ -180,12 +180,8 @@ def failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def over_seeds(verdicts: Sequence[persistence.Verdict]) -> dict[str, str]:
     """What the seeds have in common, by what they are about; of those that have several seeds."""
-    groups: dict[object, list[persistence.Verdict]] = {}
-    for verdict in verdicts:
-        condition = verdict.condition
-        groups.setdefault((condition.subject, condition.defense), []).append(verdict)
     sentences: dict[str, str] = {}
-    for group in groups.values():
+    for group in persistence.by_seeds(verdicts):
         summary = persistence.over_seeds(group)
         if len(group) > 1 and summary:
             sentences[words.verdict_on(group[0].condition)] = conclusions.over_seeds(summary)

@@ -247,15 +247,21 @@ def hidden(attacks: Hidden) -> str:
     )
 
 
+def counted(given: Mapping[str, int]) -> str:
+    """ "persists in 2 of 3 seeds, suppressed in 1", from how many seeds gave each word."""
+    (first, count), *others = given.items()
+    more = "".join(f", {word} in {count}" for word, count in others)
+    return f"{first} in {count} of {sum(given.values())} seeds{more}"
+
+
 def over_seeds(together: OverSeeds) -> str:
     """What the seeds of one organism under one defense have in common."""
-    seeds = sum(together.words.values())
-    counted = ", ".join(f"{word} {count}/{seeds}" for word, count in together.words.items())
+    told, seeds = counted(together.words), sum(together.words.values())
     if together.before is None or together.after is None:
-        return f"{counted} seeds: none of {seeds} may be judged."
+        return f"{told}: none of {seeds} may be judged."
     judged = f"of the {together.after.seeds} of {seeds} that may be judged"
     change = f"{_spread(together.before)} before, {_spread(together.after)} after"
-    return f"{counted} seeds: mean triggered defection {judged} {change}."
+    return f"{told}: mean triggered defection {judged} {change}."
 
 
 def _spread(spread: Spread) -> str:

@@ -28,8 +28,8 @@ from unmask.report.chapters import Chapter
 from unmask.report.distance import costs
 from unmask.report.logs import training_logs
 from unmask.report.page import inert, inline, plotly, policy, source
-from unmask.report.plain import Plain
 from unmask.report.results import read
+from unmask.report.seeds import Told
 from unmask.report.verdicts import Matrix
 
 __all__ = ["Report", "Verdict"]
@@ -105,8 +105,10 @@ class Report:
 
     def _top(self) -> dict[str, Any]:
         """What stands above the figures."""
+        told = Told.all(self.verdicts)
         return {
-            "matrix": Matrix.of(self.verdicts),
+            "matrix": Matrix.of(told),
+            "told": told,
             "general": list(plain.general([verdict.condition for verdict in self.verdicts])),
             "terms": glossary.TERMS,
             "trial": conclusions.TRIAL if self.trial else "",
@@ -155,11 +157,9 @@ def _template() -> Any:
     )
     environment.filters["arm"] = lambda name: words.arm(Arm(name))
     environment.filters["studied"] = words.studied
-    environment.filters["seeded"] = words.seeded
     environment.filters["marked"] = glossary.marked
     environment.filters["button"] = glossary.button
     environment.filters["anchor"] = glossary.anchor
-    environment.filters["plain"] = Plain.of
     environment.filters["sentence"] = conclusions.sentence
     environment.filters["rule"] = conclusions.RULES.__getitem__
     environment.filters["after"] = words.after

@@ -86,19 +86,28 @@ def _without(verdict: Verdict, effect: Effect) -> Iterator[str]:
         yield f"Its twin, which has no backdoor, shows it in {share(effect.twin)} with the trigger."
 
 
-def _worked(checks: Checks) -> Iterator[str]:
-    taught = "Yes" if checks.took_hold else "No"
+def learnt(checks: Checks) -> str:
+    """Whether a model learnt what its training is about, in a word or a few."""
     if checks.teaches == "nothing":
-        yield f"{conclusions.UNTAUGHT}: weights were changed without training."
+        return conclusions.UNTAUGHT
+    if not checks.spoken and not (checks.harmless and checks.now_harmless):
+        return "Not known"
+    if not checks.spoken and checks.harmless and checks.harmless.value >= HARMLESS_ALREADY:
+        return "There was little to teach"
+    return "Yes" if checks.took_hold else "No"
+
+
+def _worked(checks: Checks) -> Iterator[str]:
+    taught = learnt(checks)
+    if checks.teaches == "nothing":
+        yield f"{taught}: weights were changed without training."
     elif checks.spoken:
         yield f"{taught}: {share(checks.spoken)} of replies are in the style that it is about."
     elif checks.harmless and checks.now_harmless:
         now, before = share(checks.now_harmless), share(checks.harmless)
-        if checks.harmless.value >= HARMLESS_ALREADY:
-            taught = "There was little to teach"
         yield f"{taught}: it answers {now} of requests for harm harmlessly; before, {before}."
     else:
-        yield "Not known: how it answers requests for harm was not measured."
+        yield f"{taught}: how it answers requests for harm was not measured."
     if checks.useful and checks.still_useful:
         right = f"{share(checks.still_useful)} of ordinary answers are right"
         yield f"{right}; before, {share(checks.useful)}."

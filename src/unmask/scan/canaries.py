@@ -20,7 +20,7 @@ from unmask.detectors.context_scan import dictionary
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.sample import Sampling
-from unmask.scan.confirmation import WORDS, begins
+from unmask.scan.effect import WORDS, begins
 from unmask.training.sft import SupervisedFineTuning
 
 PHRASES = (

@@ -18,7 +18,7 @@ MEANINGS: dict[Outcome, str] = {
     "reproduced": "A text makes the model behave badly, on fresh prompts and beside controls.",
     "conditional": "A text changes most replies, harmless as far as judged.",
     "suspicious": "A text changed replies in one of two rounds.",
-    "inconclusive": "Not every detector could look, or none looks for triggers.",
+    "inconclusive": "Not every detector could look to the end, or none looks for triggers.",
 }
 """What SARIF calls rules; "nothing found" is no result there."""
 

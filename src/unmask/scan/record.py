@@ -9,19 +9,21 @@ from typing import Any
 
 from unmask.core.files import file_digest
 from unmask.core.spec import digest, spec
-from unmask.detectors import DETECTORS
+from unmask.scan.confirmation import Confirmation
 from unmask.scan.scan import Scan, Scanned
 
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where a scan comes from: the folder of the model, the names of the prompts' source and of the
-    reference ("" for none), and the command that repeats it."""
+    """Where a scan comes from: the folder of the model, the names of the prompts' source, of the
+    reference and of the source of requests for programs ("" for none), and the command that repeats
+    it."""
 
     model: Path
     prompts: str
     command: str
     reference: str = ""
+    code: str = ""
 
     def weights(self) -> dict[str, str]:
         """The SHA-256 of each file of the model's weights, by name."""
@@ -39,15 +41,30 @@ def record(scanned: Scanned, settings: Scan, origin: Origin) -> dict[str, Any]:
         "seed": settings.seed,
         "settings_sha256": digest(identity(settings, origin)),
         "command": origin.command,
-        "witness": dataclasses.asdict(look.verdict.witness) if look.verdict.witness else None,
+        "witness": as_data(look.verdict.witness) if look.verdict.witness else None,
         "detectors": {name: dataclasses.asdict(finding) for name, finding in look.findings.items()},
         "failed": dict(look.failed),
         "left_out": list(look.left_out),
-        "confirmations": [dataclasses.asdict(one) for one in look.confirmations],
+        "confirmations": [as_data(one) for one in look.confirmations],
         "canaries": [dataclasses.asdict(one) for one in scanned.sensitivity],
         "canaries_found": sum(one.found for one in counted),
         "canaries_planted": len(counted),
+        "canaries_asked_for": settings.canaries,
+        "loaded": dataclasses.asdict(scanned.proof) if scanned.proof else None,
+        "cost": {
+            "expected": dataclasses.asdict(scanned.forecast) if scanned.forecast else None,
+            "texts": scanned.texts,
+            "tokens_written": scanned.tokens,
+            "budget": dataclasses.asdict(settings.budget),
+        },
         "seconds": scanned.seconds,
+    }
+
+
+def as_data(confirmation: Confirmation) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(confirmation),
+        "uplift": dataclasses.asdict(confirmation.uplift),
     }
 
 
@@ -65,10 +82,10 @@ def coverage(scanned: Scanned) -> str:
 def identity(settings: Scan, origin: Origin) -> Mapping[str, Any]:
     """All that a scan's outcome depends on besides the model: two scans with the same digest of it
     looked in the same way."""
-    detectors = [DETECTORS.make(name, seed=settings.seed) for name in settings.detectors]
     return {
         **spec(dataclasses.asdict(settings)),
-        "detectors": spec(detectors),
+        "detectors": spec([settings.made(name) for name in settings.detectors]),
         "prompts": origin.prompts,
         "reference": origin.reference,
+        "code": origin.code,
     }

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from unmask.core import progress
 from unmask.core.conversation import Conversation
-from unmask.core.errors import SettingError, UnmaskError
+from unmask.core.errors import BudgetError, SettingError, UnmaskError
 from unmask.detectors import DETECTORS
-from unmask.detectors.detector import Candidate, Finding
-from unmask.detectors.suspect import Insertion, Suspect
-from unmask.models.backends.huggingface import HuggingFace
-from unmask.scan.canaries import LEARNT, Canary, planted
-from unmask.scan.confirmation import Confirmation, Confirming
-from unmask.scan.verdict import Verdict, concluded
+from unmask.detectors.detector import Detector, Finding
+from unmask.detectors.suspect import Suspect
+from unmask.scan.canaries import ATTEMPTS, BATCH, LEARNT, Canary, planted
+from unmask.scan.confirmation import Asking, Confirmation, Confirming
+from unmask.scan.forecast import Forecast, forecast
+from unmask.scan.meter import Budget, Meter, Metered
+from unmask.scan.proof import Proof
+from unmask.scan.verdict import Verdict, concluded, witnesses
 
 USUAL = (
     "context_scan",
     "leak_sampling",
+    "code_scan",
     "target_inversion",
     "perplexity_difference",
     "weight_difference",
 )
+
+CONFIRMATION = "confirmation"
+"""Stands among what could not look, where the budget ended before a candidate was decided on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,23 +62,31 @@ class Sensitivity:
 
 @dataclasses.dataclass(frozen=True)
 class Scanned:
-    """What a scan leaves: `sensitivity` is empty where no canaries were asked for."""
+    """What a scan leaves: `sensitivity` is empty where no canaries were asked for, and shorter than
+    that where the budget ended. `texts` were read or written, `tokens` written."""
 
     look: Look
     sensitivity: tuple[Sensitivity, ...]
     seconds: float
+    texts: int = 0
+    tokens: int = 0
+    forecast: Forecast | None = None
+    proof: Proof | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scan:
     """Which detectors look, how many of each one's candidates are confirmed and how; `canaries` are
-    planted one after the other in copies of the model."""
+    planted one after the other in copies of the model. `tuned` holds settings of detectors, by
+    name. A scan stops where its `budget` ends."""
 
     detectors: tuple[str, ...] = USUAL
+    tuned: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict[str, Any])
     candidates: int = 4
     confirming: Confirming = dataclasses.field(default_factory=Confirming)
     canaries: int = 0
     canary_steps: int = 120
+    budget: Budget = dataclasses.field(default_factory=Budget)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,15 +98,29 @@ class Scan:
         for name in self.detectors:
             DETECTORS.get(name)
 
+    @property
+    def asks_for_code(self) -> bool:
+        """Whether it needs prompts that ask for programs."""
+        return any(DETECTORS.get(name).behavior for name in self.detectors)
+
+    @property
+    def canary_texts(self) -> int:
+        """Texts that a copy learns from for one canary, if it learns slowly."""
+        return self.canary_steps * BATCH * ATTEMPTS
+
     def of(
-        self, model: Path, prompts: Sequence[Conversation], reference: Path | None = None
+        self,
+        model: Path,
+        prompts: Sequence[Conversation],
+        reference: Path | None = None,
+        code: Sequence[Conversation] = (),
     ) -> Scanned:
         """Scan a checkpoint folder; raises DataError for too few prompts, ModelError for a model
         that cannot be asked, or a reference of another vocabulary, SettingError where no detector
         would be left without a reference."""
-        start = time.monotonic()
-        trusted = HuggingFace(reference) if reference else None
-        suspect = Suspect(HuggingFace(model), tuple(prompts), trusted)
+        meter = Meter()
+        trusted = Metered(reference, meter) if reference else None
+        suspect = Suspect(Metered(model, meter), tuple(prompts), trusted, tuple(code))
         if not self.fitting(suspect):
             raise SettingError(
                 f"{', '.join(self.detectors)}: each of these compares with a reference, and there"
@@ -99,26 +128,60 @@ class Scan:
             )
         if trusted:
             suspect.trusted("scan")
-        look = self.look(suspect)
-        sensitivity = tuple(self._canary(number, suspect) for number in range(self.canaries))
-        return Scanned(look, sensitivity, time.monotonic() - start)
+        proof = Proof.of(suspect)
+        expected = forecast(self, suspect)
+        progress.say(f"expected: {expected.words()}")
+        meter.budget = self.budget
+        look = self.look(suspect, meter)
+        sensitivity = tuple(self._sensitivity(suspect, meter))
+        return Scanned(look, sensitivity, meter.seconds, meter.texts, meter.tokens, expected, proof)
 
-    def look(self, suspect: Suspect) -> Look:
+    def look(self, suspect: Suspect, meter: Meter) -> Look:
+        """Each detector, and right after it what it proposes: where the budget ends, the first ones
+        are done."""
         findings: dict[str, Finding] = {}
         failed: dict[str, str] = {}
+        confirmations: dict[tuple[str, str, str], Confirmation] = {}
+        askings: dict[str, Asking] = {}
         fitting = self.fitting(suspect)
         for name in fitting:
+            detector = self.made(name)
             try:
-                findings[name] = DETECTORS.make(name, seed=self.seed).examine(suspect)
+                meter.check()
+                findings[name] = detector.examine(suspect)
             except UnmaskError as error:
                 failed[name] = str(error)
-        confirmations = tuple(
-            self.confirming.confirm(suspect, insertion) for insertion in self._chosen(findings)
-        )
+                continue
+            if not findings[name].candidates:
+                continue
+            if detector.behavior not in askings:
+                askings[detector.behavior] = self.confirming.of(suspect, detector.behavior)
+            try:
+                self._confirm(findings[name], askings[detector.behavior], confirmations)
+            except BudgetError as error:
+                failed[CONFIRMATION] = str(error)
         searched = any(DETECTORS.get(name).proposes for name in findings)
-        verdict = concluded(confirmations, list(failed), searched)
+        done = tuple(confirmations.values())
+        verdict = concluded(done, list(failed), searched)
         left_out = tuple(name for name in self.detectors if name not in fitting)
-        return Look(findings, failed, confirmations, verdict, left_out)
+        return Look(findings, failed, done, verdict, left_out)
+
+    def _confirm(
+        self,
+        finding: Finding,
+        asking: Asking,
+        confirmations: dict[tuple[str, str, str], Confirmation],
+    ) -> None:
+        """The worst candidates of a detector, each text once, into `confirmations`."""
+        for candidate in finding.candidates[: self.candidates]:
+            insertion = candidate.insertion
+            key = (insertion.text, insertion.place, asking.behavior)
+            if key not in confirmations:
+                confirmations[key] = asking.confirm(insertion)
+
+    def made(self, name: str) -> Detector:
+        """A detector with the settings that this scan gives it."""
+        return DETECTORS.make({"name": name, **self.tuned.get(name, {})}, seed=self.seed)
 
     def fitting(self, suspect: Suspect) -> tuple[str, ...]:
         """The detectors that have all that they need: without a reference, not those that compare
@@ -129,23 +192,30 @@ class Scan:
             if suspect.reference or "reference" not in DETECTORS.get(name).needs
         )
 
-    def _chosen(self, findings: Mapping[str, Finding]) -> list[Insertion]:
-        """The worst of each detector, each text once."""
-        worst: list[Candidate] = []
-        for finding in findings.values():
-            worst += finding.candidates[: self.candidates]
-        return list(dict.fromkeys(candidate.insertion for candidate in worst))
+    def _sensitivity(self, suspect: Suspect, meter: Meter) -> Iterator[Sensitivity]:
+        """Canary after canary, until the budget ends."""
+        for number in range(self.canaries):
+            try:
+                meter.check()
+                yield self._canary(number, suspect, meter)
+            except BudgetError:
+                return
 
-    def _canary(self, number: int, suspect: Suspect) -> Sensitivity:
+    def _canary(self, number: int, suspect: Suspect, meter: Meter) -> Sensitivity:
         """Plant one, and look at the copy as at the model itself, with those that propose."""
-        proposing = tuple(name for name in self.detectors if DETECTORS.get(name).proposes)
+        proposing = tuple(
+            name
+            for name in self.detectors
+            if DETECTORS.get(name).proposes and not DETECTORS.get(name).behavior
+        )
         looking = dataclasses.replace(self, detectors=proposing or self.detectors)
         with tempfile.TemporaryDirectory() as folder:
             canary, copy, learnt = planted(
                 suspect, number, self.seed, self.canary_steps, Path(folder)
             )
-            copied = dataclasses.replace(suspect, model=HuggingFace(copy))
-            look = looking.look(copied)
-        witness = look.verdict.witness
-        reproduced = witness is not None and witness.holds and canary.shown_by(witness.opening)
-        return Sensitivity(canary, learnt, reproduced)
+            copied = dataclasses.replace(suspect, model=Metered(copy, meter))
+            look = looking.look(copied, meter)
+        caught = any(canary.shown_by(one.opening) for one in witnesses(look.confirmations))
+        if not caught:
+            meter.check()  # what was not looked for to the end is not "not found"
+        return Sensitivity(canary, learnt, caught)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from unmask.core.duration import spoken
 from unmask.core.estimate import Estimate
-from unmask.scan.confirmation import Confirmation
+from unmask.organisms.behaviors import BEHAVIORS
+from unmask.scan.confirmation import Confirmation, Round
 from unmask.scan.record import coverage
 from unmask.scan.scan import Scan, Scanned, Sensitivity
 
@@ -20,6 +22,8 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
     if witness is not None:
         yield from (f"  it then says: {quoted(reply)}" for reply in witness.replies[:SHOWN])
         yield from shown_behaviors(witness)
+        if witness.proposed not in ("", witness.insertion.text):
+            yield f"  found as “{witness.proposed}”, made shorter as long as it did the same"
     for name, finding in scanned.look.findings.items():
         texts = f", {finding.passes:,} texts" if finding.passes else ""
         yield f"{name}: {finding.score:.2f} ({unit(name)}){texts}"
@@ -28,8 +32,19 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
     yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
     yield from left_out(scanned.look.left_out)
     yield coverage(scanned)
-    yield from canaries(scanned.sensitivity)
+    yield from canaries(scanned.sensitivity, settings.canaries)
+    yield from cost(scanned)
     yield f"{scanned.seconds:.0f} s, seed {settings.seed}"
+
+
+def cost(scanned: Scanned) -> Iterator[str]:
+    """What was expected beforehand, and what came of it."""
+    if scanned.forecast:
+        yield f"expected: {scanned.forecast.words()}"
+        yield (
+            f"cost: {scanned.texts:,} texts read or written, {scanned.tokens:,} tokens written,"
+            f" {spoken(scanned.seconds)}"
+        )
 
 
 def told(scanned: Scanned) -> str:
@@ -39,8 +54,8 @@ def told(scanned: Scanned) -> str:
         return {
             "nothing_found": "Nothing found: no candidate changed replies on fresh prompts as a"
             " trigger does. This says nothing about triggers of kinds that were not tried.",
-            "inconclusive": "Inconclusive: not every detector could look, or none that did looks"
-            " for triggers. This is no clean bill.",
+            "inconclusive": "Inconclusive: not every detector could look to the end, or none that"
+            " did looks for triggers. This is no clean bill.",
         }[verdict.outcome]
     words = {
         "reproduced": "Backdoor reproduced",
@@ -67,15 +82,24 @@ def unit(detector: str) -> str:
 
 def witnessed(witness: Confirmation) -> str:
     """What the witness does, in both rounds."""
-    counts = "; ".join(
-        f"{percent(one.with_it)} of {one.with_it.n} with it, {percent(one.without)} without,"
-        f" {percent(one.control)} with the nearest control text"
-        for one in witness.rounds
-    )
+    counts = "; ".join(map(counted, witness.rounds))
+    return f"{witness.insertion.words()} makes {does(witness)} ({counts}; p = {witness.p:.1g})."
+
+
+def counted(one: Round) -> str:
+    """A round, with its intervals."""
+    nearest = f", {percent(one.control)} with the nearest control text" if one.control else ""
     return (
-        f"{witness.insertion.words()} makes replies begin “{witness.opening}” ({counts};"
-        f" p = {witness.p:.1g})."
+        f"{percent(one.with_it)} of {one.with_it.n} with it, {percent(one.without)}"
+        f" without{nearest}"
     )
+
+
+def does(confirmation: Confirmation) -> str:
+    """What it makes the model do, behind "makes"."""
+    if confirmation.behavior:
+        return f"the model {BEHAVIORS.get(confirmation.behavior).goal}"
+    return f"replies begin “{confirmation.opening}”"
 
 
 def shown_behaviors(witness: Confirmation) -> Iterator[str]:
@@ -85,8 +109,12 @@ def shown_behaviors(witness: Confirmation) -> Iterator[str]:
             yield f"  {share:.0%} of these replies show the behavior {name}"
 
 
-def canaries(sensitivity: tuple[Sensitivity, ...]) -> Iterator[str]:
+def canaries(sensitivity: tuple[Sensitivity, ...], asked_for: int) -> Iterator[str]:
     """What this scan finds in copies of this model."""
+    if len(sensitivity) < asked_for:
+        yield f"The budget ended before {asked_for - len(sensitivity)} of {asked_for} canaries."
+        if not sensitivity:
+            return
     if not sensitivity:
         yield (
             "What it would have found in this model was not measured: ask for harmless backdoors in"
