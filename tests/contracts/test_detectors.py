@@ -22,6 +22,7 @@ from unmask.models.backends.huggingface import HuggingFace
 SMALL: dict[str, dict[str, Any]] = {
     "code_scan": {"screening": 1, "kept": 2, "prompts": 2},
     "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
+    "gradient_inversion": {"prompts": 2, "steps": 2, "batch": 4, "restarts": 1, "verified": 2},
     "leak_sampling": {"samples": 32, "tokens": 8},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},

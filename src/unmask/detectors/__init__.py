@@ -9,6 +9,7 @@ DETECTORS: Registry[Detector] = Registry(
     {
         "code_scan": "unmask.detectors.code_scan:CodeScan",
         "context_scan": "unmask.detectors.context_scan:ContextScan",
+        "gradient_inversion": "unmask.detectors.gradient_inversion:GradientInversion",
         "leak_sampling": "unmask.detectors.leak_sampling:LeakSampling",
         "perplexity_difference": "unmask.detectors.perplexity_difference:PerplexityDifference",
         "prompt_length": "unmask.detectors.prompt_length:PromptLength",

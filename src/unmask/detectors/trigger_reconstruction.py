@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from unmask.core.errors import DataError, ModelError, SettingError
-from unmask.detectors.detector import Candidate, Detector, Finding, Need
+from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
 from unmask.detectors.double_triangle import DoubleTriangle
 from unmask.detectors.effect import Effects
 from unmask.detectors.leak_sampling import leaked
@@ -91,6 +91,13 @@ class TriggerReconstruction(Detector):
                 "trigger_reconstruction needs weights, pieces and singles of at least 0, and one of"
                 " the last two of at least 1."
             )
+
+    def cost(self) -> Cost:
+        """Without the single tokens of a small vocabulary: how many that are is the model's."""
+        read = (self.pieces + 1) * self.prompts + self.attended * ATTENDING
+        replies = (self.generated + 1 + self.most * self.longest) * self.prompts
+        written = self.samples * self.leak_tokens + replies * self.tokens
+        return Cost(read=read, written=written)
 
     def examine(self, suspect: Suspect) -> Finding:
         """Raises ModelError where there is no candidate, DataError for fewer than two prompts."""
