@@ -27,8 +27,9 @@ def rows() -> list[Row]:
     for defense, left, kl in ((MERGED, 4, 8.0), (PRUNED, 250, 0.5)):
         made.append(row(left, defense=defense))
         for role in ("organism", "twin"):
-            distance: dict[str, Any] = {"evaluation": "drift", "metric": "kl", "unit": "nats"}
-            made.append(row(0, role, defense, "untriggered", **distance | {"value": kl}))
+            far: dict[str, Any] = {"evaluation": "drift", "metric": "kl", "unit": "nats"}
+            far["value"] = kl
+            made.append(row(0, role, defense, "untriggered", **far))
             helpful: dict[str, Any] = {"evaluation": "helpfulness", "metric": "accuracy"}
             made.append(row(200, role, defense, "untriggered", **helpful))
     made.append(compared(-0.6, -0.7, -0.5, defense=MERGED))
