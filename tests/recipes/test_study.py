@@ -263,10 +263,10 @@ def test_a_defense_after_another_begins_with_its_result_and_says_so() -> None:
     assert str(chosen.named) == "sft (after=prune (after=merge, share=0.4))"
     *_, (_, last) = common.defended(twin, chosen, Means(base))
     line = [last.step]
-    while "model" in line[-1].parts and line[-1].key != twin.step.key:
+    while line[-1] is not twin.step:
         line.append(line[-1].parts["model"].step)
     assert [step.name for step in line[:3]] == ["sft", "prune", "merge"]
-    assert line[3].key == twin.step.key
+    assert line[3:] == [twin.step]
     assert [part.name for part in declared_line(chosen.named)] == ["merge", "prune", "sft"]
 
 
@@ -277,8 +277,8 @@ def test_the_preference_model_is_made_where_an_earlier_defense_follows_it() -> N
     study = Study(stages=common, base=common.base("tiny"), implant=implant, treatments=chosen)
     assert study.penalized and study.means.preference_model is not None
     drift = [of for of in study.measurements if of.work.name == "drift"]
-    references = {of.evaluation.parts["reference"].step.key for of in drift}
-    assert references == {planted.step.key for planted in study.planted}, "of the undefended model"
+    references = {id(of.evaluation.parts["reference"].step) for of in drift}
+    assert references == {id(planted.step) for planted in study.planted}, "undefended models"
 
 
 @pytest.mark.parametrize("choice", ["adversarial", "pirate_undone", "nothing"])
