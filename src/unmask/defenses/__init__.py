@@ -16,6 +16,8 @@ DEFENSES: Registry[Defense] = Registry(
         "merge": "unmask.defenses.merge:Merge",
         "prune": "unmask.defenses.prune:Prune",
         "rounded": "unmask.defenses.rounded:Rounded",
+        "cleangen": "unmask.defenses.cleangen:CleanGen",
+        "steer": "unmask.defenses.steer:Steer",
         "matched": "unmask.defenses.matched:Matched",
         "noised": "unmask.defenses.noised:Noised",
     },

@@ -65,6 +65,11 @@ def treatment(choice: Choice, stages: Stages, organism: Organism) -> Treatment:
     before = treatment(first, stages, organism)
     for part in (*before.line, Treatment(Configured(defense.name), defense)):
         check_in_line(part)
+    if before.defense.guards:
+        raise SettingError(
+            f"{before.named.name} changes how a model decodes, which {defense.name} after it would"
+            " lose. Put it last."
+        )
     named = Configured(defense.name, tuple(sorted((*chosen, (AFTER, before.named)))))
     return Treatment(named, defense, before)
 
