@@ -281,6 +281,14 @@ def test_the_preference_model_is_made_where_an_earlier_defense_follows_it() -> N
     assert references == {id(planted.step) for planted in study.planted}, "undefended models"
 
 
+def test_a_change_of_decoding_stands_last() -> None:
+    common, organism = stages()
+    [last] = treatments([{"name": "cleangen", "after": "sft"}], common, organism)
+    assert [part.defense.name for part in last.line] == ["sft", "cleangen"]
+    with pytest.raises(SettingError, match="Put it last"):
+        treatments([{"name": "sft", "after": "cleangen"}], common, organism)
+
+
 @pytest.mark.parametrize("choice", ["adversarial", "pirate_undone", "nothing"])
 def test_what_cannot_stand_in_a_line_is_refused(choice: str) -> None:
     common, organism = stages()

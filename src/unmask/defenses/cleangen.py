@@ -1,7 +1,7 @@
-"""CleanGen: a token that is far likelier than under a trusted model is left to that model (Li et
-al. 2024, "CleanGen: Mitigating Backdoor Attacks for Generation Tasks in Large Language Models", arXiv
-2406.12257; see models/guards.py for what is drawn, and the one deviation).
+"""CleanGen: a token that is far likelier than under a trusted model is left to that model.
 
+Source: Li et al. 2024, "CleanGen: Mitigating Backdoor Attacks for Generation Tasks in Large
+Language Models", arXiv 2406.12257; see models/guards.py for what is drawn, and the one deviation.
 There any trusted model of the same vocabulary; here the base that the model was made from. The
 weights stay as they are: the guard is a part of the checkpoint, and is at work in everything that
 is measured of it. Limits: it needs the base, and each token costs a pass of either model; what
