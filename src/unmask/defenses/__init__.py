@@ -18,6 +18,10 @@ DEFENSES: Registry[Defense] = Registry(
         "rounded": "unmask.defenses.rounded:Rounded",
         "matched": "unmask.defenses.matched:Matched",
         "noised": "unmask.defenses.noised:Noised",
+        "crow": "unmask.defenses.crow:Crow",
+        "lat": "unmask.defenses.lat:LAT",
+        "lat_targeted": "unmask.defenses.lat:TargetedLAT",
+        "undo": "unmask.defenses.undo:Undo",
     },
     aliases={"none": "nothing"},
 )
