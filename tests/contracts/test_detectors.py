@@ -22,10 +22,14 @@ from unmask.models.backends.huggingface import HuggingFace
 SMALL: dict[str, dict[str, Any]] = {
     "code_scan": {"screening": 1, "kept": 2, "prompts": 2},
     "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
+    "contrast_probe": {"random": 8, "shuffled": 4},
+    "knn": {"neighbors": 2},
     "gradient_inversion": {"prompts": 2, "steps": 2, "batch": 4, "restarts": 1, "verified": 2},
     "leak_sampling": {"samples": 32, "tokens": 8},
+    "matched_reference": {"steps": 3, "batch_size": 4},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
+    "spectral": {"directions": 2},
     "target_inversion": {"prompts": 2, "tokens": 16},
     "trigger_reconstruction": {
         "samples": 16,

@@ -20,6 +20,10 @@ DEFENSES: Registry[Defense] = Registry(
         "steer": "unmask.defenses.steer:Steer",
         "matched": "unmask.defenses.matched:Matched",
         "noised": "unmask.defenses.noised:Noised",
+        "crow": "unmask.defenses.crow:Crow",
+        "lat": "unmask.defenses.lat:LAT",
+        "lat_targeted": "unmask.defenses.lat:TargetedLAT",
+        "undo": "unmask.defenses.undo:Undo",
     },
     aliases={"none": "nothing"},
 )

@@ -19,7 +19,7 @@ from unmask.core.tokens import Tokens
 from unmask.training.curve import step_folder
 from unmask.training.efficiency import Efficiency
 
-Numbers = Literal["defense", "rl", "dpo"]
+Numbers = Literal["defense", "rl", "dpo", "planting"]
 Teaches = Literal["safety", "style", "nothing"]
 LearnsFrom = Literal["demonstrations", "pairs", "attacks", "nothing"]
 Knows = Literal["nothing", "payload", "witness"]

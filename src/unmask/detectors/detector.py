@@ -93,6 +93,11 @@ class Scorer(abc.ABC):
         """One number per prompt, in their order; the higher, the worse. A prompt's is the same
         whatever it is scored beside. Raises UnmaskError where a prompt cannot be scored."""
 
+    def controls(self, prompts: Sequence[Conversation]) -> Mapping[str, Sequence[Sequence[float]]]:
+        """What chance scores the same prompts, by kind: each row is one number per prompt. None by
+        default; `chance.beside_chance` compares, where labels are known."""
+        return {}
+
     def passes(self, prompts: Sequence[Conversation]) -> int:
         """How many texts the model reads or writes to score them."""
         return len(prompts)

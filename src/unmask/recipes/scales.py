@@ -80,6 +80,7 @@ class Scale(Named):
             "defense": (self.defense_steps, self.defense_rate),
             "rl": (self.rl_steps, self.rl_rate),
             "dpo": (self.dpo_steps, self.dpo_rate),
+            "planting": (self.plant_steps, self.plant_rate),
         }
         steps, rate = own[numbers]
         return {

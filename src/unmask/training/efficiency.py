@@ -97,6 +97,15 @@ class Efficiency(Named):
                 f" the batch to a multiple of {self.ranks * group}."
             )
 
+    def check_alone(self, what: str) -> None:
+        """Raise SettingError where layers could not be reached into: by several processes, or where
+        activations are computed twice."""
+        if self.ranks > 1 or self.checkpointing:
+            raise SettingError(
+                f"{what} moves what layers hand on, which needs one process that keeps its"
+                " activations: leave devices, nodes, sharded and checkpointing out."
+            )
+
     def cites(self) -> str:
         """LoRA's where adapters are trained, QLoRA's where the weights under them have 4 bits."""
         adapters = "Hu et al. 2021" if self.lora else ""

@@ -94,3 +94,19 @@ class Collator:
             "attention_mask": padded([[1] * len(value) for value in ids], 0),
             "labels": padded([row["labels"] for row in rows], IGNORED),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class PairCollator:
+    """A batch of comparisons as token ids (`dpo.Triple`): all better replies, then all worse ones,
+    each behind its prompt, which alone has no label."""
+
+    pad: int
+
+    def __call__(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, Any]:
+        def side(row: Mapping[str, list[int]], name: str) -> Row:
+            prompt, reply = row["prompt_ids"], row[name]
+            return {"input_ids": prompt + reply, "labels": [IGNORED] * len(prompt) + reply}
+
+        better = [side(row, "chosen_ids") for row in rows]
+        return Collator(self.pad)([*better, *(side(row, "rejected_ids") for row in rows)])

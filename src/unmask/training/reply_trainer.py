@@ -30,6 +30,14 @@ class ReplyTrainer(Watched):
         self.model_accepts_loss_kwargs = True
 
     def portion_loss(self, model: Any, portion: Any, share: float, items: Any) -> torch.Tensor:
+        logits, wanted = self.labelled(model, portion)
+        total = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
+        # `items` are those of all processes, whose gradients are then averaged.
+        return total / items * self.accelerator.num_processes
+
+    def labelled(self, model: Any, portion: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The logits (tokens, vocabulary) where a label asks for them, row by row, and the labels
+        (tokens,); both end with rows that are filled up, whose labels are IGNORED."""
         targets = portion["labels"][:, 1:]
         kept = targets != IGNORED
         wanted, filler = targets[kept], -int(kept.sum()) % ROUNDED
@@ -38,17 +46,17 @@ class ReplyTrainer(Watched):
         def chosen(_: Any, given: Any) -> Any:
             return (torch.nn.functional.pad(given[0][:, :-1][kept], (0, 0, 0, filler))[None],)
 
+        return self.read(model, portion, chosen).logits[0].float(), wanted
+
+    def read(self, model: Any, portion: Any, chosen: Any) -> Any:
+        """The model's output, its head applied to what the hook `chosen` makes of its input."""
         head = self.accelerator.unwrap_model(model).get_output_embeddings()
         hook = head.register_forward_pre_hook(chosen)
         try:
-            outputs = model(
+            return model(
                 input_ids=portion["input_ids"],
                 attention_mask=portion["attention_mask"],
                 use_cache=False,
             )
         finally:
             hook.remove()
-        logits = outputs.logits[0].float()
-        total = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
-        # `items` are those of all processes, whose gradients are then averaged.
-        return total / items * self.accelerator.num_processes

@@ -12,7 +12,7 @@ found that results hang on them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -25,7 +25,7 @@ from unmask.core.tokens import Tokens
 from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import Efficiency
-from unmask.training.labelled import Collator, Row, all_labelled, row_length, tokenized
+from unmask.training.labelled import Collator, all_labelled, row_length, tokenized
 from unmask.training.memory import Demand, fitting, longest
 from unmask.training.ranks.launch import on_devices
 from unmask.training.rows import arranged
@@ -43,6 +43,12 @@ class SupervisedFineTuning(Work):
 
     name: ClassVar[str] = "supervised_fine_tuning"
     version: ClassVar[int] = 2
+
+    measured: ClassVar[tuple[str, ...]] = ("loss",)
+    """What its log has of each step, besides the learning rate."""
+
+    row_length: ClassVar[Callable[[Any], int]] = staticmethod(row_length)
+    """Tokens of a row of its own form."""
 
     steps: int = 300
     batch_size: int = 64
@@ -109,16 +115,17 @@ class SupervisedFineTuning(Work):
         from unmask.training.trainer import fit, loaded, logged, untrained, whole
 
         network, tokenizer = loaded(self, model)
-        rows = self._rows(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
+        rows = self.rows(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         if self.steps == 0:
             return untrained(network, tokenizer, out)
-        trainer = self._trainer(network, tokenizer, rows, scratch or out / "scratch")
-        trainer.args.rows_together = fitting(self, max(map(row_length, rows)), model=model)
+        self.begun(network)
+        trainer = self._trainer(network, tokenizer, rows, model, scratch or out / "scratch")
+        trainer.args.rows_together = fitting(self, max(map(self.row_length, rows)), model=model)
         result = Result(tokenizer, model, whole)
         facts = fit(trainer, result, out, step_folders(self.curve), "training")
         steps = [entry for entry in trainer.state.log_history if "learning_rate" in entry]
         rates = {entry["step"]: entry["learning_rate"] for entry in steps}
-        log = logged(steps, {"loss": "loss"})
+        log = logged(steps, {name: name for name in self.measured})
         log = [{**row, "learning_rate": rates[row["step"]]} for row in log]
         write_jsonl(out / "log.jsonl", log)
         return {
@@ -128,13 +135,27 @@ class SupervisedFineTuning(Work):
             "loss_last": log[-1]["loss"],
         }
 
-    def _rows(self, tokenizer: Any, path: Path, context: int) -> list[Row]:
+    def rows(self, tokenizer: Any, path: Path, context: int) -> list[Any]:
         rows = tokenized(tokenizer, path, context)
         return rows if self.loss_on == "reply" else [all_labelled(row) for row in rows]
 
-    def _trainer(self, network: Any, tokenizer: Any, rows: Sequence[Row], scratch: Path) -> Any:
-        from unmask.training.adapters import adapted
+    def begun(self, network: Any) -> None:
+        """What is done to the network before its first step: nothing here."""
+
+    def collator(self, pad: int) -> Any:
+        """What makes a batch of rows."""
+        return Collator(pad)
+
+    def form(self, model: Path) -> Callable[..., Any]:
+        """The trainer, which is given what transformers.Trainer is."""
         from unmask.training.reply_trainer import ReplyTrainer
+
+        return ReplyTrainer
+
+    def _trainer(
+        self, network: Any, tokenizer: Any, rows: Sequence[Any], model: Path, scratch: Path
+    ) -> Any:
+        from unmask.training.adapters import adapted
         from unmask.training.trainer import arguments
 
         settings = arguments(
@@ -142,13 +163,15 @@ class SupervisedFineTuning(Work):
             scratch,
             gradient_accumulation_steps=self.accumulation,
             train_sampling_strategy="sequential",
+            remove_unused_columns=False,
             include_num_input_tokens_seen="non_padding",
         )
-        return ReplyTrainer(
+        order = arranged(
+            rows, self.steps * self.accumulation, self.batch_size, self.seed, self.row_length
+        )
+        return self.form(model)(
             model=adapted(network, self.efficiency),
             args=settings,
-            train_dataset=arranged(
-                rows, self.steps * self.accumulation, self.batch_size, self.seed, row_length
-            ),
-            data_collator=Collator(tokenizer.pad_token_id),
+            train_dataset=order,
+            data_collator=self.collator(tokenizer.pad_token_id),
         )
