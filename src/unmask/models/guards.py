@@ -135,11 +135,11 @@ def trusted(own: Any, other: Any, alpha: float) -> Any:
     left is spread as the reference's."""
     import torch
 
-    mine, theirs = own.float().log_softmax(-1), other.float().log_softmax(-1)
-    suspicious = mine - theirs >= math.log(alpha)
-    kept = mine.masked_fill(suspicious, -torch.inf)
-    moved = mine.masked_fill(~suspicious, -torch.inf).logsumexp(-1, keepdim=True)
-    return torch.logaddexp(kept, moved + theirs)
+    own, other = own.float().log_softmax(-1), other.float().log_softmax(-1)
+    suspicious = own - other >= math.log(alpha)
+    kept = own.masked_fill(suspicious, -torch.inf)
+    moved = own.masked_fill(~suspicious, -torch.inf).logsumexp(-1, keepdim=True)
+    return torch.logaddexp(kept, moved + other)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

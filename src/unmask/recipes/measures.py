@@ -78,11 +78,10 @@ class Measures:
     def _asked(self, planted: Planted, treatment: Treatment, last: bool) -> Iterator[Evaluation]:
         """What is asked at one point of a defense."""
         organism = planted.organism
-        defenses = [part.defense for part in treatment.line]
         asks = (*self.asks, *taught(treatment.defense)) if last else self.asks
         for ask in asks:
             if ask.due(planted.role, organism, before=False, last=last):
-                yield self.made(ask, organism, *defenses)
+                yield self.made(ask, organism, *treatment.defenses)
 
     def _moved(
         self, planted: Planted, condition: Condition, model: Part, replies: Step

@@ -85,8 +85,7 @@ class Profile:
             for treatment in study.treatments:
                 *_, (last, model) = study.stages.defended(planted, treatment, study.means)
                 condition = self._condition(planted, treatment.named, last)
-                done = tuple(part.defense for part in treatment.line)
-                yield State(planted, model, condition, done)
+                yield State(planted, model, condition, treatment.defenses)
 
     def _condition(self, planted: Planted, defense: Configured, step: int) -> Condition:
         return Condition(planted.subject, self.study.stages.seed, defense, step)

@@ -38,10 +38,8 @@ def treatments(
     known: list[Treatment] = []
     for choice in choices:
         chosen = treatment(choice, stages, organism)
-        done = [part.defense for part in chosen.line]
-        if chosen.named.name != NOTHING.name and all(
-            [part.defense for part in other.line] != done for other in known
-        ):
+        done = [other.defenses for other in known]
+        if chosen.named.name != NOTHING.name and chosen.defenses not in done:
             known.append(chosen)
     return tuple(known)
 

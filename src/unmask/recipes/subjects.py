@@ -124,6 +124,11 @@ class Treatment:
         """This one, behind those that come first."""
         return (*(self.before.line if self.before else ()), self)
 
+    @property
+    def defenses(self) -> tuple[Defense, ...]:
+        """What is done, in its order."""
+        return tuple(part.defense for part in self.line)
+
 
 @dataclasses.dataclass(frozen=True)
 class Means:

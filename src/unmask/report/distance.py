@@ -149,10 +149,10 @@ def costs(rows: Rows, logs: Sequence[Mapping[str, Any]]) -> list[Figure]:
     ]
     took, subjects = seconds(logs), subjects_of(left)
     defenses = [*grouped((result for result in left if result.defense != NOTHING), _defense)]
-    panels = {
-        subject: with_points(_spent(left, subject, defense, defenses, took) for defense in defenses)
-        for subject in subjects
-    }
+    panels: dict[Subject, tuple[Series, ...]] = {}
+    for subject in subjects:
+        spent = [_spent(left, subject, defense, defenses, took) for defense in defenses]
+        panels[subject] = with_points(spent)
     return [
         Figure(
             title="What is left, against what it took",
