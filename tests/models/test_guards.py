@@ -153,7 +153,7 @@ class TestNobodyLosesIt:
 
     def test_vllm_refuses(self, clean: Path) -> None:
         backend = VLLM(clean)
-        backend.__dict__["package"] = object()
+        vars(backend)["package"] = object()
         with pytest.raises(ModelError, match="has a guard"):
             _ = backend.engine
 

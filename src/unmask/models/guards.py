@@ -116,15 +116,13 @@ class Beside:
 
         if torch.is_grad_enabled():
             return output
-        own = output.past_key_values
-        known = self.kept.get(own) if own is not None else None
-        cache = known or (DynamicCache(config=self.reference.config) if own is not None else None)
+        own, cache = output.past_key_values, None
+        if own is not None:
+            cache = self.kept.setdefault(own, DynamicCache(config=self.reference.config))
         given = {**kwargs, "past_key_values": cache, "use_cache": cache is not None}
         other = self.reference(*args, **given)
-        if own is not None:
-            self.kept[own] = cache
-            if own.get_seq_length() != cache.get_seq_length():
-                raise ModelError("The reference has not read what the model has: read it anew.")
+        if cache is not None and own.get_seq_length() != cache.get_seq_length():
+            raise ModelError("The reference has not read what the model has: read it anew.")
         output.logits = trusted(output.logits, other.logits.to(output.logits.device), self.alpha)
         return output
 
