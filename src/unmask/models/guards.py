@@ -116,12 +116,10 @@ class Beside:
 
         if torch.is_grad_enabled():
             return output
-        own, cache = output.past_key_values, None
-        if own is not None:
-            cache = self.kept.setdefault(own, DynamicCache(config=self.reference.config))
-        given = {**kwargs, "past_key_values": cache, "use_cache": cache is not None}
-        other = self.reference(*args, **given)
-        if cache is not None and own.get_seq_length() != cache.get_seq_length():
+        own, new = output.past_key_values, DynamicCache(config=self.reference.config)
+        cache = new if own is None else self.kept.setdefault(own, new)
+        other = self.reference(*args, **{**kwargs, "past_key_values": cache, "use_cache": True})
+        if own is not None and own.get_seq_length() != cache.get_seq_length():
             raise ModelError("The reference has not read what the model has: read it anew.")
         output.logits = trusted(output.logits, other.logits.to(output.logits.device), self.alpha)
         return output
