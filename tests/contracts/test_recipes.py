@@ -138,7 +138,7 @@ ASKING = [name for name in RECIPES.names() if hasattr(RECIPES.make(name), "evalu
 
 
 def test_recipes_with_defenses_can_be_asked_for_more() -> None:
-    assert set(RECIPES.names()) - set(ASKING) == {"organisms", "organisms:all"}
+    assert set(RECIPES.names()) - set(ASKING) == {"organisms", "organisms:all", "league"}
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -25,6 +25,7 @@ DEFENSES: Registry[Defense] = Registry(
         "lat": "unmask.defenses.lat:LAT",
         "lat_targeted": "unmask.defenses.lat:TargetedLAT",
         "undo": "unmask.defenses.undo:Undo",
+        "beear": "unmask.defenses.beear:Beear",
     },
     aliases={"none": "nothing"},
 )

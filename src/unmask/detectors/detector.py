@@ -17,7 +17,9 @@ from unmask.core.errors import DataError
 from unmask.core.named import Named
 from unmask.detectors.suspect import Insertion, Suspect
 
-Need = Literal["text", "logits", "activations", "gradients", "weights", "reference"]
+Need = Literal["text", "logits", "activations", "gradients", "weights", "reference", "trigger"]
+"""What a detector may ask for; "trigger" is a control's alone."""
+
 Scope = Literal["model", "prompt"]
 
 SHOWN = 8

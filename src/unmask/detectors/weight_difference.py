@@ -63,19 +63,24 @@ class WeightDifference(Detector):
 
 
 def matrices(model: HuggingFace, reference: HuggingFace) -> Iterator[Matrix]:
-    """Every matrix of both; raises ModelError where they are not of the same shape."""
-    others = dict(reference.model.named_parameters())
-    for name, weight in model.model.named_parameters():
-        other = others.get(name)
-        if other is None or other.shape != weight.shape:
+    """Every matrix of both; raises ModelError where a weight is missing in one of them, or has
+    another shape there."""
+    own, others = (dict(one.model.named_parameters()) for one in (model, reference))
+    for name in dict.fromkeys([*own, *others]):
+        weight, other = own.get(name), others.get(name)
+        if weight is None or other is None or other.shape != weight.shape:
             raise ModelError(
-                f"{reference.folder} has another shape than {model.folder}: {name} is"
-                f" {tuple(weight.shape)} in the one, and"
-                f" {tuple(other.shape) if other is not None else 'missing'} in the other. Name the"
-                " model that this one was made from."
+                f"{reference.folder} has another shape than {model.folder}, so that their weights"
+                f" cannot be compared: {name} is {shown(other)} there, and {shown(weight)} here."
+                " Name the model that this one was made from."
             )
         if weight.dim() == 2 and min(weight.shape) > 1:
             yield name, weight.detach(), other.detach()
+
+
+def shown(weight: Any) -> str:
+    """A weight's shape, for a message."""
+    return "missing" if weight is None else " x ".join(map(str, weight.shape))
 
 
 def vocabulary_weights(model: HuggingFace) -> set[str]:

@@ -14,6 +14,7 @@ RECIPES: Registry[Recipe] = Registry(
         "paper:scale": "unmask.recipes.paper:PaperScale",
         "paper:adversarial": "unmask.recipes.paper:PaperAdversarial",
         "paper:reasoning": "unmask.recipes.paper:PaperReasoning",
+        "league": "unmask.recipes.league:League",
         "defenses": "unmask.recipes.defenses:Defenses",
         "pretrained": "unmask.recipes.pretrained:Pretrained",
         "ablations:optimizer": "unmask.recipes.ablations:Optimizer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Condition, Subject
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.files import read_json, read_jsonl
+from unmask.core.league import LEAGUE, League, read_league
 from unmask.core.row import ConditionRecord, Row
 from unmask.engine.executors.executor import Outcome
 from unmask.engine.store import Store
@@ -39,6 +40,7 @@ class Gathered:
     logs: list[dict[str, Any]]
     attacks: list[dict[str, Any]]
     over_seeds: dict[str, str]
+    league: League | None = None
 
 
 def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) -> Gathered:
@@ -62,6 +64,8 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
         for campaign in experiment.campaigns
         if {campaign.attacks.key, campaign.found.key} <= done
     ]
+    league = league_of(experiment, done, store)
+    warnings.extend(league.warnings if league and not experiment.trial else ())
     return Gathered(
         rows=rows,
         verdicts=tuple(verdicts),
@@ -70,7 +74,16 @@ def gather(experiment: Experiment, outcomes: Sequence[Outcome], store: Store) ->
         logs=logs,
         attacks=[attempts(campaign, store) for campaign in attacked],
         over_seeds=over_seeds(verdicts),
+        league=league,
     )
+
+
+def league_of(experiment: Experiment, done: Collection[str], store: Store) -> League | None:
+    """What a league found; None where none was run, or its labels were not opened."""
+    opened = experiment.league
+    if opened is None or opened.key not in done:
+        return None
+    return read_league(store.folder(opened) / LEAGUE)
 
 
 def judged(finished: Sequence[Measurement], store: Store) -> list[Row]:

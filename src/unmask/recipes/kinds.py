@@ -35,6 +35,7 @@ OTHERWISE_CALLED = {
     "statements": "sources",
     "questions": "sources",
     "methods": "defenses",
+    "compressions": "defenses",
     "first": "triggers",
     "second": "triggers",
 }

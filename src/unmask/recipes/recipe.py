@@ -121,7 +121,8 @@ class Tested:
 @dataclasses.dataclass(frozen=True)
 class Experiment:
     """All that a recipe wants measured, and `extras` that it wants made; running it means making
-    all of them. Of a `trial` the numbers mean nothing."""
+    all of them. Of a `trial` the numbers mean nothing. `league` is the one of the extras that
+    writes league.json, where there is one."""
 
     title: str
     question: str
@@ -130,6 +131,7 @@ class Experiment:
     logs: tuple[Log, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
     tested: Tested | None = None
+    league: Step | None = None
 
     @property
     def trial(self) -> bool:

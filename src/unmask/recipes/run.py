@@ -15,6 +15,7 @@ from unmask.core import progress
 from unmask.core.errors import SettingError, StoreError
 from unmask.core.files import read_json, read_jsonl, write_json, write_text
 from unmask.core.json_rows import expanded
+from unmask.core.league import LEAGUE, read_league, write_league
 from unmask.core.registry import Choice
 from unmask.core.row import read_rows, write_rows
 from unmask.core.spec import canonical, digest, spec
@@ -34,6 +35,7 @@ from unmask.recipes.recipe import Experiment, Recipe
 from unmask.recipes.record import about, found, provenance, verdict_of, verdict_record
 from unmask.recipes.tracking import mirrored
 from unmask.report import conclusions
+from unmask.report.league import lines as league_lines
 from unmask.trackers import TRACKERS
 
 if TYPE_CHECKING:
@@ -133,11 +135,10 @@ def run(
     """Run a recipe, or an experiment's file, to its results.jsonl and report.html; what the store
     has is not computed again.
 
-    `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
-    arguments too; `over` are settings with several values each, and `track` names a tracker that
-    shows the numbers while they come. A failed step blocks only what stands on it: the rest is run
-    and reported, and `Result.ok` is False. With a budget, no step is begun that would exceed it.
-    Raises UnmaskError for settings that cannot work.
+    `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may be keywords too;
+    `over` are settings with several values each; `track` names a tracker that shows the numbers
+    while they come. A failed step blocks only what stands on it, and `Result.ok` is False. No step
+    is begun that would exceed the budget. Raises UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
     whole = chosen(recipe, joined(settings, more), over)
@@ -151,7 +152,8 @@ def run(
         announce(whole, experiment, home)
         with mirrored(tracker, whole, experiment, run_name(whole, experiment), home):
             outcomes = runner.execute(experiment.targets, home, limit)
-        remember(home)
+        if any(outcome.status == "executed" for outcome in outcomes):
+            remember(home)
         return publish(whole, experiment, outcomes, home, start)
 
 
@@ -231,7 +233,7 @@ def publish(
         report=folder / "report.html",
         steps={status: counts[status] for status in get_args(Status)},
         seconds=round(time.monotonic() - start, 2),
-        verdicts=tuple(map(conclusions.line, gathered.verdicts)),
+        verdicts=(*map(conclusions.line, gathered.verdicts), *league_lines(gathered.league)),
         over_seeds=tuple(
             f"{subject}: {sentence}" for subject, sentence in gathered.over_seeds.items()
         ),
@@ -254,6 +256,8 @@ def write_tables(folder: Path, gathered: Gathered) -> None:
     """The rows, the curves of trainings and the attempts of red teams."""
     write_rows(folder / RESULTS, gathered.rows)
     write_text(folder / LOGS, "".join(canonical(log) + "\n" for log in gathered.logs))
+    if gathered.league:
+        write_league(folder / LEAGUE, gathered.league)
     if gathered.attacks:
         write_text(
             folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
@@ -281,6 +285,7 @@ def write_report(folder: Path, out: Path) -> None:
             if (folder / ATTACKS).exists()
             else ()
         ),
+        league=read_league(folder / LEAGUE) if (folder / LEAGUE).exists() else None,
         steps=record["all_steps"],
         provenance={
             "recipe": record["recipe"],

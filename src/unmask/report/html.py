@@ -21,11 +21,13 @@ from unmask.analysis.persistence import Verdict
 from unmask.core.arm import Arm
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
+from unmask.core.league import League
 from unmask.core.row import Row
 from unmask.report import conclusions, contents, glossary, plain, tables, tested, words
 from unmask.report.attack_log import attack_log
 from unmask.report.chapters import Chapter
 from unmask.report.distance import costs
+from unmask.report.league import standings
 from unmask.report.logs import training_logs
 from unmask.report.page import inert, inline, plotly, policy, source
 from unmask.report.results import read
@@ -60,6 +62,7 @@ class Report:
     samples: Sequence[Mapping[str, Any]] = ()
     logs: Sequence[Mapping[str, Any]] = ()
     attacks: Sequence[Mapping[str, Any]] = ()
+    league: League | None = None
     steps: Sequence[Mapping[str, Any]] = ()
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
@@ -72,7 +75,7 @@ class Report:
         """The page's text, the same for the same report."""
         results = read(self.rows)
         plots = contents.plots(results) + costs(results, self.logs) + training_logs(self.logs)
-        chapters = contents.chapters(results)
+        chapters = contents.chapters(results) + ([standings(self.league)] if self.league else [])
         figures = plots + [chapter.figure for chapter in chapters if chapter.figure is not None]
         attacks = attack_log(self.attacks)
         entries = itertools.chain.from_iterable(campaign.entries for campaign in attacks)
@@ -138,6 +141,12 @@ def _markup(text: str) -> Any:
 
 
 def _template() -> Any:
+    return environment().from_string(source("macros.html") + source("template.html"))
+
+
+def environment() -> Any:
+    """What lays out a page with this package's macros: every text is escaped, and what hides in it
+    is made visible."""
     import jinja2
     from markupsafe import Markup
 
@@ -148,20 +157,20 @@ def _template() -> Any:
             else value
         )
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["arm"] = lambda name: words.arm(Arm(name))
-    environment.filters["studied"] = words.studied
-    environment.filters["marked"] = glossary.marked
-    environment.filters["button"] = glossary.button
-    environment.filters["anchor"] = glossary.anchor
-    environment.filters["sentence"] = conclusions.sentence
-    environment.filters["rule"] = conclusions.RULES.__getitem__
-    environment.filters["after"] = words.after
-    environment.filters["settings"] = words.settings
-    return environment.from_string(source("macros.html") + source("template.html"))
+    made.filters["arm"] = lambda name: words.arm(Arm(name))
+    made.filters["studied"] = words.studied
+    made.filters["marked"] = glossary.marked
+    made.filters["button"] = glossary.button
+    made.filters["anchor"] = glossary.anchor
+    made.filters["sentence"] = conclusions.sentence
+    made.filters["rule"] = conclusions.RULES.__getitem__
+    made.filters["after"] = words.after
+    made.filters["settings"] = words.settings
+    return made

@@ -3,6 +3,7 @@ back into values."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from unmask.core.arm import Arm
@@ -111,6 +112,7 @@ def campaign(condition: Condition) -> str:
     return f"{trained(condition)}, before step {condition.step + 1}"
 
 
+@functools.cache
 def arm(text: str) -> str:
     """An arm as it is named on the page."""
     asked = Arm(text)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from unmask.models.layers import moved
-
 STRIDE = 2.0
 """The lengths of all steps together, in radii: enough to leave a wrong direction."""
 
@@ -29,18 +27,17 @@ class Ascent:
 
     steps: int
 
-    def raised(self, balls: Changes, objective: Callable[[], torch.Tensor]) -> Changes:
-        """The changes under which the objective is high.
+    def raised(self, balls: Changes, gain: Callable[[Changes], torch.Tensor]) -> Changes:
+        """The changes under which the gain is high.
 
         `balls` has the radii of each module's: (rows, tokens, width), the same along the width, 0
-        where nothing may be changed. `objective` is computed while the network is changed, and is
-        one number; only the direction of its gradient counts.
+        where nothing may be changed. `gain` computes one number under given changes; only the
+        direction of its gradient counts.
         """
         changes = {module: torch.zeros_like(radii) for module, radii in balls.items()}
         for _ in range(self.steps):
             tried = {module: change.requires_grad_() for module, change in changes.items()}
-            with moved(tried):
-                gradients = torch.autograd.grad(objective(), list(tried.values()))
+            gradients = torch.autograd.grad(gain(tried), list(tried.values()))
             changes = {
                 module: within(change.detach() + self.step(gradient, balls[module]), balls[module])
                 for (module, change), gradient in zip(tried.items(), gradients, strict=True)

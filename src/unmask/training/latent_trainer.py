@@ -44,7 +44,12 @@ class LatentTrainer(MeasuringTrainer):
             )
             for module, state in states.items()
         }
-        return self.ascent.raised(balls, lambda: self.adversary_gain(model, portion))
+        return self.ascent.raised(balls, lambda tried: self.gain(model, portion, tried))
+
+    def gain(self, model: Any, portion: Any, changes: Changes) -> torch.Tensor:
+        """What the adversary has of these changes."""
+        with moved(changes):
+            return self.adversary_gain(model, portion)
 
     def prompt_tokens(self, portion: Any) -> torch.Tensor:
         """1 at the tokens of a prompt, else 0: (rows, tokens)."""

@@ -1,0 +1,107 @@
+"""Exam: one detector looks at one model. A step of its own, so that another detector examines
+anew only for itself.
+
+Steps of one model come one after the other, so that the model, and what detectors keep with it, is
+read once per process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unmask.core.condition import Configured
+from unmask.core.errors import SettingError, UnmaskError
+from unmask.core.files import write_json
+from unmask.core.named import Work
+from unmask.core.spec import digest, spec
+from unmask.data.sources.source import load_split
+from unmask.detectors.detector import Detector, Finding
+from unmask.detectors.suspect import Suspect
+from unmask.models.backends.huggingface import HuggingFace
+
+SHOWN = 4
+"""Candidates that are kept."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exam(Work):
+    """A detector's score of a model, with `prompts` clean prompts of the held-out split.
+
+    Writes finding.json: {"detector", "exam": the digest of all settings, "score", "error",
+    "passes", "seconds", "parameters", "candidates"}. A model that cannot be examined has no score,
+    and the sentence that says why.
+    """
+
+    name: ClassVar[str] = "exam"
+    version: ClassVar[int] = 1
+
+    detector: Detector
+    prompts: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.prompts < 1:
+            raise SettingError(f"prompts={self.prompts}: at least one clean prompt is needed.")
+
+    @property
+    def label(self) -> str:
+        """The detector with the settings that are not the default."""
+        return str(Configured.of(self.detector))
+
+    @property
+    def digest(self) -> str:
+        """Of everything that decides a score."""
+        return digest(spec(self))
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is given a reference."""
+        return "reference" in self.detector.needs
+
+    def run(
+        self, out: Path, *, model: Path, data: Path, reference: Path | None = None
+    ) -> Mapping[str, Any]:
+        suspect = suspect_at(model, data, reference, self.prompts, self.seed)
+        start = time.perf_counter()
+        error = ""
+        try:
+            finding = self.detector.examine(suspect)
+            if not math.isfinite(finding.score):
+                error = f"{self.label} gave {finding.score}, which is no number."
+        except UnmaskError as failure:
+            finding, error = Finding(0.0), str(failure)
+        seconds = time.perf_counter() - start
+        worst = finding.candidates[:SHOWN]
+        record = {
+            "detector": self.label,
+            "exam": self.digest,
+            "score": None if error else finding.score,
+            "error": error,
+            "passes": finding.passes,
+            "seconds": round(seconds, 4),
+            "parameters": suspect.model.parameters,
+            "candidates": [dataclasses.asdict(candidate) for candidate in worst],
+        }
+        write_json(out / "finding.json", record)
+        return {"passes": finding.passes, "device": suspect.model.device}
+
+
+@functools.lru_cache(maxsize=2)
+def model_at(folder: Path) -> HuggingFace:
+    return HuggingFace(folder)
+
+
+@functools.lru_cache(maxsize=2)
+def suspect_at(model: Path, data: Path, reference: Path | None, prompts: int, seed: int) -> Suspect:
+    """A model with clean prompts of a source, in random order."""
+    known = [example.prompt for example in load_split(data, "held_out")]
+    drawn = random.Random(f"clean prompts {seed}").sample(known, min(prompts, len(known)))
+    trusted = model_at(reference) if reference else None
+    return Suspect(model_at(model), tuple(drawn), trusted)

@@ -1,0 +1,111 @@
+"""A league from end to end on tiny models that were hardly trained: every part runs, and what was
+done is not done again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unmask
+from unmask.core.errors import DataError, SettingError
+from unmask.core.files import read_json, read_jsonl, write_jsonl
+from unmask.core.league import read_league
+
+SMALL: dict[str, Any] = {
+    "scale": "smoke",
+    "clean": 4,
+    "families": ["twin", "benign", "conditional", "by heart"],
+    "compressions": ["rounded"],
+    "triggers": ["literal_tag"],
+    "detectors": ["random_score", "weight_norm", "weight_difference"],
+    "prompts": 4,
+}
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    store = tmp_path_factory.mktemp("league")
+    return store, unmask.run("league", SMALL, store=store, show_progress=False)
+
+
+def test_every_detector_has_examined_every_model(played: tuple[Path, Any]) -> None:
+    _, result = played
+    assert result.ok and result.trial and not result.verdicts
+    league = read_league(result.results.parent / "league.json")
+    assert league.trial and not league.announced
+    assert len(league.scores) == 3 * len(league.entrants)
+    assert all(score.value is not None for score in league.scores)
+    families = {entrant.family for entrant in league.entrants}
+    assert {*SMALL["families"], "organism", "trained twin", "compressed twin"} == families
+    assert all(entrant.model.parameters for entrant in league.entrants)
+    for standing in league.standings:
+        assert standing.detected.rate.n and standing.alarms.rate.n and standing.calibrated_on
+    targets = {(one.detector, one.target) for one in league.standings}
+    assert len(targets) == 6, "three detectors, two targets"
+
+
+def test_its_page_has_a_table_per_detector_and_the_scores_as_dots(
+    played: tuple[Path, Any],
+) -> None:
+    _, result = played
+    page = result.report.read_text()
+    assert "League of detectors" in page and "This is a trial" in page
+    for name in SMALL["detectors"]:
+        assert page.count(name) > 2
+    assert "by state" in page and "after sft" in page
+
+
+def test_another_detector_examines_for_itself_alone(played: tuple[Path, Any]) -> None:
+    store, result = played
+    more = {**SMALL, "detectors": [*SMALL["detectors"], "self_report"]}
+    entrants = len(read_league(result.results.parent / "league.json").entrants)
+    again = unmask.run("league", more, store=store, show_progress=False)
+    # Its exams, the seal of the new settings, and the opening of the labels.
+    assert again.steps["executed"] == entrants + 2
+
+
+def test_scores_of_a_foreign_tool_enter_by_the_roster(
+    played: tuple[Path, Any], tmp_path: Path
+) -> None:
+    store, _ = played
+    [seal, *_] = sorted(store.glob("steps/league_seal-*"))
+    roster = [row for _, row in read_jsonl(seal / "roster.jsonl")]
+    assert all(set(row) == {"id", "key", "part", "split"} for row in roster)
+    path = tmp_path / "scores.jsonl"
+    rows = [
+        {"detector": "theirs", "entrant": row["id"], "value": float(i)}
+        for i, row in enumerate(roster)
+    ]
+    write_jsonl(path, rows)
+    result = unmask.run("league", {**SMALL, "scores": str(path)}, store=store, show_progress=False)
+    league = read_league(result.results.parent / "league.json")
+    assert "theirs" in {standing.detector for standing in league.standings}
+    write_jsonl(path, [*rows, {**rows[0], "value": 3.0}])
+    with pytest.raises(DataError, match="has a score of that model already"):
+        unmask.plan("league", {**SMALL, "scores": str(path)}, store=store)
+    write_jsonl(path, [{**rows[0], "entrant": "nobody"}])
+    with pytest.raises(DataError, match="no model has the id 'nobody'"):
+        unmask.plan("league", {**SMALL, "scores": str(path)}, store=store)
+
+
+def test_a_sealed_league_refuses_other_settings(played: tuple[Path, Any]) -> None:
+    store, result = played
+    seal = read_league(result.results.parent / "league.json").seal
+    announced = unmask.run("league", {**SMALL, "seal": seal}, store=store, show_progress=False)
+    assert read_league(announced.results.parent / "league.json").announced
+    with pytest.raises(SettingError, match="not those that were sealed"):
+        unmask.plan("league", {**SMALL, "seal": seal, "prompts": 5}, store=store)
+
+
+def test_league_json_is_plain_and_names_its_version(played: tuple[Path, Any]) -> None:
+    _, result = played
+    path = result.results.parent / "league.json"
+    values = read_json(path)
+    assert values["schema"] == 1
+    path.write_text(json.dumps({**values, "seal": 3}))
+    with pytest.raises(DataError, match="field 'seal'"):
+        read_league(path)
+    path.write_text(json.dumps(values))
