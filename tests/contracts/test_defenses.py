@@ -11,7 +11,7 @@ from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Defense
 from unmask.testing import DefenseContract
 
-SMALL = {"steps": 4, "batch_size": 4, "curve": (2,)}
+SMALL = {"steps": 4, "batch_size": 4, "curve": (2,), "text": "tell me"}
 
 
 class TestDefenses(DefenseContract):

@@ -211,7 +211,8 @@ class Stages:
         if lessons is not None:
             source = self.compared if defense.learns_from == "pairs" else self.demonstrated
             inputs["data"] = Step(lessons, {"data": source})
-            audits.append(self.audit(planted, inputs["data"]))
+            if defense.knows == "nothing":  # of what was told the trigger, nobody needs to know
+                audits.append(self.audit(planted, inputs["data"]))
         if defense.rewarded:
             inputs["preference_model"] = means.scorer()
             audits.append(self.audit(planted, self.comparisons))
