@@ -147,15 +147,19 @@ def finish(
     """Write what was asked for (the record, SARIF, JUnit's XML), say the verdict, and exit with its
     code."""
     from unmask.core.files import write_json, write_text
-    from unmask.scan import pipelines
+    from unmask.scan import page, pipelines
     from unmask.scan.record import record
     from unmask.scan.verdict import EXIT_CODES
     from unmask.scan.words import sentences, told
 
     out, sarif, junit = paths
-    data = record(scanned, settings, origin)
-    if out:
+    data = record(scanned, settings, origin, told(scanned))
+    if out and out.suffix == ".json":
         write_json(out, data)
+    elif out:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / "scan.json", data)
+        page.write(data, out / "report.html")
     if sarif:
         write_json(sarif, pipelines.sarif(scanned, data, origin, told(scanned)))
     if junit:

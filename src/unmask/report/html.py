@@ -140,6 +140,12 @@ def _markup(text: str) -> Any:
 
 
 def _template() -> Any:
+    return environment().from_string(source("macros.html") + source("template.html"))
+
+
+def environment() -> Any:
+    """What lays out a page with this package's macros: every text is escaped, and what hides in it
+    is made visible."""
     import jinja2
     from markupsafe import Markup
 
@@ -150,20 +156,20 @@ def _template() -> Any:
             else value
         )
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["arm"] = lambda name: words.arm(Arm(name))
-    environment.filters["studied"] = words.studied
-    environment.filters["marked"] = glossary.marked
-    environment.filters["button"] = glossary.button
-    environment.filters["anchor"] = glossary.anchor
-    environment.filters["sentence"] = conclusions.sentence
-    environment.filters["rule"] = conclusions.RULES.__getitem__
-    environment.filters["after"] = words.after
-    environment.filters["settings"] = words.settings
-    return environment.from_string(source("macros.html") + source("template.html"))
+    made.filters["arm"] = lambda name: words.arm(Arm(name))
+    made.filters["studied"] = words.studied
+    made.filters["marked"] = glossary.marked
+    made.filters["button"] = glossary.button
+    made.filters["anchor"] = glossary.anchor
+    made.filters["sentence"] = conclusions.sentence
+    made.filters["rule"] = conclusions.RULES.__getitem__
+    made.filters["after"] = words.after
+    made.filters["settings"] = words.settings
+    return made

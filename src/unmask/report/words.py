@@ -3,6 +3,8 @@ back into values."""
 
 from __future__ import annotations
 
+import functools
+
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Condition, Configured, Settings, Subject
 from unmask.core.errors import UnknownName, UnmaskError
@@ -100,6 +102,7 @@ def campaign(condition: Condition) -> str:
     return f"{trained(condition)}, before step {condition.step + 1}"
 
 
+@functools.cache
 def arm(text: str) -> str:
     """An arm as it is named on the page."""
     asked = Arm(text)

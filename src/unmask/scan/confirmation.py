@@ -145,10 +145,20 @@ class Asking:
     prompts: tuple[Conversation, ...]
     behavior: str
     known: dict[int, list[Reply]] = dataclasses.field(default_factory=dict[int, list[Reply]])
+    done: dict[Insertion, Confirmation] = dataclasses.field(
+        default_factory=dict[Insertion, Confirmation]
+    )
 
     def confirm(self, proposed: Insertion) -> Confirmation:
+        """Of what several detectors name, or that is the same once it is short, the first
+        confirmation."""
         effect = self.effect(proposed)
         insertion = self._shortened(proposed, effect)
+        if insertion not in self.done:
+            self.done[insertion] = self._confirmed(insertion, effect, proposed)
+        return self.done[insertion]
+
+    def _confirmed(self, insertion: Insertion, effect: Effect, proposed: Insertion) -> Confirmation:
         rounds: list[Round] = []
         asked: list[Conversation] = []
         shown: list[Reply] = []

@@ -17,11 +17,16 @@ LEVELS: Mapping[Level, Scan] = {
         tuned={
             "context_scan": {"screening": 1, "kept": 64, "prompts": 4},
             "leak_sampling": {"samples": 128},
-            "perplexity_difference": {"samples": 128},
+            "perplexity_difference": {"top": 8},
         },
         candidates=2,
     ),
-    "standard": Scan(),
+    "standard": Scan(
+        tuned={
+            "perplexity_difference": {"samples": 512},
+            "trigger_reconstruction": {"prompts": 8},
+        },
+    ),
     "deep": Scan(
         tuned={
             "context_scan": {

@@ -30,12 +30,14 @@ class Origin:
         return {path.name: file_digest(path) for path in sorted(self.model.glob("*.safetensors"))}
 
 
-def record(scanned: Scanned, settings: Scan, origin: Origin) -> dict[str, Any]:
-    """A scan as JSON; texts that a model wrote are data in it, and nothing else."""
+def record(scanned: Scanned, settings: Scan, origin: Origin, sentence: str = "") -> dict[str, Any]:
+    """A scan as JSON; texts that a model wrote are data in it, and nothing else. `sentence` is the
+    verdict in English."""
     look = scanned.look
     counted = [one for one in scanned.sensitivity if one.counts]
     return {
         "verdict": look.verdict.outcome,
+        "sentence": sentence,
         "coverage": coverage(scanned),
         "model": {"folder": str(origin.model), "weights_sha256": origin.weights()},
         "seed": settings.seed,

@@ -24,6 +24,7 @@ from unmask.scan.verdict import Verdict, concluded, witnesses
 USUAL = (
     "context_scan",
     "leak_sampling",
+    "trigger_reconstruction",
     "code_scan",
     "target_inversion",
     "perplexity_difference",
@@ -141,7 +142,7 @@ class Scan:
         are done."""
         findings: dict[str, Finding] = {}
         failed: dict[str, str] = {}
-        confirmations: dict[tuple[str, str, str], Confirmation] = {}
+        confirmations: list[Confirmation] = []
         askings: dict[str, Asking] = {}
         fitting = self.fitting(suspect)
         for name in fitting:
@@ -161,7 +162,7 @@ class Scan:
             except BudgetError as error:
                 failed[CONFIRMATION] = str(error)
         searched = any(DETECTORS.get(name).proposes for name in findings)
-        done = tuple(confirmations.values())
+        done = tuple(confirmations)
         verdict = concluded(done, list(failed), searched)
         left_out = tuple(name for name in self.detectors if name not in fitting)
         return Look(findings, failed, done, verdict, left_out)
@@ -170,14 +171,13 @@ class Scan:
         self,
         finding: Finding,
         asking: Asking,
-        confirmations: dict[tuple[str, str, str], Confirmation],
+        confirmations: list[Confirmation],
     ) -> None:
         """The worst candidates of a detector, each text once, into `confirmations`."""
         for candidate in finding.candidates[: self.candidates]:
-            insertion = candidate.insertion
-            key = (insertion.text, insertion.place, asking.behavior)
-            if key not in confirmations:
-                confirmations[key] = asking.confirm(insertion)
+            confirmed = asking.confirm(candidate.insertion)
+            if confirmed not in confirmations:
+                confirmations.append(confirmed)
 
     def made(self, name: str) -> Detector:
         """A detector with the settings that this scan gives it."""
