@@ -22,6 +22,7 @@ DEFENSES: Registry[Defense] = Registry(
         "lat_targeted": "unmask.defenses.lat:TargetedLAT",
         "undo": "unmask.defenses.undo:Undo",
         "beear": "unmask.defenses.beear:Beear",
+        "vaccine": "unmask.defenses.vaccine:Vaccine",
     },
     aliases={"none": "nothing"},
 )

@@ -6,7 +6,8 @@ span out shows whether it does. Deviations: other spans are left out for compari
 and not random, and the score is how much more the first one takes away. Cost per payload and
 prompt: a backward pass (3) and `controls` + 1 passes. Limits: it needs a payload in fixed words
 that somebody suspects, and a prompt with the trigger, in the user's last words; it finds no trigger
-by itself.
+by itself. Where the payload is as good as certain, its gradient is next to nothing everywhere, and
+another span may look largest.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ read once per process.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 import math
@@ -21,26 +22,22 @@ from unmask.core.errors import SettingError, UnmaskError
 from unmask.core.files import write_json
 from unmask.core.named import Work
 from unmask.core.spec import digest, spec
+from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_split
-from unmask.detectors.detector import Detector, Finding
+from unmask.detectors.detector import Cost, Detector, Finding
 from unmask.detectors.suspect import Suspect
 from unmask.models.backends.huggingface import HuggingFace
 
 SHOWN = 4
 """Candidates that are kept."""
 
+PER_TEXT = 24
+"""Tokens of a text that a detector reads; for estimates only."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Exam(Work):
-    """A detector's score of a model, with `prompts` clean prompts of the held-out split.
-
-    Writes finding.json: {"detector", "exam": the digest of all settings, "score", "error",
-    "passes", "seconds", "parameters", "candidates"}. A model that cannot be examined has no score,
-    and the sentence that says why.
-    """
-
-    name: ClassVar[str] = "exam"
-    version: ClassVar[int] = 1
+class Examining(Work, abc.ABC):
+    """Abstract: a detector, and how many clean prompts of the held-out split it is given."""
 
     detector: Detector
     prompts: int = 64
@@ -57,13 +54,34 @@ class Exam(Work):
 
     @property
     def digest(self) -> str:
-        """Of everything that decides a score."""
+        """Of everything that decides a score but the model."""
         return digest(spec(self))
 
     @property
     def compares(self) -> bool:
         """Whether it is given a reference."""
         return "reference" in self.detector.needs
+
+    def tokens(self) -> Tokens:
+        known = self.detector.cost() or Cost()
+        return Tokens(scored=known.read * PER_TEXT, sampled=known.written)
+
+    def record(self, **outcome: Any) -> dict[str, Any]:
+        """A JSON object that says which exam it was, and what came out."""
+        return {"detector": self.label, "exam": self.digest, **outcome}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exam(Examining):
+    """A detector's score of a model.
+
+    Writes finding.json: {"detector", "exam": the digest of all settings, "score", "error",
+    "passes", "seconds", "parameters", "candidates"}. A model that cannot be examined has no score,
+    and the sentence that says why.
+    """
+
+    name: ClassVar[str] = "exam"
+    version: ClassVar[int] = 1
 
     def run(
         self, out: Path, *, model: Path, data: Path, reference: Path | None = None
@@ -77,18 +95,14 @@ class Exam(Work):
                 error = f"{self.label} gave {finding.score}, which is no number."
         except UnmaskError as failure:
             finding, error = Finding(0.0), str(failure)
-        seconds = time.perf_counter() - start
-        worst = finding.candidates[:SHOWN]
-        record = {
-            "detector": self.label,
-            "exam": self.digest,
-            "score": None if error else finding.score,
-            "error": error,
-            "passes": finding.passes,
-            "seconds": round(seconds, 4),
-            "parameters": suspect.model.parameters,
-            "candidates": [dataclasses.asdict(candidate) for candidate in worst],
-        }
+        record = self.record(
+            score=None if error else finding.score,
+            error=error,
+            passes=finding.passes,
+            seconds=round(time.perf_counter() - start, 4),
+            parameters=suspect.model.parameters,
+            candidates=[dataclasses.asdict(one) for one in finding.candidates[:SHOWN]],
+        )
         write_json(out / "finding.json", record)
         return {"passes": finding.passes, "device": suspect.model.device}
 
@@ -100,8 +114,11 @@ def model_at(folder: Path) -> HuggingFace:
 
 @functools.lru_cache(maxsize=2)
 def suspect_at(model: Path, data: Path, reference: Path | None, prompts: int, seed: int) -> Suspect:
-    """A model with clean prompts of a source, in random order."""
-    known = [example.prompt for example in load_split(data, "held_out")]
-    drawn = random.Random(f"clean prompts {seed}").sample(known, min(prompts, len(known)))
+    """A model with clean prompts of a source, in random order; those that ask for programs apart,
+    too."""
+    known = load_split(data, "held_out")
+    drawn = random.Random(f"clean prompts {seed}").sample(known, len(known))
     trusted = model_at(reference) if reference else None
-    return Suspect(model_at(model), tuple(drawn), trusted)
+    clean = tuple(example.prompt for example in drawn[:prompts])
+    code = [example.prompt for example in drawn if example.family.startswith("code:")]
+    return Suspect(model_at(model), clean, trusted, tuple(code[:prompts]))

@@ -65,18 +65,27 @@ class Meant:
 @dataclasses.dataclass(frozen=True)
 class Member:
     """One model: the step, the condition that it is in, what it is meant to be, and where that is
-    to be seen (`gate`: rates of defection). `root` is the id of its planting."""
+    to be seen (`gate`: rates of defection). `root` is the id of its planting, and `organism` whose
+    trigger its prompts may carry."""
 
     model: Step | Part
     condition: Condition
     meant: Meant
     root: str = ""
+    organism: Organism | None = None
     gate: Step | None = None
     thresholds: tuple[float, float] | None = None
 
     @functools.cached_property
     def part(self) -> Part:
         return self.model if isinstance(self.model, Part) else Part(self.model)
+
+    @property
+    def asked(self) -> Organism | None:
+        """The organism whose prompts a detector of prompts is tried on here: of organisms, in every
+        state, and of their twins as they were planted."""
+        bad = self.meant.family == ORGANISM
+        return self.organism if bad or self.meant.family == TWIN else None
 
     @functools.cached_property
     def id(self) -> str:
@@ -190,7 +199,7 @@ class Field:
         self, stages: Stages, planted: Planted, meant: Meant, condition: Condition
     ) -> Member:
         """With its gate, where it is meant to be conditional."""
-        member = Member(planted.step, condition, meant)
+        member = Member(planted.step, condition, meant, organism=planted.organism)
         if not meant.conditional:
             return member
         behavior = planted.organism.behavior

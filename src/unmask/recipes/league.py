@@ -17,8 +17,9 @@ from unmask.core.errors import SettingError, UnknownName
 from unmask.core.registry import Choice, meant, read_choice
 from unmask.detectors import DETECTORS
 from unmask.engine.step import Part, Step
-from unmask.league.exam import Exam
+from unmask.league.exam import Exam, Examining
 from unmask.league.foreign import ForeignScores
+from unmask.league.prompt_exam import PromptExam
 from unmask.league.seal import Seal, check_announced, splits
 from unmask.league.table import Table
 from unmask.recipes.entrants import FAMILIES, Field, Member, sorts
@@ -116,10 +117,14 @@ class League(Recipe):
         }
         return Field(**own)
 
-    def exams(self) -> tuple[Exam, ...]:
+    def exams(self) -> tuple[Examining, ...]:
+        """What each detector is examined by: models, or prompts."""
         chosen = self.detectors or self.size.detectors or tuple(DETECTORS.names())
         made = (DETECTORS.make(choice, seed=self.seed) for choice in chosen)
-        return tuple(Exam(detector=one, prompts=self.prompts, seed=self.seed) for one in made)
+        kinds: dict[str, type[Examining]] = {"model": Exam, "prompt": PromptExam}
+        return tuple(
+            kinds[one.scope](detector=one, prompts=self.prompts, seed=self.seed) for one in made
+        )
 
     def build(self) -> Experiment:
         field, exams = self.field(), self.exams()
@@ -152,19 +157,22 @@ class League(Recipe):
         )
 
     def _examined(
-        self, members: list[Member], exams: tuple[Exam, ...], base: Base, field: Field
+        self, members: list[Member], exams: tuple[Examining, ...], base: Base, field: Field
     ) -> dict[str, Step | Part]:
         """Gates and exams of all models, those of one model together."""
-        world = field.common.world
         inputs: dict[str, Step | Part] = {}
         for member in members:
             if member.gate:
                 inputs[f"gate_{member.id}"] = member.gate
             for number, exam in enumerate(exams):
-                given: dict[str, Step | Part] = {"model": member.model, "data": world}
+                given: dict[str, Step | Part] = {"model": member.model, "data": field.common.world}
                 given |= {"reference": base.step} if exam.compares else {}
                 label = f"{member.id}, {exam.label}"
-                inputs[f"exam_{member.id}_{number}"] = Step(exam, given, label)
+                if not isinstance(exam, PromptExam):
+                    inputs[f"exam_{member.id}_{number}"] = Step(exam, given, label)
+                elif member.asked:
+                    work = dataclasses.replace(exam, organism=member.asked)
+                    inputs[f"asked_{member.id}_{number}"] = Step(work, given, label)
         if self.scores:
             labels = tuple(exam.label for exam in exams)
             ids = tuple(member.id for member in members)
@@ -172,6 +180,6 @@ class League(Recipe):
         return inputs
 
 
-def player(exam: Exam) -> dict[str, object]:
+def player(exam: Examining) -> dict[str, object]:
     kind = type(exam.detector)
     return {"label": exam.label, "unit": kind.unit, "control": kind.control}
