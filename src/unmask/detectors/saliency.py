@@ -57,7 +57,7 @@ class Spans(Scorer):
     model: HuggingFace
     payloads: tuple[tuple[int, ...], ...]
     span: int
-    controls: int
+    compared: int
 
     def scores(self, prompts: Sequence[Conversation]) -> list[float]:
         """Raises DataError for a prompt that is too long. One of a single token has no other span
@@ -65,7 +65,7 @@ class Spans(Scorer):
         return [max(self._falls(prompt)) for prompt in prompts]
 
     def passes(self, prompts: Sequence[Conversation]) -> int:
-        return len(prompts) * len(self.payloads) * (self.controls + 4)
+        return len(prompts) * len(self.payloads) * (self.compared + 4)
 
     def _falls(self, prompt: Conversation) -> Iterator[float]:
         """For each payload, how much more the span that matters most takes away than others do."""
@@ -82,8 +82,8 @@ class Spans(Scorer):
         sums: list[float] = norms.unfold(0, size, 1).sum(-1).tolist()
         most = max(range(len(sums)), key=lambda start: (sums[start], -start))
         others = [start for start in range(len(sums)) if start != most]
-        compared = others[:: max(1, -(-len(others) // self.controls))]
-        rows = [[*ids[:start], *ids[start + size :]] for start in (most, *compared)]
+        chosen = others[:: max(1, -(-len(others) // self.compared))]
+        rows = [[*ids[:start], *ids[start + size :]] for start in (most, *chosen)]
         without, *controls = self._chances(frame, rows, payload)
         return statistics.fmean(controls) - without
 
