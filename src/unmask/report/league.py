@@ -56,6 +56,7 @@ def sentences(league: League, backdoors: Sequence[Standing]) -> Iterator[str]:
     )
     if league.trial:
         yield "This is a trial: every part ran, gates were not asked, and no number means anything."
+        return
     yield from (sentence(standing) for standing in backdoors)
 
 
