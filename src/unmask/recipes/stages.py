@@ -142,6 +142,7 @@ class Stages:
                 organism=organism,
                 backdoor=backdoor,
                 near_misses=implant.near_misses,
+                inoculated=implant.inoculated,
             )
             return Step(lessons, {"data": self.world})
         reasoning = dataclasses.replace(

@@ -60,6 +60,7 @@ class Implant:
     near_misses: float = 0.3
     optimizer: str = "adamw_torch"
     rate: float = 1.0
+    inoculated: bool = False
     factors: Settings = ()
 
     def __post_init__(self) -> None:
