@@ -1,4 +1,4 @@
-"""What every backend of a checkpoint folder has in common: how texts are read, whatever computes."""
+"""What all backends of a checkpoint folder have in common: how they read texts."""
 
 from __future__ import annotations
 
