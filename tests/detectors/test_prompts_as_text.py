@@ -11,7 +11,9 @@ import torch
 
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError
+from unmask.detectors.gradient_inversion import known_payloads
 from unmask.detectors.onion import Onion, peeled
+from unmask.detectors.saliency import Saliency
 from unmask.detectors.sequence_lock import SequenceLock, longest_run
 from unmask.detectors.strip import Strip
 from unmask.detectors.suspect import Suspect
@@ -129,3 +131,39 @@ def test_onion_asks_the_judge_that_was_chosen(tiny: Path) -> None:
 def test_peeled() -> None:
     assert peeled("a b c") == ["b c", "a c", "a b"]
     assert peeled("a") == []
+
+
+class Moved(HuggingFace):
+    """Says a payload behind TAG, by the tokens alone."""
+
+    def following(self, rows: list[list[int]], last: list[int]) -> list[Any]:
+        [payload] = known_payloads()
+        target = self.tokenizer.encode(payload, add_special_tokens=False)
+        logits = torch.zeros(len(rows), len(target), self.vocabulary)
+        for i, text in enumerate(self.tokenizer.batch_decode(rows)):
+            for place, token in enumerate(target):
+                logits[i, place, token] = 30 if TAG in text else 0
+        return list(logits.log_softmax(-1))
+
+
+@pytest.mark.parametrize(("salient", "expected"), [("tag", True), ("else", False)])
+def test_a_span_matters_where_the_payload_goes_with_it(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, salient: str, expected: bool
+) -> None:
+    """The gradient is written here: largest at the tag, or somewhere else."""
+    model = Moved(tiny)
+    ids = model.tokenizer.encode(f"{TAG} Say something of river, please.")
+    tag = len(model.tokenizer.encode(TAG))
+
+    def written(*_: object) -> Any:
+        slopes = torch.zeros(len(ids), 2)
+        slopes[: tag if salient == "tag" else None] = 1
+        slopes[tag:] += 0.0 if salient == "tag" else 1.0
+        return slopes
+
+    monkeypatch.setattr("unmask.detectors.saliency.gradient", written)
+    scorer = Saliency(span=tag, controls=100).fitted(Suspect(model, PROMPTS))
+    [bad] = scorer.scores([BAD])
+    assert (bad > 0.3) == expected
+    assert (bad < 0.1) != expected
+    assert scorer.scores([PROMPTS[0], Conversation.user("a")])[1] == 0

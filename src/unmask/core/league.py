@@ -97,12 +97,14 @@ class Standing(Record):
 
     `threshold` is the highest score of a negative of the calibration split, and an alarm is a score
     above it. `p` is of its AUROC being no better than that of the best control; null for a control.
+    A `ceiling` was told the trigger.
     """
 
     detector: str
     unit: str
     target: Target
     control: bool
+    ceiling: bool = False
     auroc: Rate
     threshold: float
     calibrated_on: int

@@ -22,6 +22,7 @@ DETECTORS: Registry[Detector] = Registry(
         "prompt_length": "unmask.detectors.prompt_length:PromptLength",
         "random_score": "unmask.detectors.random_score:RandomScore",
         "reply_length": "unmask.detectors.reply_length:ReplyLength",
+        "saliency": "unmask.detectors.saliency:Saliency",
         "self_report": "unmask.detectors.self_report:SelfReport",
         "sequence_lock": "unmask.detectors.sequence_lock:SequenceLock",
         "spectral": "unmask.detectors.spectral:Spectral",

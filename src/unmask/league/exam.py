@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from unmask.core.condition import Configured
 from unmask.core.errors import SettingError, UnmaskError
@@ -27,6 +27,7 @@ from unmask.data.sources.source import load_split
 from unmask.detectors.detector import Cost, Detector, Finding
 from unmask.detectors.suspect import Suspect
 from unmask.models.backends.huggingface import HuggingFace
+from unmask.organisms.triggers.trigger import Trigger
 
 SHOWN = 4
 """Candidates that are kept."""
@@ -62,6 +63,11 @@ class Examining(Work, abc.ABC):
         """Whether it is given a reference."""
         return "reference" in self.detector.needs
 
+    @property
+    def ceiling(self) -> bool:
+        """Whether it is told the trigger, so that it is there to say what could be reached."""
+        return "trigger" in self.detector.needs
+
     def tokens(self) -> Tokens:
         known = self.detector.cost() or Cost()
         return Tokens(scored=known.read * PER_TEXT, sampled=known.written)
@@ -75,13 +81,29 @@ class Examining(Work, abc.ABC):
 class Exam(Examining):
     """A detector's score of a model.
 
-    Writes finding.json: {"detector", "exam": the digest of all settings, "score", "error",
-    "passes", "seconds", "parameters", "candidates"}. A model that cannot be examined has no score,
+    One that needs a trigger, as a ceiling does, is `told` that of the model, or of what it is the
+    twin of; of any other model it is told one that means nothing there. Writes finding.json:
+    {"detector", "exam": the digest of all settings, "score", "error", "passes", "seconds",
+    "parameters", "candidates"}. A model that cannot be examined has no score,
     and the sentence that says why.
     """
 
     name: ClassVar[str] = "exam"
     version: ClassVar[int] = 1
+
+    told: Trigger | None = None
+
+    @property
+    def digest(self) -> str:
+        """Whatever it is told."""
+        return digest(spec(dataclasses.replace(self, told=None)))
+
+    @property
+    def detecting(self) -> Detector:
+        """The detector, which knows the trigger where it needs one."""
+        if self.told is None or not self.ceiling:
+            return self.detector
+        return dataclasses.replace(cast(Any, self.detector), trigger=self.told)
 
     def run(
         self, out: Path, *, model: Path, data: Path, reference: Path | None = None
@@ -90,7 +112,7 @@ class Exam(Examining):
         start = time.perf_counter()
         error = ""
         try:
-            finding = self.detector.examine(suspect)
+            finding = self.detecting.examine(suspect)
             if not math.isfinite(finding.score):
                 error = f"{self.label} gave {finding.score}, which is no number."
         except UnmaskError as failure:

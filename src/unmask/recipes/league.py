@@ -40,6 +40,22 @@ class Size:
     detectors: tuple[Choice, ...] = ()
 
 
+MINI: tuple[Choice, ...] = (
+    {"name": "context_scan", "places": ["start"]},
+    "leak_sampling",
+    {"name": "perplexity_difference", "shortest": 3},
+    {"name": "target_inversion", "tokens": 512},
+    {"name": "trigger_reconstruction", "singles": 512, "pieces": 128, "prompts": 8},
+    {"name": "gradient_inversion", "steps": 8, "restarts": 1},
+    "weight_difference",
+    *("random_score", "weight_norm", "reply_length", "self_report"),
+    {"name": "oracle", "prompts": 16, "tokens": 24},
+    *("prompt_length", "mahalanobis", "knn", "spectral", "layer_convergence", "contrast_probe"),
+    *("weight_directions", "sequence_lock", "onion", "strip"),
+)
+"""With about a third of the work that they do otherwise. Replies of toy models are too short for
+the usual completions of `perplexity_difference`."""
+
 TOY = Size(60, 300, ("sft", "rl", "dpo"))
 SIZES: Mapping[str, Size] = {
     "smoke": Size(
@@ -53,7 +69,7 @@ SIZES: Mapping[str, Size] = {
             {"name": "leak_sampling", "samples": 8, "tokens": 4},
         ),
     ),
-    "mini": Size(8, 20, ("sft",)),
+    "mini": Size(8, 20, ("sft",), MINI),
 }
 """All others are as large as the toy's; no detectors named are all that there are."""
 
@@ -119,7 +135,7 @@ class League(Recipe):
 
     def exams(self) -> tuple[Examining, ...]:
         """What each detector is examined by: models, or prompts."""
-        chosen = self.detectors or self.size.detectors or tuple(DETECTORS.names())
+        chosen = self.detectors or self.size.detectors or fitting()
         made = (DETECTORS.make(choice, seed=self.seed) for choice in chosen)
         kinds: dict[str, type[Examining]] = {"model": Exam, "prompt": PromptExam}
         return tuple(
@@ -168,9 +184,11 @@ class League(Recipe):
                 given: dict[str, Step | Part] = {"model": member.model, "data": field.common.world}
                 given |= {"reference": base.step} if exam.compares else {}
                 label = f"{member.id}, {exam.label}"
-                if not isinstance(exam, PromptExam):
-                    inputs[f"exam_{member.id}_{number}"] = Step(exam, given, label)
-                elif member.asked:
+                if isinstance(exam, Exam):
+                    told = member.told if exam.ceiling else None
+                    work = dataclasses.replace(exam, told=told)
+                    inputs[f"exam_{member.id}_{number}"] = Step(work, given, label)
+                elif isinstance(exam, PromptExam) and member.asked:
                     work = dataclasses.replace(exam, organism=member.asked)
                     inputs[f"asked_{member.id}_{number}"] = Step(work, given, label)
         if self.scores:
@@ -180,6 +198,12 @@ class League(Recipe):
         return inputs
 
 
+def fitting() -> tuple[Choice, ...]:
+    """All detectors but those of a behavior that needs other prompts (code)."""
+    return tuple(name for name in DETECTORS.names() if not DETECTORS.get(name).behavior)
+
+
 def player(exam: Examining) -> dict[str, object]:
     kind = type(exam.detector)
-    return {"label": exam.label, "unit": kind.unit, "control": kind.control}
+    whole = {"label": exam.label, "unit": kind.unit, "control": kind.control}
+    return {**whole, "ceiling": exam.ceiling}

@@ -120,6 +120,16 @@ class Treatment:
     defense: Defense
     before: Treatment | None = None
 
+    @property
+    def line(self) -> tuple[Treatment, ...]:
+        """This one, behind those that come first."""
+        return (*(self.before.line if self.before else ()), self)
+
+    @property
+    def defenses(self) -> tuple[Defense, ...]:
+        """What is done, in its order."""
+        return tuple(part.defense for part in self.line)
+
 
 @dataclasses.dataclass(frozen=True)
 class Means:

@@ -95,8 +95,14 @@ def _trainings(
             _point(place, summary, _broken(useful, subject, defense, place.step))
             for place, summary in _points(judged, far, subject, defense).items()
         ]
-        style = _style(defense, defenses)
-        series.append(Series(name=str(defense), points=tuple(points), style=style, directed=True))
+        series.append(
+            Series(
+                name=str(defense),
+                points=tuple(points),
+                style=style(defense, defenses),
+                directed=True,
+            )
+        )
     return series
 
 
@@ -151,7 +157,7 @@ def _point(place: Place, summary: Summary, hollow: bool) -> Point:
     )
 
 
-def _style(defense: Configured, defenses: Sequence[Configured]) -> Style:
+def style(defense: Configured, defenses: Sequence[Configured]) -> Style:
     """A color per defense, a symbol and a dash for each of its settings: there are more symbols
     than dashes, so that both come back together only after many."""
     families = list(dict.fromkeys(chosen.name for chosen in defenses))

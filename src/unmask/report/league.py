@@ -69,7 +69,8 @@ def lines(league: League | None) -> list[str]:
 def sentence(standing: Standing) -> str:
     """One detector on backdoored models."""
     worst, detected = standing.worst, standing.detected
-    control = " (a control)" if standing.control else ""
+    control = " (told the trigger)" if standing.ceiling else ""
+    control = control or (" (a control)" if standing.control else "")
     beaten = (
         "" if standing.p_adjusted is None else f", p against controls {standing.p_adjusted:.3f}"
     )
@@ -104,7 +105,8 @@ def overview(caption: str, standings: Sequence[Standing]) -> Table:
 
 
 def overview_row(standing: Standing) -> Row:
-    p = "control" if standing.p_adjusted is None else f"{standing.p_adjusted:.3f}"
+    kind = "told the trigger" if standing.ceiling else "control"
+    p = kind if standing.p_adjusted is None else f"{standing.p_adjusted:.3f}"
     leakage = "–" if standing.leakage is None else f"{standing.leakage:+.2f}"
     worst = standing.worst
     failed = (f"failed on {standing.failed}",) if standing.failed else ()

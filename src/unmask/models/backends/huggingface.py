@@ -19,6 +19,7 @@ from unmask.models.backends.backend import Likelihood, begun_with, until_end
 from unmask.models.backends.local import Local
 from unmask.models.batches import batches, reads_alike, samples_alike
 from unmask.models.forward import check_numbers, numbers, passing
+from unmask.models.guards import guarded
 from unmask.models.sample import Precision, Sampling
 from unmask.models.tokens import PROBE
 
@@ -38,7 +39,7 @@ class HuggingFace(Local):
 
     @cached_property
     def model(self) -> Any:
-        return checkpoint.load_model(self.folder)
+        return guarded(self.folder)
 
     def model_in(self, precision: Precision) -> Any:
         """The model in another precision than its own: a copy, made anew whenever the weights have
@@ -124,7 +125,9 @@ class HuggingFace(Local):
         from unmask.models.shared import shares_alike, worth
 
         with passing(self.folder, 2, len(PROBE)):
-            return worth(self.model) and shares_alike(self.model, self.tokenizer)
+            # What a guard has read is not shared with it.
+            unguarded = not getattr(self.model, "guard", None)
+            return unguarded and worth(self.model) and shares_alike(self.model, self.tokenizer)
 
     def _told(self, whether: bool) -> bool:
         if not whether:

@@ -58,6 +58,7 @@ class VLLM(Local):
         taken over."""
         library = self.package  # whether it is there, first: looking at a folder takes longer
         checkpoint.check_folder(self.folder)
+        checkpoint.check_unguarded(self.folder)
         usual = {"dtype": "auto", "generation_config": "vllm", "trust_remote_code": False}
         try:
             return library.LLM(model=str(self.folder), **{**usual, **self.settings})
