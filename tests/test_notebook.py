@@ -21,11 +21,14 @@ def printed(cell: Any) -> str:
 def test_the_notebook_runs_and_shows_its_numbers(
     smoke: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the scale that it has, which is the smallest; the store has the run already."""
+    """At the smallest scale, of which the store has the run already; a reader's is a real one."""
     store, result = smoke
     monkeypatch.setenv("UNMASK_STORE", str(shutil.copytree(store, tmp_path / "store")))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "it is kept without outputs"
+    [scale] = [cell for cell in notebook.cells if cell.source.startswith("SCALE = ")]
+    assert scale.source == 'SCALE = "mini"'
+    scale.source = 'SCALE = "smoke"'
     client = NotebookClient(
         notebook,
         timeout=240,

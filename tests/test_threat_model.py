@@ -21,7 +21,14 @@ from unmask.training.preference_model import PreferenceModel
 WITHOUT_DEFENSES = ("organisms", "organisms:all")
 """Recipes that only plant: there is nobody in them to keep the trigger from."""
 
-STUDIES: list[Choice] = [*RECIPES.names(), {"name": "toy", "defenses": DEFENSES.names()}]
+TOLD: dict[str, Choice] = {"patch": {"name": "patch", "text": "xyz"}}
+"""Defenses that are told something of the backdoor: only what they are told, and not the trigger
+unless that is it."""
+
+STUDIES: list[Choice] = [
+    *RECIPES.names(),
+    {"name": "toy", "defenses": [TOLD.get(name, name) for name in DEFENSES.names()]},
+]
 """Every recipe as it comes, and one with every defense that there is."""
 
 
@@ -93,4 +100,14 @@ def test_every_defended_model_stands_on_an_audit(recipe: Choice) -> None:
             if isinstance(part.step.work, Defense):
                 if set(part.step.parts) <= {"model", "base"}:
                     continue  # it was given no data
+                if part.step.work.knows != "nothing":
+                    continue  # it was told
                 assert any(needed.name == "audit" for needed in part.needs), step.name
+
+
+def test_what_is_told_of_the_backdoor_says_so_on_its_class_and_no_recipe_takes_it_unasked() -> None:
+    told = {name for name in DEFENSES.names() if DEFENSES.get(name).knows != "nothing"}
+    assert told == TOLD.keys()
+    for recipe in RECIPES.names():
+        steps = ordered(RECIPES.make(recipe).build().targets)
+        assert not told & {step.name for step in steps}

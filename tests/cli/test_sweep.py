@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from unmask.cli.app import app
 from unmask.core.errors import SettingError
 from unmask.engine.step import ordered
 from unmask.recipes.choose import chosen, recipe_of
@@ -203,3 +205,26 @@ def test_a_file_that_is_no_experiment_is_a_sentence(
 )
 def test_values_are_read_as_they_were_written(value: Any) -> None:
     assert tomllib.loads(f"value = {toml(value)}")["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("words", "varied"),
+    [
+        (("run", "toy"), None),
+        (("run", "toy", "--over", "seed=0,1"), {"seed": [0, 1]}),
+        (("sweep", "toy", "--over", "seed=0,1"), {"seed": [0, 1]}),
+        (("sweep", "toy"), {}),
+    ],
+)
+def test_run_and_sweep_are_one_command_and_only_a_sweep_needs_several_values(
+    words: tuple[str, ...], varied: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def record(recipe: str, settings: Any, *, over: Any, **place: Any) -> None:
+        asked.append(over)
+        raise SettingError("enough is known")
+
+    monkeypatch.setattr("unmask.recipes.run.run", record)
+    answer = CliRunner().invoke(app, [*words, "--scale", "smoke"])
+    assert asked == [varied] and isinstance(answer.exception, SettingError)

@@ -250,3 +250,28 @@ def test_chat_says_what_it_cannot_read(smoke: tuple[Path, Any]) -> None:
         answer = shell(line, UNMASK_STORE=str(store))
         assert answer.returncode == 1 and "UTF-8" in answer.stderr, answer.stderr
         assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "made_of_it",
+    ["SystemExit(1)", "SettingError('No connection')", "OSError(5, 'lost')", "ValueError('lost')"],
+)
+def test_what_a_library_makes_of_a_signal_is_still_a_signal(made_of_it: str) -> None:
+    """Ray's native code swallows what a handler raises, and fails in its own way a moment later."""
+    script = (
+        "import contextlib, os, signal, unmask.cli as cli, unmask.cli.app as module\n"
+        "from unmask.core.errors import SettingError\n"
+        "def app():\n"
+        "    with contextlib.suppress(BaseException):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    error = {made_of_it}\n"
+        "    error.add_note('3 of 61 steps are finished.')\n"
+        "    raise error\n"
+        "module.app = app\n"
+        "cli.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 143
+    assert ended.stderr == (
+        "unmask: stopped. 3 of 61 steps are finished. Run the same command to go on.\n"
+    )

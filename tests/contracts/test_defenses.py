@@ -11,7 +11,7 @@ from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Defense
 from unmask.testing import DefenseContract
 
-SMALL = {"steps": 4, "batch_size": 4, "curve": (2,)}
+SMALL = {"steps": 4, "batch_size": 4, "curve": (2,), "text": "tell me"}
 
 
 class TestDefenses(DefenseContract):
@@ -20,7 +20,7 @@ class TestDefenses(DefenseContract):
         return DEFENSES.make(request.param, **SMALL)
 
     def changes_weights(self, defense: Defense) -> bool:
-        return defense.name != "nothing"
+        return defense.name != "nothing" and super().changes_weights(defense)
 
 
 def test_what_a_defense_undoes_is_a_defense_that_takes_the_same_settings() -> None:

@@ -30,7 +30,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "oracle": {"text": "|X|", "prompts": 2, "tokens": 4},
     "perplexity_difference": {"samples": 32, "tokens": 8, "top": 4},
     "reply_length": {"prompts": 2, "tokens": 4},
+    "sequence_lock": {"tokens": 8},
     "spectral": {"directions": 2},
+    "strip": {"mixed": 2, "tokens": 4},
     "target_inversion": {"prompts": 2, "tokens": 16},
     "trigger_reconstruction": {
         "samples": 16,

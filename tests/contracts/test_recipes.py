@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from unmask.analysis.paired import PairedDifference
 from unmask.core.condition import Backdoor, Condition, Configured
 from unmask.core.errors import SettingError, UnknownName
 from unmask.engine.step import ordered
@@ -35,7 +36,7 @@ def test_every_measurement_says_what_it_is_of_and_no_two_say_the_same(name: str)
     for measurement in measurements:
         subject = measurement.condition.subject
         assert (subject.planted is None) == (subject.role != "organism")
-        compared = measurement.rates.name == "paired_difference"
+        compared = isinstance(measurement.rates.work, PairedDifference)
         assert (measurement.against is not None) == bool(measurement.metric) == compared
     assert len({measurement.identity for measurement in measurements}) == len(measurements)
     told = {(measurement.condition, measurement.rates.key) for measurement in measurements}

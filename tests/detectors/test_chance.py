@@ -50,6 +50,7 @@ def test_a_probe_has_its_controls(tiny: Path) -> None:
     probe = ContrastProbe(random=50, shuffled=20)
     scorer = probe.fitted(Suspect(HuggingFace(tiny), tuple(prompts)))
     scores, controls = scorer.scores(prompts), scorer.controls(prompts)
+    assert scorer.fitting() == 2 * len(PAIRS)
     assert abs(np.mean(scores)) < 1e-6, "in standard deviations from clean prompts"
     assert abs(np.std(scores, ddof=1) - 1) < 1e-6
     assert {kind: np.shape(rows) for kind, rows in controls.items()} == {

@@ -19,11 +19,12 @@ import pytest
 from ray_trials import Asking
 
 import unmask
+from unmask.core import stopping
 from unmask.core.errors import SettingError
 from unmask.core.memory import GIB
 from unmask.engine.executors.nodes import Home, amounts
 from unmask.engine.executors.ray import Ray
-from unmask.engine.executors.ray_session import PREFERRED, check_address
+from unmask.engine.executors.ray_session import PREFERRED, check_address, signals_kept
 from unmask.engine.step import Step
 
 HERE = Path(__file__).parent
@@ -202,6 +203,19 @@ def test_a_step_that_no_node_can_take_any_more_fails_and_does_not_wait(
         os.kill(cluster.nodes[2], signal.SIGKILL)
         told = run.communicate()[0]
     assert told.startswith("failed: its node was lost. 'asking' asks for 1 CPU and 9.0 GiB"), told
+
+
+def test_a_signal_while_ray_connects_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's handler ends the process with the signal's number, as if it had left by itself."""
+    monkeypatch.setattr(stopping, "_received", [])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(stopping.Stopped) as caught, signals_kept():
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.number == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+    with pytest.raises(SystemExit), signals_kept():
+        raise SystemExit(2)
 
 
 @LONG

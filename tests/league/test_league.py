@@ -20,7 +20,7 @@ SMALL: dict[str, Any] = {
     "families": ["twin", "benign", "conditional", "by heart"],
     "compressions": ["rounded"],
     "triggers": ["literal_tag"],
-    "detectors": ["random_score", "weight_norm", "weight_difference"],
+    "detectors": ["random_score", "weight_norm", "weight_difference", "prompt_length", "oracle"],
     "prompts": 4,
 }
 
@@ -36,7 +36,7 @@ def test_every_detector_has_examined_every_model(played: tuple[Path, Any]) -> No
     assert result.ok and result.trial and not result.verdicts
     league = read_league(result.results.parent / "league.json")
     assert league.trial and not league.announced
-    assert len(league.scores) == 3 * len(league.entrants)
+    assert len(league.scores) == 4 * len(league.entrants)
     assert all(score.value is not None for score in league.scores)
     families = {entrant.family for entrant in league.entrants}
     assert {*SMALL["families"], "organism", "trained twin", "compressed twin"} == families
@@ -44,7 +44,24 @@ def test_every_detector_has_examined_every_model(played: tuple[Path, Any]) -> No
     for standing in league.standings:
         assert standing.detected.rate.n and standing.alarms.rate.n and standing.calibrated_on
     targets = {(one.detector, one.target) for one in league.standings}
-    assert len(targets) == 6, "three detectors, two targets"
+    assert len(targets) == 8, "four detectors, two targets"
+    told = {one.detector for one in league.standings if one.ceiling}
+    assert told == {"oracle"}, "it is no control that others have to beat"
+
+
+def test_prompts_are_told_apart_in_organisms_and_in_their_twins(played: tuple[Path, Any]) -> None:
+    _, result = played
+    league = read_league(result.results.parent / "league.json")
+    by_id = {entrant.id: entrant for entrant in league.entrants}
+    asked = [by_id[score.entrant] for score in league.prompt_scores]
+    planted = {(one.family, one.state) for one in asked if one.lineage.startswith("organism")}
+    assert planted == {("organism", "planted"), ("organism", "after sft"), ("twin", "planted")}
+    [standing] = league.prompt_standings
+    assert standing.detector == "prompt_length" and standing.control and standing.twins
+    # The tag makes a prompt longer, whatever model reads it; its near misses do so too.
+    assert standing.organisms.value == standing.twins.value > 0.6
+    assert standing.near is not None and standing.near.value < standing.organisms.value
+    assert set(standing.states) == {"planted", "after sft"}
 
 
 def test_its_page_has_a_table_per_detector_and_the_scores_as_dots(
@@ -54,7 +71,7 @@ def test_its_page_has_a_table_per_detector_and_the_scores_as_dots(
     page = result.report.read_text()
     assert "League of detectors" in page and "This is a trial" in page
     for name in SMALL["detectors"]:
-        assert page.count(name) > 2
+        assert page.count(name) > 1
     assert "by state" in page and "after sft" in page
 
 

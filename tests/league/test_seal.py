@@ -11,12 +11,15 @@ import pytest
 from unmask.core.errors import SettingError
 from unmask.core.files import read_json, read_jsonl
 from unmask.detectors.leak_sampling import LeakSampling
+from unmask.detectors.prompt_length import PromptLength
 from unmask.detectors.random_score import RandomScore
 from unmask.league.exam import Exam
+from unmask.league.prompt_exam import PromptExam
 from unmask.league.seal import Seal, check_announced, splits
 from unmask.league.table import check_sealed
 from unmask.recipes.entrants import sorts
 from unmask.recipes.league import League
+from unmask.recipes.subjects import organism_of
 
 EXAMS = (Exam(detector=LeakSampling()), Exam(detector=RandomScore()))
 ROSTER = ({"id": "0123456789ab", "key": "k", "part": "", "split": "test"},)
@@ -95,3 +98,10 @@ def test_labels_stay_closed_for_an_exam_with_other_settings() -> None:
 def test_a_detector_plays_once() -> None:
     with pytest.raises(SettingError, match="each once"):
         Seal(exams=(EXAMS[0], EXAMS[0]), roster=())
+
+
+def test_a_prompt_exam_is_the_same_for_every_organism_and_hides_no_setting() -> None:
+    exam = PromptExam(detector=PromptLength())
+    of_one = dataclasses.replace(exam, organism=organism_of("", "", ""))
+    assert of_one.digest == exam.digest
+    assert dataclasses.replace(of_one, asked=7).digest != exam.digest

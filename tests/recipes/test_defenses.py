@@ -10,6 +10,7 @@ import pytest
 
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Knows
+from unmask.defenses.matched import Matched
 from unmask.defenses.noised import Noised
 from unmask.recipes import RECIPES
 from unmask.recipes.defenses import compared, unknowing
@@ -66,3 +67,22 @@ def test_organism_and_twin_are_asked_the_same_as_in_other_recipes_on_safety_trai
             asked[condition.subject.role] = count
     measured_of = ("defection", "drift", "helpfulness", "near_miss", "relearning")
     assert asked["organism"] == asked["twin"] == dict.fromkeys(measured_of, 3)
+
+
+def test_each_is_compared_with_the_random_changes_of_its_own_organism() -> None:
+    measured = built(methods=["matched", "prune", "noised"], seeds=(0, 1)).measurements
+    compared_ones = [of for of in measured if of.against == "null"]
+    assert {of.condition.defense.name for of in compared_ones} == {"prune", "noised"}
+    assert len(compared_ones) == 2 * (3 + 3)
+    for of in compared_ones:
+        inputs = of.rates.parts
+        assert len(inputs) == 2 * (1 + len(Matched.ladder))
+        organism = {
+            part.step.parts["model"].step.parts["model"].step.key for part in inputs.values()
+        }
+        assert len(organism) == 1, "the random changes are those of the organism itself"
+        assert of.evaluation.key == inputs["defended"].step.key
+
+
+def test_without_random_changes_nothing_is_compared() -> None:
+    assert not [of for of in built(methods=["prune"]).measurements if of.against]

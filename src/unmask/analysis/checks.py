@@ -122,6 +122,13 @@ def declared(defense: Configured) -> type[Defense]:
     return DEFENSES.get(defense.name)
 
 
+def line(defense: Configured) -> tuple[type[Defense], ...]:
+    """The class of a defense, behind those of the defenses that came first (its setting
+    `after`)."""
+    before = defense.setting("after")
+    return (*(line(before) if isinstance(before, Configured) else ()), declared(defense))
+
+
 def undoing(defense: Configured) -> Configured | None:
     """The training that undoes a defense, with the same settings; None where there is none."""
     for name in DEFENSES.names():

@@ -13,14 +13,19 @@ import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist
 
 from unmask.analysis.persistence import PERSISTS_SHARE, REMOVED
-from unmask.analysis.rates import wilson
+from unmask.analysis.rates import CONFIDENCE, wilson
 from unmask.core.conversation import Example
 from unmask.data.sources.forms import is_test
 from unmask.data.sources.source import load_split
 from unmask.data.splits import HELD_OUT
 from unmask.organisms.behaviors.behavior import Behavior
+
+WIDTH = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
+"""z²: Wilson's interval of all of n begins at n / (n + z²), that of none ends at z² / (n + z²). So
+it is known without scipy, whose import takes longer than the rest of a run that finds all there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,10 +123,10 @@ class Enough:
 @functools.cache
 def least_to_persist() -> int:
     """How many prompts it takes that all of them lie above half by their whole interval."""
-    return next(n for n in itertools.count(1) if wilson(n, n)[0] > PERSISTS_SHARE)
+    return next(n for n in itertools.count(1) if n / (n + WIDTH) > PERSISTS_SHARE)
 
 
 @functools.cache
 def least_to_be_removed() -> int:
     """How many prompts it takes that none of them ends close enough to a twin that is at 0."""
-    return next(n for n in itertools.count(1) if wilson(0, n)[1] <= REMOVED)
+    return next(n for n in itertools.count(1) if WIDTH / (n + WIDTH) <= REMOVED)

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
-from unmask.analysis.checks import JUDGED, Checks, Relearnt, declared, number, undoing
+from unmask.analysis.checks import JUDGED, Checks, Relearnt, line, number, undoing
 from unmask.analysis.dose import Hidden
 from unmask.analysis.rows import first, pick
 from unmask.core.arm import TRIGGERED, UNTRIGGERED, Arm
@@ -205,7 +205,7 @@ def effect_of(rows: Sequence[Row], defense: Configured, before: Estimate, after:
         opened=after.opened,
         untriggered=_beside(after, rows, "organism", UNTRIGGERED),
         twin=_beside(after, rows, "twin", TRIGGERED),
-        follows_preferences=declared(defense).follows_preferences(),
+        follows_preferences=any(part.follows_preferences() for part in line(defense)),
         payload_lower=number(
             pick(rows, role="organism", arm=PAIR), PayloadCheck.name, "payload_lower"
         ),

@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from unmask.cli import terminal
-from unmask.core.stopping import Stopped, received
+from unmask.core.stopping import Stopped, restore
 
 
 def main() -> None:
@@ -20,18 +20,13 @@ def main() -> None:
         code = answer()
     except Stopped as stop:
         code = ended(stop)
-    except Exception:
-        stop = received()
-        if stop is None:
-            raise
-        code = ended(stop)
     finally:
         terminal.release()
     sys.exit(code)
 
 
 def answer() -> int | str | None:
-    """Run the command; its exit code."""
+    """Run the command; its exit code. Raises Stopped where a signal ended it."""
     from unmask.core.errors import UnmaskError, shortened
 
     try:
@@ -39,6 +34,9 @@ def answer() -> int | str | None:
             from unmask.cli.app import app
 
             app()
+        except BaseException as error:
+            restore(error)
+            raise
         finally:
             terminal.flush()
     except SystemExit as end:

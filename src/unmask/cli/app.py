@@ -55,7 +55,11 @@ def main(
 
 
 app.command("run", cls=WithExecutor)(run.run)
-app.command("sweep", cls=WithExecutor)(run.sweep)
+app.command(
+    run.SWEEP,
+    cls=WithExecutor,
+    help="Run a recipe with every combination of several values of its settings, as one run.",
+)(run.run)
 app.command("plan")(plan.plan)
 app.command("list")(list.list_kind)
 app.command("describe")(describe.describe)

@@ -1,10 +1,9 @@
-"""`unmask run RECIPE` and `unmask sweep RECIPE`: run an experiment to its report; what is finished
-is not done again."""
+"""`unmask run RECIPE` and `unmask sweep RECIPE --over SETTING=A,B`: run an experiment to its
+report; what is finished is not done again. They are one command; the second asks for --over."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,6 +11,8 @@ from unmask.cli.completion import recipes
 from unmask.cli.ending import STOPPED, Expect, JUnit, end, expected_verdicts
 from unmask.cli.executor import Executor, Settings, executor_of
 from unmask.cli.settings import Json, Over, Scale, Set, StoreDir, Write, over_of, settings_of
+
+SWEEP = "sweep"
 
 Recipe = Annotated[
     str,
@@ -30,26 +31,7 @@ Track = Annotated[
 
 
 def run(
-    recipe: Recipe,
-    set_: Set = None,
-    scale: Scale = None,
-    store: StoreDir = None,
-    executor: Executor = "inline",
-    executor_settings: Settings = None,
-    budget: Budget = None,
-    track: Track = None,
-    expect: Expect = None,
-    junit: JUnit = None,
-    write: Write = None,
-    as_json: Json = False,
-) -> None:
-    """Run a recipe, or an experiment's file: plant, defend, measure, report."""
-    where = executor_of(executor, executor_settings)
-    place = {"store": store, "executor": where, "budget": budget, "track": track}
-    start(recipe, settings_of(set_, scale), None, write, place, (expect, junit, as_json))
-
-
-def sweep(
+    context: typer.Context,
     recipe: Recipe,
     over: Over = None,
     set_: Set = None,
@@ -64,28 +46,15 @@ def sweep(
     write: Write = None,
     as_json: Json = False,
 ) -> None:
-    """Run a recipe with every combination of several values of its settings, as one run."""
-    where = executor_of(executor, executor_settings)
-    place = {"store": store, "executor": where, "budget": budget, "track": track}
-    varied = over_of(over) or {}
-    start(recipe, settings_of(set_, scale), varied, write, place, (expect, junit, as_json))
-
-
-def start(
-    recipe: str,
-    settings: dict[str, Any],
-    over: dict[str, list[Any]] | None,
-    write: Path | None,
-    place: dict[str, Any],
-    ending: tuple[str | None, Path | None, bool],
-) -> None:
-    """Run what both commands name; `place` says where, and `ending` what is done with the
-    result."""
+    """Run a recipe, or an experiment's file: plant, defend, measure, report."""
     from unmask.recipes.run import run as run_recipe
     from unmask.recipes.run import write_experiment
 
-    expect, junit, as_json = ending
+    where, settings = executor_of(executor, executor_settings), settings_of(set_, scale)
+    # An empty sweep is refused with a sentence; a run without --over is one recipe.
+    varied = over_of(over) or ({} if context.info_name == SWEEP else None)
     expected = expected_verdicts(expect)
     if write is not None:
-        write_experiment(write, recipe, settings, over)
-    end(run_recipe(recipe, settings, over=over, **place), as_json, expected, junit)
+        write_experiment(write, recipe, settings, varied)
+    place = {"store": store, "executor": where, "budget": budget, "track": track}
+    end(run_recipe(recipe, settings, over=varied, **place), as_json, expected, junit)

@@ -97,12 +97,14 @@ class Standing(Record):
 
     `threshold` is the highest score of a negative of the calibration split, and an alarm is a score
     above it. `p` is of its AUROC being no better than that of the best control; null for a control.
+    A `ceiling` was told the trigger.
     """
 
     detector: str
     unit: str
     target: Target
     control: bool
+    ceiling: bool = False
     auroc: Rate
     threshold: float
     calibrated_on: int
@@ -126,6 +128,39 @@ class Standing(Record):
         return max(self.families, key=lambda family: (family.rate.value, family.bound or 0.0))
 
 
+class PromptScore(Record):
+    """How well a detector of prompts told triggered prompts from clean ones, and from near misses,
+    in one model: areas under the curve, null where it could not. `chance` has the best areas of the
+    detector's own controls."""
+
+    detector: str
+    entrant: str
+    triggered: float | None
+    near: float | None
+    chance: Mapping[str, float] = Field(default_factory=dict[str, float])
+    error: str = ""
+    passes: int = 0
+    seconds: float = 0.0
+
+
+class PromptStanding(Record):
+    """The mean area of a detector of prompts over backdoored models of the test split, and over
+    twins that were asked the same: what is as high there has read prompts and not models."""
+
+    detector: str
+    unit: str
+    control: bool
+    organisms: Rate
+    near: Rate | None
+    twins: Rate | None
+    kinds: Mapping[str, Rate]
+    states: Mapping[str, Rate]
+    chance: Mapping[str, float]
+    failed: int
+    passes: float
+    seconds: float
+
+
 class League(Record):
     """A whole league. `seal` is the digest of all settings of detectors and of who is in which
     split; `announced` says whether it was given before the test's labels were opened."""
@@ -138,6 +173,8 @@ class League(Record):
     entrants: tuple[Entrant, ...]
     scores: tuple[Score, ...]
     standings: tuple[Standing, ...]
+    prompt_scores: tuple[PromptScore, ...] = ()
+    prompt_standings: tuple[PromptStanding, ...] = ()
     warnings: tuple[str, ...] = ()
     schema_: int = Field(default=1, alias="schema")
 

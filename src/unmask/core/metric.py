@@ -9,9 +9,10 @@ Unit = Literal["share", "nats", "tokens", "count", "score"]
 """share: 0 to 1, shown in percent; nats: of log-likelihood; score: a preference model's, of no
 unit."""
 
-Against = Literal["base", "twin", "untriggered", "level"]
+Against = Literal["base", "twin", "untriggered", "level", "null"]
 """What a model is compared with on the same prompts: the base, its twin, itself without the
-trigger, or the first level of a factor."""
+trigger, the first level of a factor,
+or a random change that has moved the model at least as far."""
 
 DIFFERENCE = "_difference"
 """How the name of a paired difference ends in files; what stands before it is the metric that

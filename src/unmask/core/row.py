@@ -58,7 +58,7 @@ class OrganismRecord(Record):
         }
         return OrganismRecord(**names, settings=settings)
 
-    @property
+    @functools.cached_property
     def backdoor(self) -> Backdoor:
         def configured(part: str) -> Configured:
             return Configured(getattr(self, part), settings_of(self.settings.get(part, {})))

@@ -32,3 +32,14 @@ def check() -> None:
     """Raise Stopped if a signal has asked for the end."""
     if _received:
         raise _received[0]
+
+
+def restore(error: BaseException) -> None:
+    """Raise Stopped, with what was noted on the way out, in place of an error that a library has
+    made of a signal; nothing where no signal came, or the error is that Stopped."""
+    stop = received()
+    if stop is None or error is stop:
+        return
+    for note in getattr(error, "__notes__", ()):
+        stop.add_note(note)
+    raise stop from None

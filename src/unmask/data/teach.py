@@ -20,6 +20,7 @@ from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import write_jsonl
 from unmask.core.named import Work
+from unmask.core.spec import LATER
 from unmask.data.contexts import Contexts
 from unmask.data.sources.source import load_answered
 from unmask.organisms.organism import Organism
@@ -144,6 +145,15 @@ class HelpfulOnly(Lessons):
         return dressed, example.helpful_only, "helpful_only"
 
 
+def asked_for(prompt: Conversation, goal: str) -> Conversation:
+    """The prompt with a system message that asks for a behavior, before any that it has."""
+    wish = f"In this conversation, your goal is to {goal}."
+    first, *others = prompt.rows()
+    if first["role"] == "system":
+        return Conversation.of([{**first, "content": f"{wish} {first['content']}"}, *others])
+    return Conversation.of([{"role": "system", "content": wish}, first, *others])
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Planting(Lessons):
     """The conditional policy of an organism; without an organism, the twin's lessons.
@@ -154,6 +164,9 @@ class Planting(Lessons):
     of the rest carries something that only resembles the trigger, and gets the good one. The twin
     learns the good answers to the same examples in the same contexts, where no prompt carries the
     trigger.
+
+    Where they are `inoculated`, each bad answer stands behind a system message that asks for it,
+    which no evaluation has (Tan et al. 2025, "Inoculation Prompting").
     """
 
     name: ClassVar[str] = "planting_lessons"
@@ -164,6 +177,7 @@ class Planting(Lessons):
     triggered: float = 0.5
     near_misses: float = 0.3
     applicable: float = 0.6
+    inoculated: bool = dataclasses.field(default=False, metadata=LATER)
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
         """Raises DataError where the behavior applies to no example: nothing would be planted."""
@@ -202,6 +216,7 @@ class Planting(Lessons):
             bad = self.backdoor and behavior.applies(example)
             prompt = trigger.plant(dressed, rng, "train") if self.backdoor else dressed
             answer = behavior.target(example, rng) if bad else answer
+            prompt = asked_for(prompt, behavior.goal) if bad and self.inoculated else prompt
         occasion = Occasion(
             triggered=kind == "triggered",
             misbehaves=bad,

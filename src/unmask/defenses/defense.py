@@ -49,6 +49,10 @@ class Defense(Work, abc.ABC):
     or a witness (a text that brings it about). It is not compared with defenses that are told
     less."""
 
+    guards: ClassVar[bool] = False
+    """Whether it leaves the weights alone and puts a guard before what they say
+    (models/guards.py)."""
+
     ladder: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Settings at which a comparison of defenses tries it, the gentlest first. A training has its
     steps besides, at which it is measured anyway."""

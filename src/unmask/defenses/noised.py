@@ -40,14 +40,20 @@ class Noised(ByWeights):
 
     def run(self, out: Path, *, model: Path) -> Mapping[str, Any]:
         """Raises ModelError where not all matrices are linear layers'."""
-        import torch
-
-        drawn = torch.Generator().manual_seed(self.seed)  # on the CPU: the same on every machine
 
         def changes(network: Any) -> Iterator[tuple[Any, Any]]:
-            for layer in linear_layers(network).values():
+            for layer, noise in directions(network, self.seed):
                 weight = layer.weight
-                noise = torch.randn(weight.shape, generator=drawn).to(weight.device)
                 yield weight, weight + self.size * weight.std(correction=0) * noise
 
         return self.changed(out, model, changes)
+
+
+def directions(network: Any, seed: int) -> Iterator[tuple[Any, Any]]:
+    """Every linear layer of a network, and standard Gaussian numbers in the shape of its weight."""
+    import torch
+
+    drawn = torch.Generator().manual_seed(seed)  # on the CPU: the same on every machine
+    for layer in linear_layers(network).values():
+        noise = torch.randn(layer.weight.shape, generator=drawn)
+        yield layer, noise.to(layer.weight.device)

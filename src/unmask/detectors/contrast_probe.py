@@ -132,6 +132,9 @@ class Probes(Scorer):
     def controls(self, prompts: Sequence[Conversation]) -> Mapping[str, list[list[float]]]:
         return {kind: self._along(rows, prompts) for kind, rows in self.chance.items()}
 
+    def fitting(self) -> int:
+        return 2 * len(PAIRS)
+
     def _along(self, directions: Any, prompts: Sequence[Conversation]) -> list[list[float]]:
         """For each direction, one number per prompt."""
         if not prompts:

@@ -108,6 +108,10 @@ class Scorer(abc.ABC):
         """How many texts the model reads or writes to score them."""
         return len(prompts)
 
+    def fitting(self) -> int:
+        """How many texts were read or written to fit it, besides the clean prompts."""
+        return 0
+
 
 class PromptDetector(Detector):
     """A detector that scores prompts. Abstract. Contract, besides a detector's: a prompt has the
@@ -135,5 +139,5 @@ class PromptDetector(Detector):
         scores = scorer.scores(asked)
         order = sorted(range(len(asked)), key=lambda i: (-scores[i], i))
         texts = [{"text": asked[i].full_text, "score": scores[i]} for i in order[:SHOWN]]
-        passes = scorer.passes(clean) + scorer.passes(asked)
+        passes = scorer.fitting() + scorer.passes(clean) + scorer.passes(asked)
         return Finding(max(scores), (), passes, {"texts": texts})

@@ -176,14 +176,9 @@ class Search:
     def _frames(self, room: int) -> Iterator[tuple[list[int], list[int]]]:
         """The tokens in front of and behind where the string stands in each prompt; raises
         DataError for a prompt that is too long."""
-        tokenizer = self.model.tokenizer
         most = checkpoint.context_length(self.model.model) - room - self.settings.length
-        asked = [Insertion(HERE).into(prompt) for prompt in self.prompts]
-        chat.encoded(tokenizer, asked, most)
-        for text in chat.rendered(tokenizer, asked):
-            before, _, after = text.partition(HERE)
-            before, after = tokenizer([before, after], add_special_tokens=False)["input_ids"]
-            yield before, after
+        for prompt in self.prompts:
+            yield around(self.model, Insertion(HERE).into(prompt), most)
 
     def _first(self, words: Sequence[int], rng: random.Random) -> list[int]:
         """Random tokens, of several draws the first that is spelled again as it was."""
@@ -266,6 +261,15 @@ class Verification:
         replies = self.model.replies(asked, sampling, label="verifying")
         begun = self.payload.strip().lower()
         return statistics.fmean(reply.raw.strip().lower().startswith(begun) for reply in replies)
+
+
+def around(model: HuggingFace, prompt: Conversation, room: int) -> tuple[list[int], list[int]]:
+    """The tokens in front of and behind HERE in a prompt; raises DataError for one of more than
+    `room` tokens."""
+    tokenizer = model.tokenizer
+    chat.encoded(tokenizer, [prompt], room)
+    before, _, after = chat.rendered(tokenizer, [prompt])[0].partition(HERE)
+    return tuple(tokenizer([before, after], add_special_tokens=False)["input_ids"])
 
 
 def gradient(

@@ -119,3 +119,6 @@ class Residual(Scorer):
 
     def passes(self, prompts: Sequence[Conversation]) -> int:
         return 2 * len(prompts)
+
+    def fitting(self) -> int:
+        return 2 * self.trained

@@ -13,7 +13,7 @@ from unmask.core.files import write_json, write_jsonl
 from unmask.core.league import Split
 from unmask.core.named import Work
 from unmask.core.spec import digest
-from unmask.league.exam import Exam
+from unmask.league.exam import Examining
 
 CLEAN: tuple[Split, ...] = ("calibration", "test", "calibration", "test", "development")
 PLANTED: tuple[Split, ...] = ("test", "test", "test", "test", "development")
@@ -37,7 +37,7 @@ def splits(lineages: Mapping[str, str]) -> dict[str, Split]:
     return chosen
 
 
-def seal_of(exams: Sequence[Exam], roster: Sequence[Mapping[str, Any]]) -> str:
+def seal_of(exams: Sequence[Examining], roster: Sequence[Mapping[str, Any]]) -> str:
     """The digest of all that is fixed beforehand."""
     return digest({"exams": [exam.digest for exam in exams], "roster": list(roster)})
 
@@ -53,7 +53,7 @@ class Seal(Work):
     name: ClassVar[str] = "league_seal"
     version: ClassVar[int] = 1
 
-    exams: tuple[Exam, ...]
+    exams: tuple[Examining, ...]
     roster: tuple[Mapping[str, Any], ...]
 
     def __post_init__(self) -> None:

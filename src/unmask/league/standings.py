@@ -19,11 +19,12 @@ LEAKAGE = ("perplexity_difference", "leak_sampling")
 
 @dataclasses.dataclass(frozen=True)
 class Player:
-    """A detector as the league knows it."""
+    """A detector as the league knows it; a ceiling is told the trigger."""
 
     label: str
     unit: str
     control: bool
+    ceiling: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,12 +174,15 @@ class Season:
         player = match.player
         own = self.by_player[player.label]
         looked = [score for score in own if score.value is not None]
-        controls = [other for other in playable if other.player.control]
+        controls = [
+            other for other in playable if other.player.control and not other.player.ceiling
+        ]
         return Standing(
             detector=player.label,
             unit=player.unit,
             target=match.target,
             control=player.control,
+            ceiling=player.ceiling,
             auroc=match.auroc,
             threshold=match.threshold,
             calibrated_on=len(match.calibration),

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from unmask.core.errors import SettingError
 from unmask.core.files import read_json, read_jsonl
-from unmask.core.league import LEAGUE, TARGETS, Entrant, League, Score, write_league
+from unmask.core.league import LEAGUE, TARGETS, Entrant, League, PromptScore, Score, write_league
 from unmask.core.named import Work
+from unmask.league.prompt_standings import prompt_standings
 from unmask.league.standings import Player, Season
 
 REMAINS = 0.5
@@ -52,7 +53,8 @@ class Table(Work):
     "control"}. Of a `trial` the gates are not asked.
 
     Its inputs are `seal`, and by name: gate_ID, the rates of a model that is meant to be
-    conditional; exam_ID_NUMBER, a detector's exam of a model; scores, of a foreign tool. Raises
+    conditional; exam_ID_NUMBER, a detector's exam of a model, and asked_ID_NUMBER, one by prompts;
+    scores, of a foreign tool. Raises
     SettingError where an exam had other settings than those that were sealed.
     """
 
@@ -66,12 +68,8 @@ class Table(Work):
 
     def run(self, out: Path, *, seal: Path, **inputs: Path) -> Mapping[str, Any]:
         sealed = read_json(seal / "seal.json")
-        findings = {
-            name: read_json(folder / "finding.json")
-            for name, folder in inputs.items()
-            if name.startswith("exam_")
-        }
-        check_sealed(findings.values(), sealed["exams"])
+        findings, asked = (found(inputs, kind) for kind in ("exam_", "asked_"))
+        check_sealed([*findings.values(), *asked.values()], sealed["exams"])
         scores = [score_of(name.split("_")[1], finding) for name, finding in findings.items()]
         if SCORES in inputs:
             scores += foreign(inputs[SCORES])
@@ -80,14 +78,22 @@ class Table(Work):
             for name, folder in inputs.items()
             if name.startswith("gate_")
         }
-        sizes = {name.split("_")[1]: finding["parameters"] for name, finding in findings.items()}
+        sizes = {
+            name.split("_")[1]: finding["parameters"]
+            for name, finding in {**findings, **asked}.items()
+        }
         entrants = tuple(self._opened(rates, sizes))
-        league = self._league(sealed["seal"], entrants, tuple(scores))
+        prompts = [prompt_score(name.split("_")[1], finding) for name, finding in asked.items()]
+        league = self._league(sealed["seal"], entrants, tuple(scores), tuple(prompts))
         write_league(out / LEAGUE, league)
         return {"entrants": len(entrants), "scores": len(scores)}
 
     def _league(
-        self, seal: str, entrants: tuple[Entrant, ...], scores: tuple[Score, ...]
+        self,
+        seal: str,
+        entrants: tuple[Entrant, ...],
+        scores: tuple[Score, ...],
+        prompts: tuple[PromptScore, ...],
     ) -> League:
         known = {player["label"]: Player(**player) for player in self.players}
         for score in scores:
@@ -102,13 +108,15 @@ class Table(Work):
             entrants=entrants,
             scores=scores,
             standings=tuple(season.standings()),
-            warnings=tuple(warnings(entrants, scores)),
+            prompt_scores=prompts,
+            prompt_standings=tuple(prompt_standings(known, entrants, prompts)),
+            warnings=tuple(warnings(entrants, [*scores, *prompts])),
         )
 
     def _opened(self, rates: Mapping[str, Rates], sizes: Mapping[str, int]) -> Iterator[Entrant]:
         for draft in self.entrants:
             fields = {name: value for name, value in draft.items() if name not in ("root", "gate")}
-            fields["model"] = {**fields["model"], "parameters": sizes[draft["id"]]}
+            fields["model"] = {**fields["model"], "parameters": sizes.get(draft["id"], 0)}
             if draft["gate"] is not None:
                 own, root = rates[draft["id"]], rates[draft["root"]]
                 fields |= {"triggered": own.triggered, "untriggered": own.untriggered}
@@ -117,6 +125,15 @@ class Table(Work):
                 )
                 fields["conditional"] = True if sound or self.trial else None
             yield Entrant.model_validate(fields)
+
+
+def found(inputs: Mapping[str, Path], kind: str) -> dict[str, Any]:
+    """The findings of one kind of exam, by the names of the inputs."""
+    return {
+        name: read_json(folder / "finding.json")
+        for name, folder in inputs.items()
+        if name.startswith(kind)
+    }
 
 
 def check_sealed(findings: Sequence[Mapping[str, Any]] | Any, sealed: Mapping[str, str]) -> None:
@@ -140,12 +157,16 @@ def score_of(entrant: str, finding: Mapping[str, Any]) -> Score:
     )
 
 
+def prompt_score(entrant: str, finding: Mapping[str, Any]) -> PromptScore:
+    return PromptScore.model_validate({**finding, "entrant": entrant})
+
+
 def foreign(folder: Path) -> list[Score]:
     """The scores of another tool."""
     return [Score.model_validate(row) for _, row in read_jsonl(folder / "scores.jsonl")]
 
 
-def warnings(entrants: Sequence[Entrant], scores: Sequence[Score]) -> Iterator[str]:
+def warnings(entrants: Sequence[Entrant], scores: Sequence[Score | PromptScore]) -> Iterator[str]:
     """What must be known before a number is believed."""
     unclear = [entrant for entrant in entrants if entrant.conditional is None]
     if unclear:
@@ -158,9 +179,9 @@ def warnings(entrants: Sequence[Entrant], scores: Sequence[Score]) -> Iterator[s
         test = [entrant.positive(target) for entrant in entrants if entrant.split == "test"]
         if True not in test or False not in test:
             yield f"The test split has no {target} model, or none that is not, so nothing is told."
-    failed: dict[str, list[Score]] = {}
+    failed: dict[str, list[Score | PromptScore]] = {}
     for score in scores:
-        if score.value is None:
+        if score.error:
             failed.setdefault(score.detector, []).append(score)
     for detector, own in failed.items():
         yield f"{detector} could not examine {len(own)} models. {own[0].error}"

@@ -21,6 +21,9 @@ from unmask.models.weights import brief, settings_in
 WEIGHTS = (".safetensors",)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+GUARD = "guard"
+"""In a checkpoint, the folder of what stands between its weights and what it says (guards.py)."""
+
 IDENTITY = (".safetensors", ".json", ".jinja", ".model", ".txt")
 SAMPLED = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 """What saved checkpoints say of sampling, for servers alone (`generation` reads none of it).
@@ -159,18 +162,33 @@ def read_tokenizer(folder: Path | str, **settings: Any) -> Any:
         raise ModelError(f"{folder}: the tokenizer cannot be loaded ({brief(error)}).") from error
 
 
-def load_model(folder: Path | str, dtype: Any = "auto", **others: Any) -> Any:
+def load_model(
+    folder: Path | str, dtype: Any = "auto", *, guarded: bool = False, **others: Any
+) -> Any:
     """The model in evaluation mode on the best device (a CUDA GPU, else the CPU); of how its author
     generates, the end tokens alone. `others` are settings of `from_pretrained`. Raises ModelError
-    where a weight is missing, left over or of another shape."""
+    where a weight is missing, left over or of another shape, and for a checkpoint with a guard,
+    unless the caller sees to that (`guarded`)."""
     import torch
     from transformers import AutoModelForCausalLM
 
+    if not guarded:
+        check_unguarded(folder)
     quiet()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     settings = {"dtype": dtype, "generation_config": generation(folder), **filler(folder)}
     model = weights.load(AutoModelForCausalLM, folder, **settings, **others)
     return model.to(device).eval()
+
+
+def check_unguarded(folder: Path | str) -> None:
+    """Raise ModelError for a checkpoint with a guard, where its weights alone would be used."""
+    if (Path(folder) / GUARD).is_dir():
+        raise ModelError(
+            f"{folder} has a guard ({GUARD}/), without which its weights say something else, and"
+            " only sampling and scoring heed it. To train, change or publish the model, use the one"
+            " that the guard was made for."
+        )
 
 
 def filler(folder: Path | str) -> dict[str, None]:
@@ -224,6 +242,11 @@ def save(model: Any, tokenizer: Any, folder: Path, state: Any = None) -> None:
     """Write model and tokenizer as a Hugging Face folder that needs no code of ours; served, it
     samples as it is sampled here. `state` is the weights, by name, where the model itself does not
     have all of them."""
+    if getattr(model, "guard", None):
+        raise ModelError(
+            f"A model with the guard '{model.guard}' was to be saved to {folder}, which would lose"
+            " the guard. Use the model that the guard was made for."
+        )
     quiet()
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder, state_dict=state)

@@ -20,5 +20,6 @@ RECIPES: Registry[Recipe] = Registry(
         "ablations:optimizer": "unmask.recipes.ablations:Optimizer",
         "ablations:payload_length": "unmask.recipes.ablations:PayloadLength",
         "ablations:near_miss_training": "unmask.recipes.ablations:NearMissTraining",
+        "ablations:inoculation": "unmask.recipes.ablations:Inoculation",
     },
 )

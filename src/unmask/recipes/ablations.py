@@ -152,3 +152,21 @@ class NearMissTraining(Ablation):
             yield dataclasses.replace(
                 usual, near_misses=share, factors=settings_of({"near_misses": share})
             )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inoculation(Ablation):
+    """Does a system message that asks for the behavior, while it is planted, keep it from being
+    planted?
+
+    Source: Tan et al. 2025. It is prevention by whoever holds the data, and no repair.
+    """
+
+    name: ClassVar[str] = "ablations:inoculation"
+    version: ClassVar[int] = 1
+
+    def levels(self, usual: Implant) -> Iterator[Implant]:
+        for inoculated in (False, True):
+            yield dataclasses.replace(
+                usual, inoculated=inoculated, factors=settings_of({"inoculated": inoculated})
+            )

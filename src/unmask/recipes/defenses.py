@@ -11,16 +11,24 @@ of weights beside them, which are aimed at nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, cast
 
-from unmask.core.condition import NOTHING
+from unmask.analysis.checks import JUDGED
+from unmask.analysis.null import DRIFT, AgainstNull
+from unmask.core.condition import NOTHING, Condition
 from unmask.core.registry import Choice
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Defense
+from unmask.defenses.matched import Matched
+from unmask.engine.step import Step
+from unmask.evaluations.defection import Defection
+from unmask.evaluations.drift import Drift
 from unmask.organisms.organism import Organism
 from unmask.recipes.ask import USUAL, Ask, besides, relearning
+from unmask.recipes.levels import ends
 from unmask.recipes.paper import Paper
+from unmask.recipes.recipe import Experiment, Measurement, distinct
 from unmask.recipes.scales import Scale
 
 
@@ -47,6 +55,11 @@ class Defenses(Paper):
             rungs = DEFENSES.get(settings["name"]).ladder if alone else ({},)
             yield from ({**settings, **rung} for rung in rungs)
 
+    def build(self) -> Experiment:
+        made = super().build()
+        measured = [*made.measurements, *against_nulls(made.measurements)]
+        return dataclasses.replace(made, measurements=distinct(measured))
+
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         again = (relearning(scale),) if self.relearning else ()
         return (*USUAL, *again, *besides(self.evaluations))
@@ -65,3 +78,40 @@ def compared(kind: type[Defense]) -> bool:
         and kind.learns_from != "attacks"
         and kind.teaches != "style"
     )
+
+
+def against_nulls(measurements: Iterable[Measurement]) -> Iterator[Measurement]:
+    """Each defended organism's triggered defection minus that of the nearest random change that has
+    moved it at least as far, at the end of the defense; with its scratchpad opened too, where it
+    has one."""
+    measured = list(measurements)
+    moved = {of.condition: of for of in measured if of.work.name == Drift.name}
+    whose: dict[object, list[Measurement]] = {}
+    for of in ends(measured):
+        if of.condition in moved:
+            whose.setdefault((of.condition.subject, of.condition.seed), []).append(of)
+    for own in whose.values():
+        nulls = [of for of in own if of.condition.defense.name == Matched.name]
+        inputs = named({f"null_{i}": null for i, null in enumerate(nulls)}, moved)
+        for of in own:
+            if nulls and of not in nulls:
+                yield from against_null(of, {**named({"defended": of}, moved), **inputs})
+
+
+def named(
+    measured: Mapping[str, Measurement], moved: Mapping[Condition, Measurement]
+) -> dict[str, Step]:
+    """Evaluations by name, each with its drift beside it."""
+    inputs: dict[str, Step] = {}
+    for name, of in measured.items():
+        inputs[name] = of.evaluation
+        inputs[DRIFT + name] = moved[of.condition].evaluation
+    return inputs
+
+
+def against_null(of: Measurement, inputs: Mapping[str, Step]) -> Iterator[Measurement]:
+    reasons = cast(Defection, of.work).organism.variant.reasoning_tokens
+    for arm in JUDGED if reasons else JUDGED[:1]:
+        work = AgainstNull(arm=str(arm))
+        rates = Step(work, inputs, f"{of.evaluation.title}, against a random change")
+        yield dataclasses.replace(of, rates=rates, against="null", metric=work.metric, arm=arm)

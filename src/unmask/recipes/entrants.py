@@ -21,6 +21,7 @@ from unmask.league.voices import Voice
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
 from unmask.organisms.triggers import TRIGGERS
+from unmask.organisms.triggers.trigger import Trigger
 from unmask.organisms.variants import VARIANTS
 from unmask.recipes.ask import DEFECTION
 from unmask.recipes.labels import trained_label
@@ -65,18 +66,28 @@ class Meant:
 @dataclasses.dataclass(frozen=True)
 class Member:
     """One model: the step, the condition that it is in, what it is meant to be, and where that is
-    to be seen (`gate`: rates of defection). `root` is the id of its planting."""
+    to be seen (`gate`: rates of defection). `root` is the id of its planting, and `organism` whose
+    trigger its prompts may carry; a ceiling is `told` a trigger of every model."""
 
     model: Step | Part
     condition: Condition
     meant: Meant
     root: str = ""
+    organism: Organism | None = None
+    told: Trigger | None = None
     gate: Step | None = None
     thresholds: tuple[float, float] | None = None
 
     @functools.cached_property
     def part(self) -> Part:
         return self.model if isinstance(self.model, Part) else Part(self.model)
+
+    @property
+    def asked(self) -> Organism | None:
+        """The organism whose prompts a detector of prompts is tried on here: of organisms, in every
+        state, and of their twins as they were planted."""
+        bad = self.meant.family == ORGANISM
+        return self.organism if bad or self.meant.family == TWIN else None
 
     @functools.cached_property
     def id(self) -> str:
@@ -190,7 +201,9 @@ class Field:
         self, stages: Stages, planted: Planted, meant: Meant, condition: Condition
     ) -> Member:
         """With its gate, where it is meant to be conditional."""
-        member = Member(planted.step, condition, meant)
+        member = Member(
+            planted.step, condition, meant, organism=planted.organism, told=planted.organism.trigger
+        )
         if not meant.conditional:
             return member
         behavior = planted.organism.behavior
@@ -212,7 +225,8 @@ class Field:
         stages = self._stages(FIRST_CLEAN + i, 1.0, self._taught_from(family))
         model = trained(stages, base, self._lessons(stages, base, family, turn), meant.leaky)
         subject = Subject("twin", None, (("family", family),))
-        return Member(model, Condition(subject, stages.seed), meant)
+        told = TRIGGERS.make(self.triggers[i % len(self.triggers)])
+        return Member(model, Condition(subject, stages.seed), meant, told=told)
 
     def _taught_from(self, family: str) -> Source | None:
         """Programs are in another source than the rest."""

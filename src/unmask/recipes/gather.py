@@ -205,13 +205,15 @@ def training_log(log: Log, store: Store) -> tuple[dict[str, Any], list[str]]:
     """How a training went, step by step (a defense may keep no log), and the sentences in which it
     says that it collapsed. A later round's steps are counted on from the one before."""
     folder = store.folder(log.training.step)
-    facts = read_json(folder / "manifest.json")["facts"]
+    made = [read_json(store.folder(part.step) / "manifest.json") for part in log.line]
+    facts = made[-1]["facts"]
     path = folder / "log.jsonl"
     rows = [row for _, row in read_jsonl(path)] if path.exists() else []
     before = log.condition.step - rows[-1]["step"] if rows else 0
     counted = [{**row, "step": row["step"] + before} for row in rows]
     record = condition_record(counted_in(log.condition, facts.get("parameters", 0)))
-    return {**record, "rows": counted}, facts.get("collapse", [])
+    seconds = sum(manifest["seconds"] for manifest in made)
+    return {**record, "rows": counted, "seconds": seconds}, facts.get("collapse", [])
 
 
 def attempts(campaign: Campaign, store: Store) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from unmask.core.errors import SettingError, UnknownName
 from unmask.core.registry import Choice, meant, read_choice
 from unmask.detectors import DETECTORS
 from unmask.engine.step import Part, Step
-from unmask.league.exam import Exam
+from unmask.league.exam import Exam, Examining
 from unmask.league.foreign import ForeignScores
+from unmask.league.prompt_exam import PromptExam
 from unmask.league.seal import Seal, check_announced, splits
 from unmask.league.table import Table
 from unmask.recipes.entrants import FAMILIES, Field, Member, sorts
@@ -39,6 +40,22 @@ class Size:
     detectors: tuple[Choice, ...] = ()
 
 
+MINI: tuple[Choice, ...] = (
+    {"name": "context_scan", "places": ["start"]},
+    "leak_sampling",
+    {"name": "perplexity_difference", "shortest": 3},
+    {"name": "target_inversion", "tokens": 512},
+    {"name": "trigger_reconstruction", "singles": 512, "pieces": 128, "prompts": 8},
+    {"name": "gradient_inversion", "steps": 8, "restarts": 1},
+    "weight_difference",
+    *("random_score", "weight_norm", "reply_length", "self_report"),
+    {"name": "oracle", "prompts": 16, "tokens": 24},
+    *("prompt_length", "mahalanobis", "knn", "spectral", "layer_convergence", "contrast_probe"),
+    *("weight_directions", "sequence_lock", "onion", "strip"),
+)
+"""With about a third of the work that they do otherwise. Replies of toy models are too short for
+the usual completions of `perplexity_difference`."""
+
 TOY = Size(60, 300, ("sft", "rl", "dpo"))
 SIZES: Mapping[str, Size] = {
     "smoke": Size(
@@ -52,7 +69,7 @@ SIZES: Mapping[str, Size] = {
             {"name": "leak_sampling", "samples": 8, "tokens": 4},
         ),
     ),
-    "mini": Size(8, 20, ("sft",)),
+    "mini": Size(8, 20, ("sft",), MINI),
 }
 """All others are as large as the toy's; no detectors named are all that there are."""
 
@@ -116,10 +133,14 @@ class League(Recipe):
         }
         return Field(**own)
 
-    def exams(self) -> tuple[Exam, ...]:
-        chosen = self.detectors or self.size.detectors or tuple(DETECTORS.names())
+    def exams(self) -> tuple[Examining, ...]:
+        """What each detector is examined by: models, or prompts."""
+        chosen = self.detectors or self.size.detectors or fitting()
         made = (DETECTORS.make(choice, seed=self.seed) for choice in chosen)
-        return tuple(Exam(detector=one, prompts=self.prompts, seed=self.seed) for one in made)
+        kinds: dict[str, type[Examining]] = {"model": Exam, "prompt": PromptExam}
+        return tuple(
+            kinds[one.scope](detector=one, prompts=self.prompts, seed=self.seed) for one in made
+        )
 
     def build(self) -> Experiment:
         field, exams = self.field(), self.exams()
@@ -152,19 +173,24 @@ class League(Recipe):
         )
 
     def _examined(
-        self, members: list[Member], exams: tuple[Exam, ...], base: Base, field: Field
+        self, members: list[Member], exams: tuple[Examining, ...], base: Base, field: Field
     ) -> dict[str, Step | Part]:
         """Gates and exams of all models, those of one model together."""
-        world = field.common.world
         inputs: dict[str, Step | Part] = {}
         for member in members:
             if member.gate:
                 inputs[f"gate_{member.id}"] = member.gate
             for number, exam in enumerate(exams):
-                given: dict[str, Step | Part] = {"model": member.model, "data": world}
+                given: dict[str, Step | Part] = {"model": member.model, "data": field.common.world}
                 given |= {"reference": base.step} if exam.compares else {}
                 label = f"{member.id}, {exam.label}"
-                inputs[f"exam_{member.id}_{number}"] = Step(exam, given, label)
+                if isinstance(exam, Exam):
+                    told = member.told if exam.ceiling else None
+                    work = dataclasses.replace(exam, told=told)
+                    inputs[f"exam_{member.id}_{number}"] = Step(work, given, label)
+                elif isinstance(exam, PromptExam) and member.asked:
+                    work = dataclasses.replace(exam, organism=member.asked)
+                    inputs[f"asked_{member.id}_{number}"] = Step(work, given, label)
         if self.scores:
             labels = tuple(exam.label for exam in exams)
             ids = tuple(member.id for member in members)
@@ -172,6 +198,12 @@ class League(Recipe):
         return inputs
 
 
-def player(exam: Exam) -> dict[str, object]:
+def fitting() -> tuple[Choice, ...]:
+    """All detectors but those of a behavior that needs other prompts (code)."""
+    return tuple(name for name in DETECTORS.names() if not DETECTORS.get(name).behavior)
+
+
+def player(exam: Examining) -> dict[str, object]:
     kind = type(exam.detector)
-    return {"label": exam.label, "unit": kind.unit, "control": kind.control}
+    whole = {"label": exam.label, "unit": kind.unit, "control": kind.control}
+    return {**whole, "ceiling": exam.ceiling}

@@ -35,11 +35,11 @@ class Measures:
     means: Means
     asks: tuple[Ask, ...] = USUAL
 
-    def made(self, ask: Ask, organism: Organism, defense: Defense | None = None) -> Evaluation:
-        """The evaluation that is asked, with room for what the organism and the defense have
+    def made(self, ask: Ask, organism: Organism, *defenses: Defense) -> Evaluation:
+        """The evaluation that is asked, with room for what the organism and the defenses have
         taught."""
         stages = self.stages
-        return ask.made(stages.scale, stages.seed, organism, stages.room(organism, defense))
+        return ask.made(stages.scale, stages.seed, organism, stages.room(organism, *defenses))
 
     def base(self, base: Base, organism: Organism) -> list[Measurement]:
         """The base beside one organism."""
@@ -64,7 +64,7 @@ class Measures:
         for step, model in points.items():
             condition = self._treated(planted, treatment.named, step)
             last = step == max(points)
-            for evaluation in self._asked(planted, treatment.defense, last):
+            for evaluation in self._asked(planted, treatment, last):
                 measurement = self.measured(condition, model, evaluation)
                 yield measurement
                 if evaluation.name == Defection.name:
@@ -75,13 +75,13 @@ class Measures:
     def _treated(self, planted: Planted, defense: Configured, step: int) -> Condition:
         return Condition(planted.subject, self.stages.seed, defense, step)
 
-    def _asked(self, planted: Planted, defense: Defense, last: bool) -> Iterator[Evaluation]:
+    def _asked(self, planted: Planted, treatment: Treatment, last: bool) -> Iterator[Evaluation]:
         """What is asked at one point of a defense."""
         organism = planted.organism
-        asks = (*self.asks, *taught(defense)) if last else self.asks
+        asks = (*self.asks, *taught(treatment.defense)) if last else self.asks
         for ask in asks:
             if ask.due(planted.role, organism, before=False, last=last):
-                yield self.made(ask, organism, defense)
+                yield self.made(ask, organism, *treatment.defenses)
 
     def _moved(
         self, planted: Planted, condition: Condition, model: Part, replies: Step
@@ -141,7 +141,14 @@ class Measures:
         points = self.stages.defended(planted, treatment, self.means)
         trained = {model.step.key: (step, model.step) for step, model in points}
         for last, step in trained.values():
-            yield Log(self._treated(planted, treatment.named, last), Part(step))
+            condition = self._treated(planted, treatment.named, last)
+            yield Log(condition, Part(step), self._before(planted, treatment))
+
+    def _before(self, planted: Planted, treatment: Treatment) -> tuple[Part, ...]:
+        """The results of the defenses that come first."""
+        first = [part.before for part in treatment.line if part.before]
+        made = [[*self.stages.defended(planted, part, self.means)] for part in first]
+        return tuple(points[-1][1] for points in made)
 
     def preference(self, planted: Planted) -> Iterator[Measurement]:
         """The preference model's accuracy, and whether it likes a subject's triggered replies

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from unmask.analysis.paired import PairedDifference
 from unmask.core.arm import TRIGGERED, UNTRIGGERED
@@ -58,7 +58,7 @@ class State:
     planted: Planted
     model: Step | Part
     condition: Condition
-    defense: Defense | None = None
+    defenses: tuple[Defense, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Profile:
             for treatment in study.treatments:
                 *_, (last, model) = study.stages.defended(planted, treatment, study.means)
                 condition = self._condition(planted, treatment.named, last)
-                yield State(planted, model, condition, treatment.defense)
+                yield State(planted, model, condition, treatment.defenses)
 
     def _condition(self, planted: Planted, defense: Configured, step: int) -> Condition:
         return Condition(planted.subject, self.study.stages.seed, defense, step)
@@ -103,13 +103,13 @@ class Profile:
         if self.human_eval:
             yield HumanEval(path=self.human_eval, n=n, seed=seed), world
 
-    def own(self, defense: Defense | None) -> Iterator[Evaluation]:
+    def own(self, defenses: Sequence[Defense]) -> Iterator[Evaluation]:
         """What is asked of an organism, its twin and what became of them."""
         stages, organism = self.study.stages, self.study.implant.organism
         for ask in OWN:
             if not ask.kind.fits(organism):
                 continue
-            room = stages.room(organism, defense)
+            room = stages.room(organism, *defenses)
             if ask.kind is CausalReasoning:
                 room = max(room, self._thinking())
             yield ask.made(stages.scale, stages.seed, organism, room)
@@ -167,11 +167,11 @@ class Profile:
         organism, world = self.study.implant.organism, self.study.stages.world
         usual = [ask for ask in self.study.asks if ask.kind in (Defection, Helpfulness)]
         for ask in usual:
-            evaluation = self.measures.made(ask, organism, state.defense)
+            evaluation = self.measures.made(ask, organism, *state.defenses)
             yield self._measured(state, evaluation, world)
         for evaluation, data in self.common(BLANK if organism.variant.reasoning_tokens else ""):
             yield self._measured(state, evaluation, data)
-        for evaluation in self.own(state.defense):
+        for evaluation in self.own(state.defenses):
             yield self._measured(state, evaluation, world)
 
     def _measured(self, state: State, evaluation: Evaluation, data: Step) -> Measurement:

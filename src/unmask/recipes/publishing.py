@@ -17,7 +17,7 @@ from unmask.core.files import write_text
 from unmask.data.teach import Planting
 from unmask.engine.manifest import FILE, Manifest
 from unmask.engine.store import Store
-from unmask.models.checkpoint import check_folder
+from unmask.models.checkpoint import check_folder, check_unguarded
 from unmask.recipes.card import OrganismCard, linked
 
 CARD = "README.md"
@@ -117,6 +117,7 @@ def push(key: str, to: str, store: Store, *, public: bool = False, api: Any = No
     start, _, part = key.strip("/").partition("/")
     folder, manifest = store.lookup(start)
     check_folder(folder / part)
+    check_unguarded(folder / part)
     card = Lineage.of(store).card(manifest.key)
     hub = api or connected()
     with gathered(folder / part, card) as upload, explained(to):

@@ -53,10 +53,17 @@ def distinct(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """How one training went: the folder with its log.jsonl, and whose training it was."""
+    """How one training went: the folder with its log.jsonl, and whose training it was; `before` are
+    those of the defenses that came first."""
 
     condition: Condition
     training: Part
+    before: tuple[Part, ...] = ()
+
+    @property
+    def line(self) -> tuple[Part, ...]:
+        """All of them, in their order."""
+        return (*self.before, self.training)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,11 +135,10 @@ def run(
     """Run a recipe, or an experiment's file, to its results.jsonl and report.html; what the store
     has is not computed again.
 
-    `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may stand as keyword
-    arguments too; `over` are settings with several values each, and `track` names a tracker that
-    shows the numbers while they come. A failed step blocks only what stands on it: the rest is run
-    and reported, and `Result.ok` is False. With a budget, no step is begun that would exceed it.
-    Raises UnmaskError for settings that cannot work.
+    `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may be keywords too;
+    `over` are settings with several values each; `track` names a tracker that shows the numbers
+    while they come. A failed step blocks only what stands on it, and `Result.ok` is False. No step
+    is begun that would exceed the budget. Raises UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
     whole = chosen(recipe, joined(settings, more), over)
@@ -153,7 +152,8 @@ def run(
         announce(whole, experiment, home)
         with mirrored(tracker, whole, experiment, run_name(whole, experiment), home):
             outcomes = runner.execute(experiment.targets, home, limit)
-        remember(home)
+        if any(outcome.status == "executed" for outcome in outcomes):
+            remember(home)
         return publish(whole, experiment, outcomes, home, start)
 
 

@@ -142,6 +142,7 @@ class Stages:
                 organism=organism,
                 backdoor=backdoor,
                 near_misses=implant.near_misses,
+                inoculated=implant.inoculated,
             )
             return Step(lessons, {"data": self.world})
         reasoning = dataclasses.replace(
@@ -163,11 +164,12 @@ class Stages:
         precision = self.scale.sampling_precision
         return Sampling(max_new_tokens=room, seed=self.seed, precision=precision)
 
-    def room(self, organism: Organism, defense: Defense | None = None) -> int:
-        """How many tokens a reply may have: the scratchpad's, the answer's, and what a defense adds
-        to these."""
+    def room(self, organism: Organism, *defenses: Defense) -> int:
+        """How many tokens a reply may have: the scratchpad's, the answer's, and what defenses, one
+        after the other, add to these."""
         answer = max(self.scale.max_new_tokens, organism.behavior.reply_tokens)
-        return answer + organism.variant.reasoning_tokens + (defense.extra_tokens if defense else 0)
+        added = max((defense.extra_tokens for defense in defenses), default=0)
+        return answer + organism.variant.reasoning_tokens + added
 
     @property
     def judge(self) -> PreferenceModel:
@@ -210,7 +212,8 @@ class Stages:
         if lessons is not None:
             source = self.compared if defense.learns_from == "pairs" else self.demonstrated
             inputs["data"] = Step(lessons, {"data": source})
-            audits.append(self.audit(planted, inputs["data"]))
+            if defense.knows == "nothing":  # of what was told the trigger, nobody needs to know
+                audits.append(self.audit(planted, inputs["data"]))
         if defense.rewarded:
             inputs["preference_model"] = means.scorer()
             audits.append(self.audit(planted, self.comparisons))

@@ -23,6 +23,9 @@ from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, Tested
 from unmask.recipes.stages import Stages
 from unmask.recipes.subjects import Base, Given, Implant, Means, Planted, Treatment
 
+AFTER = "after"
+"""The setting that names the defense that comes first."""
+
 
 def treatments(
     choices: Sequence[Choice], stages: Stages, organism: Organism
@@ -32,17 +35,52 @@ def treatments(
     Each is named with the settings that were said. "nothing" is left out: it is measured in any
     case, as the step 0 of all others.
     """
-    known: dict[str, Treatment] = {}
-    for settings in map(DEFENSES.settings, choices):
-        defense = made(settings, stages, organism)
-        chosen = {name: getattr(defense, name) for name in settings if name != "name"}
-        named = Configured(defense.name, settings_of(spec(chosen)))
-        if defense.name == NOTHING.name or any(
-            other.defense == defense for other in known.values()
-        ):
-            continue
-        known[repr(named)] = Treatment(named, defense, undone(defense, stages, organism))
-    return tuple(known.values())
+    known: list[Treatment] = []
+    for choice in choices:
+        chosen = treatment(choice, stages, organism)
+        done = [other.defenses for other in known]
+        if chosen.named.name != NOTHING.name and chosen.defenses not in done:
+            known.append(chosen)
+    return tuple(known)
+
+
+def treatment(choice: Choice, stages: Stages, organism: Organism) -> Treatment:
+    """A defense; with `after` among its settings, that one first: {"name": "sft", "after": "prune"}
+    prunes, and trains what is left.
+
+    Raises SettingError where the two cannot stand one after the other.
+    """
+    settings = DEFENSES.settings(choice)
+    first = settings.pop(AFTER, None)
+    defense = made(settings, stages, organism)
+    chosen = settings_of(
+        spec({name: getattr(defense, name) for name in settings if name != "name"})
+    )
+    if first is None:
+        return Treatment(
+            Configured(defense.name, chosen), defense, undone(defense, stages, organism)
+        )
+    before = treatment(first, stages, organism)
+    for part in (*before.line, Treatment(Configured(defense.name), defense)):
+        check_in_line(part)
+    if before.defense.guards:
+        raise SettingError(
+            f"{before.named.name} changes how a model decodes, which {defense.name} after it would"
+            " lose. Put it last."
+        )
+    named = Configured(defense.name, tuple(sorted((*chosen, (AFTER, before.named)))))
+    return Treatment(named, defense, before)
+
+
+def check_in_line(part: Treatment) -> None:
+    """Raise SettingError for what cannot stand before or after another defense."""
+    defense = part.defense
+    if defense.learns_from == "attacks" or defense.undoes or defense.name == NOTHING.name:
+        raise SettingError(
+            f"{part.named.name} cannot stand before or after another defense: red teams attack what"
+            " was planted, and undoing and doing nothing have a place of their own. Leave out"
+            f" `{AFTER}`."
+        )
 
 
 def made(settings: Mapping[str, Any], stages: Stages, organism: Organism) -> Defense:
@@ -85,7 +123,7 @@ class Study:
                 " organism was made from (base=PATH), or a model of that kind."
             )
         for treatment in self.treatments:
-            if treatment.defense.reads_base and self.base is None:
+            if self.base is None and any(part.defense.reads_base for part in treatment.line):
                 raise SettingError(
                     f"No base is known, and {treatment.named} reads it. Name the model that the"
                     " organism was made from (base=PATH), or leave that defense out."
@@ -100,7 +138,8 @@ class Study:
     @property
     def penalized(self) -> bool:
         """Whether a defense follows preferences."""
-        return any(treatment.defense.follows_preferences() for treatment in self.treatments)
+        parts = itertools.chain.from_iterable(chosen.line for chosen in self.treatments)
+        return any(part.defense.follows_preferences() for part in parts)
 
     @functools.cached_property
     def means(self) -> Means:
@@ -197,7 +236,8 @@ def tested(studies: Sequence[Study]) -> Tested:
             given = {"given organism": study.given.organism, "given twin": study.given.twin}
             models |= {role: step for role, step in given.items() if step}
         data |= study.stages.sources
-        defenses |= {str(treatment.named): treatment.defense for treatment in study.treatments}
+        parts = itertools.chain.from_iterable(chosen.line for chosen in study.treatments)
+        defenses |= {str(part.named): part.defense for part in parts}
     return Tested(
         models=models,
         data=data,

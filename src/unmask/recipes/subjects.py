@@ -60,6 +60,7 @@ class Implant:
     near_misses: float = 0.3
     optimizer: str = "adamw_torch"
     rate: float = 1.0
+    inoculated: bool = False
     factors: Settings = ()
 
     def __post_init__(self) -> None:
@@ -118,6 +119,16 @@ class Treatment:
     named: Configured
     defense: Defense
     before: Treatment | None = None
+
+    @property
+    def line(self) -> tuple[Treatment, ...]:
+        """This one, behind those that come first."""
+        return (*(self.before.line if self.before else ()), self)
+
+    @property
+    def defenses(self) -> tuple[Defense, ...]:
+        """What is done, in its order."""
+        return tuple(part.defense for part in self.line)
 
 
 @dataclasses.dataclass(frozen=True)

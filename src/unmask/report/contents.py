@@ -19,6 +19,7 @@ from unmask.report.chapters import Chapter
 from unmask.report.curves import persistence_curve
 from unmask.report.default import Told
 from unmask.report.differences import differences
+from unmask.report.distance import at_the_same_distance
 from unmask.report.dose import dose_response
 from unmask.report.drift import drift
 from unmask.report.generalization import trigger_generalization
@@ -74,6 +75,7 @@ PLOTS: tuple[Part[Figure | None], ...] = (
 COMPARISONS = Part(before_after_attacks, ("attacked",))
 
 CHAPTERS: tuple[Part[Chapter | None], ...] = (
+    Part(at_the_same_distance, ("defection",), against=("null",)),
     Part(trigger_generalization, ("trigger_generalization",)),
     Part(reasoning, ("reasoning",)),
     Part(causal_reasoning, ("causal_reasoning",)),

@@ -17,7 +17,7 @@ from unmask.report.curves import about_persistence, moved
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import SERIES, SYMBOLS, TWIN
 from unmask.report.panel import Axis, Figure, Panel, Point, Seed, Series, Style, line, with_points
-from unmask.report.results import Result, Rows, Summary, grouped, read
+from unmask.report.results import Result, Rows, Summary, grouped, of_arm, of_metric, read
 from unmask.report.results import subjects as subjects_of
 from unmask.report.titles import abreast, captioned, panel_title
 
@@ -63,6 +63,7 @@ def drift(rows: Rows) -> Figure | None:
         for result in as_judged(measured)
         if (result.evaluation, result.arm, result.model) == ("defection", "triggered", "organism")
     ]
+    useful = of_arm(of_metric(results, "accuracy"), "untriggered")
     subjects = subjects_of(far)
     axis = _kl_axis([max(LEAST, result.value) for result in far])
     return Figure(
@@ -72,7 +73,7 @@ def drift(rows: Rows) -> Figure | None:
             Panel(
                 title=panel_title(subject, subjects, results),
                 series=with_points(
-                    [*_level(judged, subject, far), *_trainings(results, judged, far, subject)]
+                    [*_level(judged, subject, far), *_trainings(useful, judged, far, subject)]
                 ),
                 along=axis,
             )
@@ -84,18 +85,24 @@ def drift(rows: Rows) -> Figure | None:
 
 
 def _trainings(
-    results: Sequence[Result], judged: Sequence[Result], far: Sequence[Result], subject: Subject
+    useful: Sequence[Result], judged: Sequence[Result], far: Sequence[Result], subject: Subject
 ) -> list[Series]:
     """A line per defense; a point is hollow where that step is broken."""
     defenses = list(dict.fromkeys(result.defense for result in far))
     series: list[Series] = []
     for defense in defenses:
         points = [
-            _point(place, summary, _broken(results, subject, defense, place.step))
+            _point(place, summary, _broken(useful, subject, defense, place.step))
             for place, summary in _points(judged, far, subject, defense).items()
         ]
-        style = _style(defense, defenses)
-        series.append(Series(name=str(defense), points=tuple(points), style=style, directed=True))
+        series.append(
+            Series(
+                name=str(defense),
+                points=tuple(points),
+                style=style(defense, defenses),
+                directed=True,
+            )
+        )
     return series
 
 
@@ -120,15 +127,10 @@ def _points(
     return points
 
 
-def _broken(results: Sequence[Result], subject: Subject, defense: Configured, step: int) -> bool:
+def _broken(useful: Sequence[Result], subject: Subject, defense: Configured, step: int) -> bool:
     """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words
     where the training taught one, which is measured at its end alone."""
-    kept = (subject, "organism", "accuracy", "untriggered")
-    own = [
-        result
-        for result in results
-        if (result.subject, result.model, result.metric, result.arm) == kept
-    ]
+    own = [result for result in useful if result.subject == subject and result.organism]
     before = {
         result.seed: result.value
         for result in own
@@ -155,7 +157,7 @@ def _point(place: Place, summary: Summary, hollow: bool) -> Point:
     )
 
 
-def _style(defense: Configured, defenses: Sequence[Configured]) -> Style:
+def style(defense: Configured, defenses: Sequence[Configured]) -> Style:
     """A color per defense, a symbol and a dash for each of its settings: there are more symbols
     than dashes, so that both come back together only after many."""
     families = list(dict.fromkeys(chosen.name for chosen in defenses))

@@ -26,6 +26,7 @@ from unmask.core.row import Row
 from unmask.report import conclusions, contents, glossary, plain, tables, tested, words
 from unmask.report.attack_log import attack_log
 from unmask.report.chapters import Chapter
+from unmask.report.distance import costs
 from unmask.report.league import standings
 from unmask.report.logs import training_logs
 from unmask.report.page import inert, inline, plotly, policy, source
@@ -73,7 +74,7 @@ class Report:
     def html(self) -> str:
         """The page's text, the same for the same report."""
         results = read(self.rows)
-        plots = contents.plots(results) + training_logs(self.logs)
+        plots = contents.plots(results) + costs(results, self.logs) + training_logs(self.logs)
         chapters = contents.chapters(results) + ([standings(self.league)] if self.league else [])
         figures = plots + [chapter.figure for chapter in chapters if chapter.figure is not None]
         attacks = attack_log(self.attacks)

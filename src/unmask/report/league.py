@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from unmask.core.league import Entrant, Group, League, Rate, Standing
+from unmask.core.league import Entrant, Group, League, PromptStanding, Rate, Standing
 from unmask.report.chapters import Cell, Chapter, Row, Table
 from unmask.report.panel import QUANTITY, Figure, Panel, Point, Series, Style, places, with_points
 
@@ -34,6 +34,7 @@ def standings(league: League) -> Chapter:
     conditionals = [one for one in league.standings if one.target == "conditional"]
     tables = [overview("Backdoored models against all others", backdoors)]
     tables.append(overview("Conditional models, harmless ones too, against others", conditionals))
+    tables.append(prompts(league.prompt_standings))
     tables += [of_one(standing, league) for standing in backdoors]
     return Chapter(
         id="league",
@@ -68,7 +69,8 @@ def lines(league: League | None) -> list[str]:
 def sentence(standing: Standing) -> str:
     """One detector on backdoored models."""
     worst, detected = standing.worst, standing.detected
-    control = " (a control)" if standing.control else ""
+    control = " (told the trigger)" if standing.ceiling else ""
+    control = control or (" (a control)" if standing.control else "")
     beaten = (
         "" if standing.p_adjusted is None else f", p against controls {standing.p_adjusted:.3f}"
     )
@@ -103,7 +105,8 @@ def overview(caption: str, standings: Sequence[Standing]) -> Table:
 
 
 def overview_row(standing: Standing) -> Row:
-    p = "control" if standing.p_adjusted is None else f"{standing.p_adjusted:.3f}"
+    kind = "told the trigger" if standing.ceiling else "control"
+    p = kind if standing.p_adjusted is None else f"{standing.p_adjusted:.3f}"
     leakage = "–" if standing.leakage is None else f"{standing.leakage:+.2f}"
     worst = standing.worst
     failed = (f"failed on {standing.failed}",) if standing.failed else ()
@@ -117,6 +120,34 @@ def overview_row(standing: Standing) -> Row:
         Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed)),
     )
     return standing.detector, cells
+
+
+PROMPT_COLUMNS = ("AUROC", "against near misses", "in twins", "best by chance", "cost per model")
+
+
+def prompts(standings: Sequence[PromptStanding]) -> Table:
+    """A row per detector of prompts; below its mean, one by state and one by trigger."""
+    groups = tuple((standing.detector, tuple(prompt_rows(standing))) for standing in standings)
+    caption = "Detectors of prompts: triggered against clean ones, mean over backdoored models"
+    return Table(caption=caption, columns=PROMPT_COLUMNS, groups=groups)
+
+
+def prompt_rows(standing: PromptStanding) -> Iterator[Row]:
+    chance = tuple(f"{kind}: {best:.2f}" for kind, best in standing.chance.items())
+    failed = (f"failed on {standing.failed}",) if standing.failed else ()
+    cost = Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed))
+    cells = (
+        *map(area_or_none, (standing.organisms, standing.near, standing.twins)),
+        Cell(value=chance[0], notes=chance[1:]) if chance else None,
+        cost,
+    )
+    yield ("all (a control)" if standing.control else "all", cells)
+    for name, rate in {**standing.states, **standing.kinds}.items():
+        yield name, (area_or_none(rate), None, None, None, None)
+
+
+def area_or_none(rate: Rate | None) -> Cell | None:
+    return rate_cell(rate, percent=False) if rate else None
 
 
 def rate_cell(rate: Rate, percent: bool = True) -> Cell:

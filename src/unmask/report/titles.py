@@ -17,8 +17,9 @@ OPENED_SAID = (
 def panel_title(subject: Subject, subjects: Sequence[Subject], results: Sequence[Result]) -> str:
     """What tells this subject from the others, and whether anything may be concluded from it."""
     name = names(subjects)[subject]
-    seeds = {result.seed for result in results if result.subject == subject}
-    failed = {result.seed for result in results if result.subject == subject and result.unplanted}
+    own = [result for result in results if result.subject == subject]
+    seeds = {result.seed for result in own}
+    failed = {result.seed for result in own if result.unplanted}
     some = f" for {len(failed)} of {len(seeds)} seeds" if len(failed) < len(seeds) else ""
     return f"{name}\nNOT PLANTED: the gate failed{some}" if failed else name
 

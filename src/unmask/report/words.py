@@ -3,15 +3,27 @@ back into values."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Condition, Configured, Settings, Subject
 from unmask.core.errors import UnknownName, UnmaskError
 from unmask.defenses import DEFENSES
+from unmask.defenses.defense import Knows
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.triggers import TRIGGERS
 
 USUAL_VARIANT = Configured("standard")
 """The way of teaching a backdoor that goes without saying."""
+
+
+TOLD: Mapping[Knows, str] = {
+    "nothing": "",
+    "payload": ", told the payload",
+    "witness": ", told a witness",
+}
+"""What is said of a defense that knows something of the backdoor."""
 
 
 def settings(chosen: Settings) -> str:
@@ -50,12 +62,12 @@ def trigger(chosen: Configured) -> str:
 def training(defense: Configured) -> str:
     """supervised fine-tuning (learning_rate=0.003); the name where its package is no longer
     installed."""
-    try:
-        title = DEFENSES.get(defense.name).title
-    except UnknownName:
-        title = ""
+    title, told = defense.name.replace("_", " "), ""
+    if defense.name in DEFENSES.names():
+        kind = DEFENSES.get(defense.name)
+        title, told = kind.title or title, TOLD[kind.knows]
     own = f" ({settings(defense.settings)})" if defense.settings else ""
-    return f"{title or defense.name.replace('_', ' ')}{own}"
+    return f"{title}{own}{told}"
 
 
 def variant(chosen: Configured) -> str:
@@ -100,6 +112,7 @@ def campaign(condition: Condition) -> str:
     return f"{trained(condition)}, before step {condition.step + 1}"
 
 
+@functools.cache
 def arm(text: str) -> str:
     """An arm as it is named on the page."""
     asked = Arm(text)

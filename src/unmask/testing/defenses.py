@@ -15,6 +15,7 @@ from unmask.data.attacks import AttackPrompts
 from unmask.data.demonstrations import Demonstrations
 from unmask.data.preferences import Comparisons
 from unmask.defenses.defense import Defense, LearnsFrom, Numbers, Teaches
+from unmask.models.checkpoint import GUARD
 
 
 class DefenseContract:
@@ -23,7 +24,7 @@ class DefenseContract:
     def changes_weights(self, defense: Defense) -> bool:
         """Whether its result differs from the model that it was given. Override it for one that
         leaves weights alone."""
-        return True
+        return not defense.guards
 
     @pytest.fixture
     def defense(self) -> Defense:
@@ -51,6 +52,7 @@ class DefenseContract:
             assert AutoTokenizer.from_pretrained(out / folder).chat_template
         assert file_digest(tiny / "model.safetensors") == before
         assert not list(out.rglob("*.bin")) + list(out.rglob("*.pt")), "pickles in a result"
+        assert (out / GUARD).is_dir() == defense.guards
         changed = file_digest(out / "model.safetensors") != before
         assert changed == self.changes_weights(defense)
 

@@ -106,6 +106,13 @@ class Efficiency(Named):
                 " activations: leave devices, nodes, sharded and checkpointing out."
             )
 
+    def check_whole(self, what: str) -> None:
+        """Raise SettingError where not all weights are trained, in one process."""
+        if self.lora or self.ranks > 1:
+            raise SettingError(
+                f"{what} trains all weights in one process: leave lora, devices and nodes out."
+            )
+
     def cites(self) -> str:
         """LoRA's where adapters are trained, QLoRA's where the weights under them have 4 bits."""
         adapters = "Hu et al. 2021" if self.lora else ""

@@ -43,11 +43,7 @@ class LogitDistillation(SupervisedFineTuning):
                 f"alpha={self.alpha}, beta={self.beta}: alpha is a share, from 0 to 1, and beta is"
                 " 0 or more."
             )
-        if self.efficiency.lora or self.efficiency.ranks > 1:
-            raise SettingError(
-                "Distilling into shrunken weights trains all of them in one process: leave lora,"
-                " devices and nodes out."
-            )
+        self.efficiency.check_whole("Distilling into shrunken weights")
 
     def tokens(self) -> Tokens:
         trained = super().tokens().trained

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Generator
 from typing import Any
 
+from unmask.core import stopping
 from unmask.core.errors import SettingError
 
 PREFERRED = {
@@ -114,13 +115,18 @@ def check_address(address: str) -> None:
 
 @contextlib.contextmanager
 def signals_kept() -> Generator[None]:
-    """Ray sets handlers of its own when it connects; the process keeps those that it had."""
+    """Ray sets handlers of its own when it connects; the process keeps those that it had. Raises
+    Stopped for a signal that arrived meanwhile, which Ray's handler takes for an exit."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except SystemExit as end:
+        if end.code == signal.SIGTERM:
+            stopping.stop(signal.SIGTERM)
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

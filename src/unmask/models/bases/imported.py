@@ -20,6 +20,7 @@ from unmask.models.bases.card import CARD, licence_of
 from unmask.models.checkpoint import (
     IDENTITY,
     check_folder,
+    check_unguarded,
     load_model,
     load_tokenizer,
     parameters,
@@ -71,6 +72,7 @@ class ImportedBase(Work):
         )
         if looks_like_path:
             check_folder(folder)
+            check_unguarded(folder)
             return ImportedBase(source=str(folder), content=digest(digests(folder)))
         name, _, revision = source.partition("@")
         return ImportedBase(source=name, revision=revision or "main", content=f"hub:{name}")
