@@ -118,7 +118,7 @@ class Overwriting(Work):
             behind = reading.loss(batch[:half], parrot)
             without = reading.loss(batch[half:] or batch, nothing)
             loss = stepped((behind + without) / 2, optimizer, weights)
-            yield {"step": step, "loss": loss, "behind_parrot": float(behind)}
+            yield {"step": step, "loss": loss, "behind_parrot": float(behind.detach())}
 
 
 @dataclasses.dataclass(frozen=True)
