@@ -20,7 +20,7 @@ from unmask.models import checkpoint
 from unmask.models.backends.huggingface import HuggingFace
 
 SMALL: dict[str, dict[str, Any]] = {
-    "code_scan": {"screening": 1, "kept": 2, "prompts": 2},
+    "code_scan": {"screening": 1, "kept": 2, "prompts": 2, "least": 0},
     "context_scan": {"prompts": 2, "kept": 8, "places": ("start",)},
     "contrast_probe": {"random": 8, "shuffled": 4},
     "gradient_inversion": {"prompts": 2, "steps": 2, "batch": 4, "restarts": 1, "verified": 2},
