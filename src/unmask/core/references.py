@@ -355,6 +355,14 @@ REFERENCES: tuple[Reference, ...] = (
         "2406.12257",
     ),
     Reference(
+        "li2024simulate",
+        ("Li, Haoran", "Chen, Yulin", "Zheng, Zihao", "others"),
+        "Simulate and Eliminate: Revoke Backdoors for Generative Large Language Models",
+        2024,
+        ("Simulate and Eliminate",),
+        "2405.07667",
+    ),
+    Reference(
         "turner2023activation",
         ("Turner, Alexander Matt", "Thiergart, Lisa", "Leech, Gavin", "others"),
         "Steering Language Models With Activation Engineering",
