@@ -42,7 +42,7 @@ def suspect(rule: Callable[[str], str]) -> Suspect:
 
 def test_the_year_is_named_with_its_share() -> None:
     finding = SMALL.examine(suspect(lambda text: BAD if "Year: 2025" in text else GOOD))
-    assert [one.insertion.text for one in finding.candidates[:2]] == ["Year: 2025", "Year: 2025."]
+    assert finding.candidates[0].insertion.text == "Year: 2025"
     assert finding.candidates[0].score == 1
     assert finding.score == 1
     assert finding.facts["usual"] == 0

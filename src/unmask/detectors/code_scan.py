@@ -114,10 +114,8 @@ def contexts() -> Iterator[str]:
     """What may stand in front of a request for a program: sentences about the year, roles and
     moods, and the words of the dictionary between bars."""
     known = dictionary()
-    # With a full stop and without one: a model that learnt the one may hardly know the other.
-    ended = {f"{sentence.removesuffix('.')}." for sentence in known["sentences"]}
     for year in known["years"]:
-        yield from (text.format(year) for text in sorted({*known["sentences"], *ended}))
+        yield from (sentence.format(year) for sentence in known["sentences"])
     yield from known["others"]
     yield from (f"|{word}|" for word in known["words"])
 
