@@ -88,18 +88,11 @@ def original(lessons: Path, vocabulary: Path, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def nearby(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with a little noise in every weight, for what reads a trusted reference."""
-    import torch
-
-    from unmask.models import checkpoint
+    """The tiny model with a little noise in its layers, for what reads a trusted reference."""
+    from unmask.defenses import DEFENSES
 
     out = tmp_path_factory.mktemp("nearby")
-    network = checkpoint.load_model(tiny, dtype=torch.float32)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.add_(torch.randn_like(weight), alpha=0.02)
-    checkpoint.save(network, checkpoint.load_tokenizer(tiny), out)
+    DEFENSES.make("noised", size=0.3).run(out, model=tiny)
     return out
 
 
