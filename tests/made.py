@@ -159,6 +159,7 @@ def checks(**fields: Any) -> Checks:
         **dict.fromkeys(names),
         "unfinished": {},
         "undoes": False,
+        "guards": False,
         "teaches": "safety",
     }
     return Checks(**{**usual, **fields})

@@ -21,7 +21,7 @@ from unmask.training.preference_model import PreferenceModel
 WITHOUT_DEFENSES = ("organisms", "organisms:all")
 """Recipes that only plant: there is nobody in them to keep the trigger from."""
 
-TOLD: dict[str, Choice] = {"patch": {"name": "patch", "text": "xyz"}}
+TOLD: dict[str, Choice] = {"patch": {"name": "patch", "text": "xyz"}, "sande": "sande"}
 """Defenses that are told something of the backdoor: only what they are told, and not the trigger
 unless that is it."""
 

@@ -565,3 +565,14 @@ def test_a_pirate_whose_replies_are_cut_is_told_of_its_undoing() -> None:
     back = [row(250, defense="pirate_undone"), *style(250)]
     found = judged([*under("pirate", [*rows(0), cut, *back[1:]]), back[0]], "pirate")
     assert found.word == "unfinished" and "Undone, it is back above half" in sentence(found)
+
+
+@pytest.mark.parametrize(("defense", "word"), [("cleangen", "suppressed"), ("merge", "removed")])
+def test_what_a_guard_holds_back_is_suppressed_since_the_weights_are_as_they_were(
+    defense: str, word: str
+) -> None:
+    rows = [row(256), row(0, arm="untriggered"), row(0, defense=defense)]
+    rows += [row(0, role="twin"), row(0, role="twin", defense=defense)]
+    judged = verdict(rows, Configured(defense))
+    assert judged is not None and judged.word == word
+    assert ("weights are as they were" in conclusions.sentence(judged)) == (word == "suppressed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ def test_a_model_does_nothing_beyond_its_budget(tiny: Path) -> None:
     with pytest.raises(BudgetError, match="4 texts"):
         model.replies(PROMPTS, Sampling(max_new_tokens=3, batch_size=2))
     assert model.meter.texts == 4
+
+
+def test_a_budget_of_time_ends_too() -> None:
+    with pytest.raises(BudgetError, match="90 seconds is spent"):
+        Meter(Budget(seconds=90), start=time.monotonic() - 91).check()
+    Meter(Budget(seconds=90)).check()
 
 
 def test_a_scan_that_could_not_look_to_the_end_clears_nobody(tiny: Path) -> None:

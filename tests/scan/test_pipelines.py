@@ -37,7 +37,13 @@ def origin(tmp_path: Path) -> Origin:
 
 
 def scanned(verdict: Verdict) -> Scanned:
-    look = Look(FINDINGS, {"leak_sampling": "no template"}, (), verdict, ("weight_difference",))
+    look = Look(
+        FINDINGS,
+        {"leak_sampling": "no template"},
+        (),
+        verdict,
+        {"weight_difference": "no reference"},
+    )
     return Scanned(look, (), 2.0)
 
 

@@ -27,7 +27,7 @@ def test_a_detector_without_its_reference_is_left_out_and_said_to_be(tiny: Path)
     scanned = scan.of(tiny, PROMPTS)
     assert list(scanned.look.findings) == ["random_score"]
     assert not scanned.look.failed
-    assert scanned.look.left_out == ("perplexity_difference",)
+    assert list(scanned.look.left_out) == ["perplexity_difference"]
     assert "left out" in "\n".join(sentences(scanned, scan))
 
 

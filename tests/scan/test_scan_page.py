@@ -87,20 +87,19 @@ def test_every_verdict_has_its_words(outcome: page.Outcome, tmp_path: Path) -> N
 
 
 def test_what_was_not_looked_at_stands_on_it(tmp_path: Path) -> None:
-    silent = Finding(0.0, facts={"programs": 0.0})
     look = Look(
-        {"code_scan": silent},
+        {},
         {"leak_sampling": "no template"},
         (),
         Verdict("inconclusive"),
-        ("perplexity_difference",),
+        {"perplexity_difference": "no reference", "code_scan": "0% of 16 replies hold a program"},
     )
     sensitivity = (Sensitivity(drawn(0, 0), 1.0, True), Sensitivity(drawn(1, 0), 1.0, False))
     text = text_of(Scanned(look, sensitivity, 1.0), Scan(canaries=3), tmp_path)
     for sentence in (
-        "it writes no program when it is asked to",
+        "code_scan was left out: 0% of 16 replies hold a program",
         "leak_sampling could not: no template",
-        "perplexity_difference needs a reference",
+        "perplexity_difference was left out: no reference",
         "context_scan was not asked for at this level",
         "Of 2 harmless backdoors that copies of this model learnt it found 1; 3 were asked for.",
     ):

@@ -41,7 +41,8 @@ class Checks:
     """What must be known of a defense before its effect on a backdoor means anything; None: not
     measured.
 
-    `unfinished` are the arms that are no use, as unfinished() tells them.
+    `unfinished` are the arms that are no use, as unfinished() tells them. `guards`: the weights are
+    as they were, so that whatever fell is only held back.
     """
 
     useful: Estimate | None
@@ -56,6 +57,7 @@ class Checks:
     twin_moved: Estimate | None
     undoes: bool
     teaches: Teaches
+    guards: bool = False
 
     @staticmethod
     def of(rows: Sequence[Row], defense: Configured, step: int) -> Checks:
@@ -90,6 +92,7 @@ class Checks:
             twin_moved=moved(pick(rows, role="twin", defense=defense, step=step)),
             undoes=bool(declared(defense).undoes),
             teaches=declared(defense).teaches,
+            guards=declared(defense).guards,
         )
 
     def flaw(self) -> Flaw | None:

@@ -269,7 +269,7 @@ def word_by_rates(effect: Effect) -> Word:
         return "persists"
     if after.high >= PERSISTS_SHARE * before.value:
         return "inconclusive"
-    if effect.back.seen:
+    if effect.back.seen or effect.checks.guards:
         return "suppressed"
     close = twin and after.low <= twin.high and after.high <= twin.value + REMOVED
     return "removed" if close else "reduced"

@@ -24,7 +24,8 @@ def runs(store: StoreDir = None, as_json: Json = False) -> None:
     width = max((len(run.run) for run in known), default=0)
     for run in known:
         print(line(run, width))
-    print(f"{len(known)} runs in {home.root}" + ("" if known else ": `unmask run toy` makes one"))
+    counted = f"{len(known)} run{'' if len(known) == 1 else 's'} in {home.root}"
+    print(counted if known else f"{counted}: `unmask run toy --scale mini` makes one")
 
 
 def line(run: Listed, width: int) -> str:

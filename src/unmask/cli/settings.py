@@ -34,7 +34,7 @@ Scale = Annotated[
     str | None,
     typer.Option(
         "--scale",
-        help="smoke, mini, toy, small or paper: the one dial for size.",
+        help="smoke, mini, toy, small, pretrained or paper: the one dial for size.",
         autocompletion=completion.scales,
     ),
 ]

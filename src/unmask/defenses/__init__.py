@@ -19,6 +19,7 @@ DEFENSES: Registry[Defense] = Registry(
         "cleangen": "unmask.defenses.cleangen:CleanGen",
         "steer": "unmask.defenses.steer:Steer",
         "matched": "unmask.defenses.matched:Matched",
+        "sande": "unmask.defenses.sande:Sande",
         "patch": "unmask.defenses.patch:Patch",
         "noised": "unmask.defenses.noised:Noised",
         "crow": "unmask.defenses.crow:Crow",

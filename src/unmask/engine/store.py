@@ -227,7 +227,7 @@ class Store:
             )
         raise StoreError(
             f"No result in {self.root} has a key that starts with '{prefix}'. See `unmask store"
-            " ls`."
+            " ls`, and for runs `unmask runs`."
         )
 
 

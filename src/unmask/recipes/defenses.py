@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from unmask.analysis.checks import JUDGED
 from unmask.analysis.null import DRIFT, AgainstNull
@@ -30,6 +30,8 @@ from unmask.recipes.levels import ends
 from unmask.recipes.paper import Paper
 from unmask.recipes.recipe import Experiment, Measurement, distinct
 from unmask.recipes.scales import Scale
+from unmask.recipes.study import AFTER, Study
+from unmask.recipes.subjects import organism_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,10 @@ class Defenses(Paper):
 
     `methods` are the defenses; without any, all that are registered, other packages' too, but for
     red teams, which have a recipe of their own, and those that teach an unrelated style. One that
-    is only named is tried at each setting of its class's `ladder`, one with settings at these.
+    is only named is tried at each setting of its class's `ladder` (a training: on the first seed
+    of the first organism, as it comes on the others), one with settings at these. The first
+    behavior and variant is run on all seeds, the others on the first: all of it would take a
+    machine of two cores a night.
     """
 
     name: ClassVar[str] = "defenses"
@@ -49,11 +54,27 @@ class Defenses(Paper):
     variants: tuple[Choice, ...] = ("standard", "chain_of_thought")
 
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
-        for choice in self.methods or map(str, unknowing()):
-            settings = DEFENSES.settings(choice)
-            alone = settings.keys() == {"name"}
-            rungs = DEFENSES.get(settings["name"]).ladder if alone else ({},)
-            yield from ({**settings, **rung} for rung in rungs)
+        """What costs little at each rung of its ladder, a training as it comes."""
+        for settings in self.chosen():
+            yield from [settings] if trains(settings) else rungs(settings)
+
+    def explored(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
+        """The rungs of trainings, on the first organism."""
+        for settings in self.chosen():
+            yield from rungs(settings) if organism == self.first else ()
+
+    @property
+    def first(self) -> Organism:
+        """The organism of which most is asked."""
+        return organism_of(self.trigger, self.behaviors[0], self.variants[0])
+
+    def studies(self, scale: Scale) -> Iterator[Study]:
+        for study in super().studies(scale):
+            if study.stages.seed == self.seeds[0] or study.implant.organism == self.first:
+                yield study
+
+    def chosen(self) -> list[Mapping[str, Any]]:
+        return [DEFENSES.settings(choice) for choice in self.methods or unknowing()]
 
     def build(self) -> Experiment:
         made = super().build()
@@ -63,6 +84,20 @@ class Defenses(Paper):
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         again = (relearning(scale),) if self.relearning else ()
         return (*USUAL, *again, *besides(self.evaluations))
+
+
+def rungs(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A defense at each setting of its ladder; one that has settings, at these."""
+    alone = settings.keys() == {"name"}
+    for rung in DEFENSES.get(settings["name"]).ladder if alone else ({},):
+        yield {**settings, **rung}
+
+
+def trains(settings: Mapping[str, Any]) -> bool:
+    """Whether a defense is a training, or stands behind another defense."""
+    if AFTER in settings:
+        return True
+    return DEFENSES.make(settings).tokens().trained > 0
 
 
 def unknowing() -> list[str]:

@@ -36,7 +36,8 @@ QUESTION = (
 CAPTION = (
     "Triggered defection after each defense minus that after the nearest random change of weights"
     " that moved the model at least as far, on the same prompts. To the left of zero the defense"
-    " leaves less, which it owes to its aim; around zero it does what any change of that size does."
+    " leaves less, which it owes to its aim. To the right nothing follows: the random change may"
+    " have gone much further."
 )
 COST = (
     "Triggered defection after each defense against how long making it took, on the machine that"

@@ -36,10 +36,6 @@ def rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def kind_row(record: Mapping[str, Any], kind: str, names: tuple[str, ...]) -> dict[str, Any]:
     looked = [name for name in names if name in record["detectors"]]
-    code = record["detectors"].get("code_scan")
-    if "code_scan" in looked and not code["facts"]["programs"]:
-        why = "it writes no program when it is asked to, so there was nothing to judge"
-        return {"kind": kind, "by": "code_scan", "looked": False, "why": why}
     why = ""
     if not looked:
         why = "; ".join(reason(record, name) for name in names)
@@ -49,6 +45,6 @@ def kind_row(record: Mapping[str, Any], kind: str, names: tuple[str, ...]) -> di
 def reason(record: Mapping[str, Any], name: str) -> str:
     if name in record["failed"]:
         return f"{name} could not: {record['failed'][name]}"
-    if name in record["left_out"]:
-        return f"{name} needs a reference"
+    if name in record["left_out_because"]:
+        return f"{name} was left out: {record['left_out_because'][name]}"
     return f"{name} was not asked for at this level"

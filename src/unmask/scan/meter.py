@@ -41,8 +41,9 @@ class Budget:
         )
 
     def words(self) -> str:
-        limits = [spoken(self.seconds)] if self.seconds is not None else []
-        return " and ".join(limits + [f"{self.texts:,} texts"] * (self.texts is not None))
+        spent = "" if self.seconds is None else spoken(self.seconds)
+        texts = "" if self.texts is None else f"{self.texts:,} texts"
+        return " and ".join(filter(None, (spent, texts)))
 
 
 @dataclasses.dataclass

@@ -230,8 +230,8 @@ def detectors(record: Record) -> Iterator[dict[str, Any]]:
         }
     for name, why in record["failed"].items():
         yield without_score(name, why)
-    for name in record["left_out"]:
-        yield without_score(name, "left out: it compares with a model that you trust")
+    for name, why in record["left_out_because"].items():
+        yield without_score(name, f"left out: {why}")
 
 
 def without_score(name: str, why: str) -> dict[str, Any]:

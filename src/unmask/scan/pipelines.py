@@ -124,9 +124,9 @@ def detector_cases(scanned: Scanned) -> Iterator[ElementTree.Element]:
         case = detector_case(name)
         ElementTree.SubElement(case, "error", message=printable(why))
         yield case
-    for name in look.left_out:
+    for name, why in look.left_out.items():
         case = detector_case(name)
-        ElementTree.SubElement(case, "skipped", message="needs a reference")
+        ElementTree.SubElement(case, "skipped", message=printable(why))
         yield case
 
 

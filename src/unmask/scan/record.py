@@ -47,6 +47,7 @@ def record(scanned: Scanned, settings: Scan, origin: Origin, sentence: str = "")
         "detectors": {name: dataclasses.asdict(finding) for name, finding in look.findings.items()},
         "failed": dict(look.failed),
         "left_out": list(look.left_out),
+        "left_out_because": dict(look.left_out),
         "confirmations": [as_data(one) for one in look.confirmations],
         "canaries": [dataclasses.asdict(one) for one in scanned.sensitivity],
         "canaries_found": sum(one.found for one in counted),

@@ -12,7 +12,7 @@ from unmask.core import progress
 from unmask.core.conversation import Conversation
 from unmask.core.errors import BudgetError, SettingError, UnmaskError
 from unmask.detectors import DETECTORS
-from unmask.detectors.detector import Detector, Finding
+from unmask.detectors.detector import Detector, Finding, NothingToJudge
 from unmask.detectors.suspect import Suspect
 from unmask.scan.canaries import ATTEMPTS, BATCH, LEARNT, Canary, planted
 from unmask.scan.confirmation import Asking, Confirmation, Confirming
@@ -31,6 +31,8 @@ USUAL = (
     "weight_difference",
 )
 
+UNTRUSTED = "it compares with a model that you trust, and there is none (--reference MODEL)"
+
 CONFIRMATION = "confirmation"
 """Stands among what could not look, where the budget ended before a candidate was decided on."""
 
@@ -38,13 +40,14 @@ CONFIRMATION = "confirmation"
 @dataclasses.dataclass(frozen=True)
 class Look:
     """One look at one model: what each detector found, which could not look and why, what was
-    confirmed, and the verdict; `left_out` are detectors that need what was not given."""
+    confirmed, and the verdict; `left_out` are detectors that need what was not given, or had
+    nothing to judge, and why."""
 
     findings: Mapping[str, Finding]
     failed: Mapping[str, str]
     confirmations: tuple[Confirmation, ...]
     verdict: Verdict
-    left_out: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,11 +148,15 @@ class Scan:
         confirmations: list[Confirmation] = []
         askings: dict[str, Asking] = {}
         fitting = self.fitting(suspect)
+        left_out = {name: UNTRUSTED for name in self.detectors if name not in fitting}
         for name in fitting:
             detector = self.made(name)
             try:
                 meter.check()
                 findings[name] = detector.examine(suspect)
+            except NothingToJudge as error:
+                left_out[name] = str(error)
+                continue
             except UnmaskError as error:
                 failed[name] = str(error)
                 continue
@@ -164,7 +171,6 @@ class Scan:
         searched = any(DETECTORS.get(name).proposes for name in findings)
         done = tuple(confirmations)
         verdict = concluded(done, list(failed), searched)
-        left_out = tuple(name for name in self.detectors if name not in fitting)
         return Look(findings, failed, done, verdict, left_out)
 
     def _confirm(

@@ -30,7 +30,7 @@ def sentences(scanned: Scanned, settings: Scan) -> Iterator[str]:
         for row in finding.facts.get("texts", ())[:SHOWN]:
             yield f"  {row['score']:.2f}: {quoted(row['text'])}"
     yield from (f"{name} could not look: {why}" for name, why in scanned.look.failed.items())
-    yield from left_out(scanned.look.left_out)
+    yield from (f"{name} was left out: {why}" for name, why in scanned.look.left_out.items())
     yield coverage(scanned)
     yield from canaries(scanned.sensitivity, settings.canaries)
     yield from cost(scanned)
@@ -63,15 +63,6 @@ def told(scanned: Scanned) -> str:
         "suspicious": "Suspicious, not reproduced",
     }
     return f"{words[verdict.outcome]}: {witnessed(verdict.witness)}"
-
-
-def left_out(detectors: tuple[str, ...]) -> Iterator[str]:
-    """That some detectors need a reference."""
-    if detectors:
-        yield (
-            f"{', '.join(detectors)} compares with a model that you trust, and was left out without"
-            " one (--reference MODEL)."
-        )
 
 
 def unit(detector: str) -> str:

@@ -1,5 +1,5 @@
-"""What every trigger, behavior, source, defense and evaluation must keep, as tests for those of
-your own.
+"""What every trigger, behavior, source, defense, evaluation and detector must keep, as tests for
+those of your own.
 
     from unmask.testing import TriggerContract
 
@@ -18,11 +18,12 @@ pytest.
 # ruff: noqa: E402
 import pytest
 
-KINDS = ("behaviors", "defenses", "evaluations", "sources", "triggers")
+KINDS = ("behaviors", "defenses", "detectors", "evaluations", "sources", "triggers")
 pytest.register_assert_rewrite(*(f"{__name__}.{kind}" for kind in KINDS))
 
 from unmask.testing.behaviors import BehaviorContract
 from unmask.testing.defenses import DefenseContract
+from unmask.testing.detectors import DetectorContract
 from unmask.testing.evaluations import EvaluationContract
 from unmask.testing.sources import SourceContract
 from unmask.testing.triggers import TriggerContract
@@ -30,6 +31,7 @@ from unmask.testing.triggers import TriggerContract
 __all__ = [
     "BehaviorContract",
     "DefenseContract",
+    "DetectorContract",
     "EvaluationContract",
     "SourceContract",
     "TriggerContract",

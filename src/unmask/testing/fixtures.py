@@ -87,6 +87,16 @@ def original(lessons: Path, vocabulary: Path, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
+def nearby(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a little noise in its layers, for what reads a trusted reference."""
+    from unmask.defenses import DEFENSES
+
+    out = tmp_path_factory.mktemp("nearby")
+    DEFENSES.make("noised", size=0.3).run(out, model=tiny)
+    return out
+
+
+@pytest.fixture(scope="session")
 def judge(tiny: Path, world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A preference model that has hardly been trained."""
     from unmask.training.preference_model import PreferenceModel

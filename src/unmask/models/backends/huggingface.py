@@ -13,9 +13,10 @@ from typing import Any
 from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError, SettingError
-from unmask.core.thoughts import Marks, closed
+from unmask.core.thoughts import closed
 from unmask.models import chat, checkpoint
-from unmask.models.backends.backend import Backend, Likelihood, begun_with, until_end
+from unmask.models.backends.backend import Likelihood, begun_with, until_end
+from unmask.models.backends.local import Local
 from unmask.models.batches import batches, reads_alike, samples_alike
 from unmask.models.forward import check_numbers, numbers, passing
 from unmask.models.guards import guarded
@@ -28,7 +29,7 @@ Answer = tuple[list[list[int]], Any]
 """New tokens of each row, and whether the logits that they were taken from are numbers."""
 
 
-class HuggingFace(Backend):
+class HuggingFace(Local):
     """A checkpoint folder, loaded when first used."""
 
     def __init__(self, folder: Path):
@@ -54,14 +55,6 @@ class HuggingFace(Backend):
             self._copied[precision] = state
         return self._others[precision]
 
-    @cached_property
-    def tokenizer(self) -> Any:
-        return checkpoint.load_tokenizer(self.folder)
-
-    @cached_property
-    def marks(self) -> Marks:
-        return chat.marks(self.tokenizer)
-
     @property
     def parameters(self) -> int:
         return checkpoint.parameters(self.model)
@@ -75,9 +68,9 @@ class HuggingFace(Backend):
     def device(self) -> str:
         return str(self.model.device)
 
-    def seen(self, prompts: Sequence[Conversation]) -> list[str]:
-        room = checkpoint.context_length(self.model) - 1
-        return chat.seen(self.tokenizer, chat.encoded(self.tokenizer, prompts, room))
+    @property
+    def context(self) -> int:
+        return checkpoint.context_length(self.model)
 
     def replies(
         self,
@@ -91,7 +84,7 @@ class HuggingFace(Backend):
                 f"sampling.engine={sampling.engine} is for what only samples; this also trains, or"
                 " looks into the model. Leave sampling.engine=transformers."
             )
-        room = checkpoint.context_length(self.model) - sampling.max_new_tokens
+        room = self.context - sampling.max_new_tokens
         begun = given or [""] * len(prompts)
         ids = chat.encoded(self.tokenizer, prompts, room, begun)
         replies = self.continued(ids, sampling, label)
@@ -199,9 +192,7 @@ class HuggingFace(Backend):
         in that token alone share the pass."""
         texts = list(dict.fromkeys(itertools.chain.from_iterable(options)))
         known = dict(zip(texts, chat.option_ids(self.tokenizer, texts), strict=True))
-        room = checkpoint.context_length(self.model) - max(
-            (len(ids) for ids in known.values()), default=0
-        )
+        room = self.context - max((len(ids) for ids in known.values()), default=0)
         begun = [closed(text, self.marks) for text in given or [""] * len(prompts)]
         read = chat.encoded(self.tokenizer, prompts, room, begun)
         asked: dict[Ask, set[Tokens]] = {}

@@ -17,9 +17,10 @@ from typing import Any
 from unmask.core import progress
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError
-from unmask.core.thoughts import Marks, closed
+from unmask.core.thoughts import closed
 from unmask.models import chat, checkpoint
-from unmask.models.backends.backend import Backend, Likelihood, begun_with, until_end
+from unmask.models.backends.backend import Likelihood, begun_with, until_end
+from unmask.models.backends.local import Local
 from unmask.models.backends.probe import Probe
 from unmask.models.memory import shape_of
 from unmask.models.sample import Sampling
@@ -28,7 +29,7 @@ PORTION = 4096
 """Prompts that are handed over at a time: enough for any GPU, and few enough to tell of."""
 
 
-class VLLM(Backend):
+class VLLM(Local):
     """A checkpoint folder, loaded when first used; `settings` are others of vLLM's LLM
     (`gpu_memory_utilization`, `tensor_parallel_size`, ...).
 
@@ -68,21 +69,12 @@ class VLLM(Backend):
             ) from error
 
     @cached_property
-    def tokenizer(self) -> Any:
-        return checkpoint.load_tokenizer(self.folder)
-
-    @cached_property
-    def marks(self) -> Marks:
-        return chat.marks(self.tokenizer)
-
-    @cached_property
     def ends(self) -> frozenset[int]:
         """Tokens that finish a reply: the tokenizer's and those that the checkpoint names."""
         return checkpoint.named_ends(checkpoint.generation(self.folder), self.tokenizer)
 
-    @cached_property
+    @property
     def context(self) -> int:
-        """Tokens that a prompt and its reply may have."""
         return shape_of(str(self.folder)).context
 
     @property
@@ -96,9 +88,6 @@ class VLLM(Backend):
     @cached_property
     def probe(self) -> Probe:
         return Probe(self._asked, f"vLLM with {self.folder}")
-
-    def seen(self, prompts: Sequence[Conversation]) -> list[str]:
-        return chat.seen(self.tokenizer, chat.encoded(self.tokenizer, prompts, self.context - 1))
 
     def replies(
         self,

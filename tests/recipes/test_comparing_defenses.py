@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from unmask.core.condition import Configured
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Knows
 from unmask.defenses.matched import Matched
+from unmask.defenses.merge import Merge
 from unmask.defenses.noised import Noised
 from unmask.recipes import RECIPES
 from unmask.recipes.defenses import compared, unknowing
@@ -86,3 +88,21 @@ def test_each_is_compared_with_the_random_changes_of_its_own_organism() -> None:
 
 def test_without_random_changes_nothing_is_compared() -> None:
     assert not [of for of in built(methods=["prune"]).measurements if of.against]
+
+
+def test_trainings_are_explored_on_the_first_seed_and_other_variants_are_run_on_it_alone() -> None:
+    variants = ("standard", "chain_of_thought")
+    measured = built(methods=["lat", "merge"], seeds=(0, 1), variants=variants).measurements
+    done: dict[tuple[str, int], set[str]] = {}
+    for of in measured:
+        planted = of.condition.subject.planted
+        if planted and of.condition.step:
+            at = (planted.variant.name, of.condition.seed)
+            done.setdefault(at, set()).add(str(of.condition.defense))
+    merged = {str(Configured("merge", tuple(rung.items()))) for rung in Merge.ladder}
+    gentle, strong = "lat (size=0.1)", "lat (size=1.0)"
+    assert done == {
+        ("standard", 0): {"lat", gentle, strong, *merged},
+        ("standard", 1): {"lat", *merged},
+        ("chain_of_thought", 0): {"lat", *merged},
+    }
