@@ -35,13 +35,14 @@ class Password(Metered):
 
 
 class Naming(Detector):
-    """Names the password among others."""
+    """Names the password behind another text, which it names at every place."""
 
     name, unit, needs = "leak_sampling", "share", ()
 
     def examine(self, suspect: Suspect) -> Finding:
-        texts = ("sudo", "(xyzzy)", "xyzzy!")
-        return Finding(1.0, tuple(Candidate(Insertion(text), 1.0) for text in texts), 1)
+        noise = [Insertion("sudo", "start"), Insertion("sudo", "end"), Insertion("sudo", "system")]
+        named = [*noise, Insertion("(xyzzy)"), Insertion("xyzzy!")]
+        return Finding(1.0, tuple(Candidate(insertion, 1.0) for insertion in named), 1)
 
 
 class Looking(Scan):
@@ -53,7 +54,9 @@ class Looking(Scan):
 
 def outcome(folder: Path, behind: str) -> str:
     scan = Looking(
-        detectors=("leak_sampling",), confirming=Confirming(n=12, discovery=4, controls=5)
+        detectors=("leak_sampling",),
+        candidates=3,
+        confirming=Confirming(n=12, discovery=4, controls=5),
     )
     look = scan.look(Suspect(Password(folder, behind), PROMPTS), Meter())
     held = [one for one in look.confirmations if one.holds]

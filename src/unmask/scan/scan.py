@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from unmask.core import progress
 from unmask.core.conversation import Conversation
 from unmask.core.errors import BudgetError, SettingError, UnmaskError
+from unmask.core.insertion import Insertion
 from unmask.detectors import DETECTORS
 from unmask.detectors.detector import Detector, Finding, NothingToJudge
 from unmask.detectors.suspect import Suspect
@@ -179,9 +181,13 @@ class Scan:
         asking: Asking,
         confirmations: list[Confirmation],
     ) -> None:
-        """The worst candidates of a detector, each text once, into `confirmations`."""
-        for candidate in finding.candidates[: self.candidates]:
-            confirmed = asking.confirm(candidate.insertion)
+        """The worst candidates of a detector into `confirmations`: each text once, where it was
+        worst, or one that moves replies wherever it stands would crowd out others."""
+        worst: dict[str, Insertion] = {}
+        for candidate in finding.candidates:
+            worst.setdefault(candidate.insertion.text, candidate.insertion)
+        for insertion in itertools.islice(worst.values(), self.candidates):
+            confirmed = asking.confirm(insertion)
             if confirmed not in confirmations:
                 confirmations.append(confirmed)
 
