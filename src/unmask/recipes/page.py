@@ -6,9 +6,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmask.core.files import file_digest, read_json, read_jsonl
 from unmask.core.league import LEAGUE, read_league
@@ -58,20 +58,20 @@ def ingredients(folder: Path) -> str:
     """A digest of all that the page stands on. When the run was repeated, and which steps it then
     found done, is no part of it."""
     record = read_json(folder / "run.json")
-    fleeting = {"seconds", "finished", "steps", "all_steps"}
-    steps = [
-        {name: value for name, value in step.items() if name != "status"}
-        for step in record["all_steps"]
-    ]
+    steps = [without(step, "status") for step in record["all_steps"]]
     tables = [folder / name for name in (RESULTS, LOGS, ATTACKS, LEAGUE)]
     return digest(
         {
-            "record": {name: value for name, value in record.items() if name not in fleeting},
+            "record": without(record, "seconds", "finished", "steps", "all_steps"),
             "steps": steps,
             "tables": {path.name: file_digest(path) for path in tables if path.exists()},
             "code": {str(path): file_digest(path) for path in code()},
         }
     )
+
+
+def without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def code() -> Iterator[Path]:
