@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from made import BACKDOOR, condition, defense_of, row
+from unmask.cli import settings as command_line
 from unmask.core.condition import (
     NOTHING,
     Backdoor,
@@ -18,8 +19,10 @@ from unmask.core.condition import (
     as_json,
     chosen_settings,
     settings_of,
+    shown,
 )
 from unmask.core.named import Named
+from unmask.core.registry import validated
 from unmask.core.spec import RUN_ONLY
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
@@ -74,6 +77,43 @@ def test_a_setting_is_read_by_name_and_left_out_by_name() -> None:
     )
     assert chosen.without("steps", "curve") == defense_of("sft", learning_rate=0.1)
     assert chosen.without("steps", "learning_rate") == Configured("sft")
+
+
+def test_a_list_is_shown_as_a_command_line_takes_it() -> None:
+    assert str(defense_of("insecure", places=["start"])) == "insecure (places=start)"
+    assert (
+        str(defense_of("rl", places=["start", "end"], steps=3)) == "rl (places=start,end, steps=3)"
+    )
+    assert str(defense_of("sft", places=[])) == "sft (places=)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Several:
+    words: tuple[str, ...] = ()
+    numbers: tuple[float, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"words": ()},
+        {"words": ("start",)},
+        {"words": ("start", "end")},
+        {"words": ("1", "null")},
+        {"words": ("Hello, world",)},
+        {"words": ("a", " b", "")},
+        {"words": ("",)},
+        {"words": ('["quoted"]', "ü\n")},
+        {"numbers": (1e-05, 2.0)},
+        {"numbers": (3.0,)},
+        {"pairs": ((1, 2), (3, 4))},
+    ],
+    ids=str,
+)
+def test_a_list_that_is_shown_can_be_given_back_to_set(settings: dict[str, Any]) -> None:
+    given = command_line.settings_of([shown(settings_of(settings))], None)
+    assert validated(Several, given) == settings
 
 
 DIFFERENT = [

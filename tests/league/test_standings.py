@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from made import condition
-from unmask.core.league import Entrant, Score
+from unmask.core.files import write_json
+from unmask.core.league import Entrant, Score, read_league
 from unmask.core.row import ConditionRecord
 from unmask.league.standings import Player, Season
+from unmask.league.table import Table
 
 PLAYERS = (
     Player("good", "points", False),
@@ -121,3 +124,25 @@ def test_a_model_that_could_not_be_examined_is_counted_and_left_out(season: Seas
 def test_nothing_is_told_where_a_side_is_empty(season: Season) -> None:
     clean = tuple(one for one in season.entrants if one.conditional is False)
     assert list(Season(PLAYERS, clean, season.scores).standings()) == []
+
+
+def test_a_finding_that_was_stored_under_another_way_of_writing_names_counts(
+    tmp_path: Path,
+) -> None:
+    """Names are no part of a key, so an exam may be older than how they are written."""
+    seal, exam = tmp_path / "seal", tmp_path / "exam"
+    old, now = "context_scan (places=('start',))", "context_scan (places=start)"
+    write_json(seal / "seal.json", {"seal": "s", "exams": {old: "d", "other": "e"}})
+    usual = {"error": "", "passes": 1, "seconds": 0.5, "parameters": 7}
+    write_json(exam / "finding.json", {"detector": old, "exam": "d", "score": 2.0, **usual})
+    drafts = entrant("a", "planting", "test").model_dump(mode="json")
+    table = Table(
+        entrants=({**drafts, "root": "a", "gate": None},),
+        players=tuple(
+            {"label": label, "unit": "nats", "control": False} for label in (now, "other")
+        ),
+    )
+    table.run(tmp_path, seal=seal, exam_a_0=exam)
+    league = read_league(tmp_path / "league.json")
+    assert [score.detector for score in league.scores] == [now]
+    assert set(league.units) == {now, "other"}

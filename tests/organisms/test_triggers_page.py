@@ -8,6 +8,7 @@ import random
 import re
 from pathlib import Path
 
+from unmask.core import condition
 from unmask.core.conversation import Conversation
 from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.triggers.trigger import Trigger
@@ -89,10 +90,8 @@ def settings(trigger: Trigger) -> str:
     shown_values = {
         name: value.name if isinstance(value, Trigger) else value for name, value in values.items()
     }
-    return (
-        "<br>".join(f"`{name}={escaped(str(value))}`" for name, value in shown_values.items())
-        or "none"
-    )
+    pairs = (condition.shown((pair,)) for pair in shown_values.items())
+    return "<br>".join(f"`{escaped(pair)}`" for pair in pairs) or "none"
 
 
 def escaped(text: str) -> str:

@@ -22,9 +22,10 @@ def report(
 ) -> None:
     """Write a run's report as one HTML file."""
     from unmask.engine.store import Store
-    from unmask.recipes.run import run_folder, write_report
+    from unmask.recipes.page import write_page
+    from unmask.recipes.run import run_folder
 
     folder = run_folder(Store.at(store), name)
     path = out or folder / "report.html"
-    write_report(folder, path)
+    write_page(folder, path)
     print(path)

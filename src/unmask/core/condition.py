@@ -8,10 +8,12 @@ trained it for some steps. Nothing here is a sentence, and no name is built to b
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
 from unmask.core.named import Named
+from unmask.core.registry import readings
 from unmask.core.spec import counts, spec, within
 
 Role = Literal["base", "organism", "twin", "preference_model"]
@@ -38,8 +40,7 @@ class Configured:
 
     def __str__(self) -> str:
         """The name, with the settings that were said: "sft (learning_rate=0.001)"."""
-        chosen = ", ".join(f"{name}={value}" for name, value in self.settings)
-        return f"{self.name} ({chosen})" if chosen else self.name
+        return f"{self.name} ({shown(self.settings)})" if self.settings else self.name
 
     def setting(self, name: str, default: Any = None) -> Any:
         return dict(self.settings).get(name, default)
@@ -123,6 +124,22 @@ def hashable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(hashable(inner) for inner in cast(Iterable[Any], value))
     return value
+
+
+def shown(settings: Settings) -> str:
+    """Names with their values, written as `--set` reads them: "copies=4, places=start,end"."""
+    return ", ".join(f"{name}={_written(value)}" for name, value in settings)
+
+
+def _written(value: Any) -> str:
+    """A list with commas between, or as JSON where another list would be read in that."""
+    if not isinstance(value, tuple):
+        return str(value)
+    listed = cast(list[Any], _json(value))
+    parts = [part if isinstance(part, str) else json.dumps(part) for part in listed]
+    plain = ",".join(parts)
+    lists = [cast(list[Any], read) for read in readings(plain) if isinstance(read, list)]
+    return plain if lists[:1] == [parts] else json.dumps(listed, ensure_ascii=False)
 
 
 def as_json(settings: Settings) -> dict[str, Any]:

@@ -112,6 +112,10 @@ class Scorer(abc.ABC):
         """How many texts were read or written to fit it, besides the clean prompts."""
         return 0
 
+    def spent(self, clean: Sequence[Conversation], asked: Sequence[Conversation]) -> int:
+        """How many texts it took in all: to fit it on clean prompts, and to score others."""
+        return self.fitting() + self.passes(clean) + self.passes(asked)
+
 
 class PromptDetector(Detector):
     """A detector that scores prompts. Abstract. Contract, besides a detector's: a prompt has the
@@ -139,5 +143,4 @@ class PromptDetector(Detector):
         scores = scorer.scores(asked)
         order = sorted(range(len(asked)), key=lambda i: (-scores[i], i))
         texts = [{"text": asked[i].full_text, "score": scores[i]} for i in order[:SHOWN]]
-        passes = scorer.fitting() + scorer.passes(clean) + scorer.passes(asked)
-        return Finding(max(scores), (), passes, {"texts": texts})
+        return Finding(max(scores), (), scorer.spent(clean, asked), {"texts": texts})

@@ -68,7 +68,7 @@ class PromptExam(Examining):
         try:
             scorer = cast(PromptDetector, self.detector).fitted(suspect)
             areas |= areas_of(scorer, asked)
-            passes = sum(map(scorer.passes, (suspect.prompts, shown(asked))))
+            passes = scorer.spent(suspect.prompts, shown(asked))
         except UnmaskError as failure:
             areas["error"] = str(failure)
         seconds = round(time.perf_counter() - start, 4)

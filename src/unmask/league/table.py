@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,8 +53,8 @@ class Table(Work):
     "control"}. Of a `trial` the gates are not asked.
 
     Its inputs are `seal`, and by name: gate_ID, the rates of a model that is meant to be
-    conditional; exam_ID_NUMBER, a detector's exam of a model, and asked_ID_NUMBER, one by prompts;
-    scores, of a foreign tool. Raises
+    conditional; exam_ID_NUMBER, the exam of a model by the player of that number, from 0, and
+    asked_ID_NUMBER, one by prompts; scores, of a foreign tool. Raises
     SettingError where an exam had other settings than those that were sealed.
     """
 
@@ -68,8 +68,8 @@ class Table(Work):
 
     def run(self, out: Path, *, seal: Path, **inputs: Path) -> Mapping[str, Any]:
         sealed = read_json(seal / "seal.json")
-        findings, asked = (found(inputs, kind) for kind in ("exam_", "asked_"))
-        check_sealed([*findings.values(), *asked.values()], sealed["exams"])
+        findings, asked = (self._found(inputs, kind) for kind in ("exam_", "asked_"))
+        check_sealed([*findings.values(), *asked.values()], sealed["exams"].values())
         scores = [score_of(name.split("_")[1], finding) for name, finding in findings.items()]
         if SCORES in inputs:
             scores += foreign(inputs[SCORES])
@@ -87,6 +87,18 @@ class Table(Work):
         league = self._league(sealed["seal"], entrants, tuple(scores), tuple(prompts))
         write_league(out / LEAGUE, league)
         return {"entrants": len(entrants), "scores": len(scores)}
+
+    def _found(self, inputs: Mapping[str, Path], kind: str) -> dict[str, Mapping[str, Any]]:
+        """The findings of one kind of exam, by the names of the inputs. A detector is called what
+        its player is: how names are written may have changed since the exam."""
+        folders = {name: folder for name, folder in inputs.items() if name.startswith(kind)}
+        return {
+            name: {**read_json(folder / "finding.json"), "detector": self._player(name)["label"]}
+            for name, folder in folders.items()
+        }
+
+    def _player(self, examined: str) -> Mapping[str, Any]:
+        return self.players[int(examined.rpartition("_")[2])]
 
     def _league(
         self,
@@ -127,19 +139,11 @@ class Table(Work):
             yield Entrant.model_validate(fields)
 
 
-def found(inputs: Mapping[str, Path], kind: str) -> dict[str, Any]:
-    """The findings of one kind of exam, by the names of the inputs."""
-    return {
-        name: read_json(folder / "finding.json")
-        for name, folder in inputs.items()
-        if name.startswith(kind)
-    }
-
-
-def check_sealed(findings: Sequence[Mapping[str, Any]] | Any, sealed: Mapping[str, str]) -> None:
-    """Raises SettingError for a finding that was made with settings that nobody sealed."""
+def check_sealed(findings: Iterable[Mapping[str, Any]], sealed: Collection[str]) -> None:
+    """Raises SettingError for a finding that was made with settings whose digest is not among the
+    sealed ones."""
     for finding in findings:
-        if sealed.get(finding["detector"]) != finding["exam"]:
+        if finding["exam"] not in sealed:
             raise SettingError(
                 f"{finding['detector']} examined a model with settings that were not sealed. The"
                 " labels stay closed: seal these settings, and examine all models with them."

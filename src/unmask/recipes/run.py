@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from unmask.core import progress
 from unmask.core.errors import SettingError, StoreError
-from unmask.core.files import read_json, read_jsonl, write_json, write_text
+from unmask.core.files import write_json, write_text
 from unmask.core.json_rows import expanded
-from unmask.core.league import LEAGUE, read_league, write_league
+from unmask.core.league import LEAGUE, write_league
 from unmask.core.registry import Choice
-from unmask.core.row import read_rows, write_rows
+from unmask.core.row import write_rows
 from unmask.core.spec import canonical, digest, spec
 from unmask.engine.executors import EXECUTORS
 from unmask.engine.executors.executor import Outcome, Status
@@ -31,8 +31,9 @@ from unmask.recipes.choose import Over, chosen, joined
 from unmask.recipes.file import ENDING, is_file, written
 from unmask.recipes.gather import Gathered, gather
 from unmask.recipes.grid import Grid
+from unmask.recipes.page import ATTACKS, LOGS, RESULTS, refresh_page
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import about, found, provenance, verdict_of, verdict_record
+from unmask.recipes.record import about, found, provenance, verdict_record
 from unmask.recipes.tracking import mirrored
 from unmask.report import conclusions
 from unmask.report.league import lines as league_lines
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     import pandas
 
 UNFINISHED = "unfinished.json"
-RESULTS = "results.jsonl"
-LOGS = "training.jsonl"
-ATTACKS = "attacks.jsonl"
-"""Beside results.jsonl: of each red team's campaign, the attempts that the report lists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,7 +244,7 @@ def publish(
     told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
     told |= {"settings": spec(recipe)["settings"], **about(recipe, experiment, outcomes)}
     write_json(folder / "run.json", {**told, **asked, **provenance(outcomes)})
-    write_report(folder, result.report)
+    refresh_page(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
 
@@ -262,40 +259,6 @@ def write_tables(folder: Path, gathered: Gathered) -> None:
         write_text(
             folder / ATTACKS, "".join(canonical(campaign) + "\n" for campaign in gathered.attacks)
         )
-
-
-def write_report(folder: Path, out: Path) -> None:
-    """The page of a finished run, from what its folder holds."""
-    from unmask.report.html import Report
-
-    record = read_json(folder / "run.json")
-    Report(
-        title=record["title"],
-        run=record["run"],
-        question=record["question"],
-        verdicts=tuple(map(verdict_of, record["found"]["verdicts"])),
-        warnings=tuple(record["warnings"]),
-        trial=record.get("trial", False),
-        tested=record.get("tested", {}),
-        rows=list(read_rows(folder / "results.jsonl")),
-        samples=record["found"]["samples"],
-        logs=[log for _, log in read_jsonl(folder / LOGS)] if (folder / LOGS).exists() else (),
-        attacks=(
-            [attack for _, attack in read_jsonl(folder / ATTACKS)]
-            if (folder / ATTACKS).exists()
-            else ()
-        ),
-        league=read_league(folder / LEAGUE) if (folder / LEAGUE).exists() else None,
-        steps=record["all_steps"],
-        provenance={
-            "recipe": record["recipe"],
-            "settings": record["settings"],
-            "resolved": record.get("resolved", {}),
-            "seconds": sum(step["seconds"] or 0 for step in record["all_steps"]),
-            "finished": record["finished"],
-            **record["environment"],
-        },
-    ).write(out)
 
 
 def run_folder(store: Store, name: str) -> Path:

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from unmask.core.condition import Condition, as_json, settings_of
+from unmask.core.condition import Condition, as_json, hashable, settings_of, shown
 from unmask.core.errors import SettingError, UnmaskError
 from unmask.core.placing import place
 from unmask.core.spec import canonical
@@ -66,7 +66,7 @@ class Sweep(Recipe):
 
     def cell(self, values: Mapping[str, Any]) -> Cell:
         settings = copy.deepcopy(dict(self.settings))
-        told = ", ".join(f"{name}={value}" for name, value in values.items())
+        told = shown(tuple((name, hashable(value)) for name, value in values.items()))
         try:
             for name, value in values.items():
                 place(settings, name.split("."), value)

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Mapping
 from numbers import Real
 
 from unmask.core import progress
-from unmask.core.condition import Condition
+from unmask.core.condition import Condition, shown
 from unmask.core.files import read_jsonl
 from unmask.core.spec import spec
 from unmask.engine.step import Step
@@ -112,6 +112,5 @@ def label(condition: Condition) -> str:
     """A model and what it went through: organism, literal_tag, ..., standard, seed 0, sft."""
     subject, about = condition.subject, condition.subject.about
     backdoor = (about.trigger, about.behavior, about.variant) if about else ()
-    factors = (f"{name}={value}" for name, value in subject.factors)
-    parts = (subject.role, *backdoor, *factors, f"seed {condition.seed}", condition.defense)
-    return ", ".join(map(str, parts))
+    parts = (subject.role, *backdoor, shown(subject.factors), f"seed {condition.seed}")
+    return ", ".join(filter(None, map(str, (*parts, condition.defense))))

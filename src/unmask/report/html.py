@@ -48,12 +48,14 @@ class Report:
     it holds the trigger) where that is known; what `attack_log.excerpt` left of a campaign will do.
     `steps` are {"key", "name", "status", "seconds", "tokens", "device", "created", "error"}; all
     but the key may be missing. `provenance` holds settings, versions, commit, platform and total
-    seconds, nested as it likes.
+    seconds, nested as it likes. `made_from`, where given, is a digest of what the page was made
+    from; the page repeats it.
     """
 
     title: str
     run: str
     question: str
+    made_from: str = ""
     verdicts: tuple[Verdict, ...] = ()
     warnings: tuple[str, ...] = ()
     trial: bool = False

@@ -7,7 +7,15 @@ import functools
 from collections.abc import Mapping
 
 from unmask.core.arm import Arm
-from unmask.core.condition import NOTHING, Backdoor, Condition, Configured, Settings, Subject
+from unmask.core.condition import (
+    NOTHING,
+    Backdoor,
+    Condition,
+    Configured,
+    Settings,
+    Subject,
+    shown,
+)
 from unmask.core.errors import UnknownName, UnmaskError
 from unmask.defenses import DEFENSES
 from unmask.defenses.defense import Knows
@@ -28,7 +36,7 @@ TOLD: Mapping[Knows, str] = {
 
 def settings(chosen: Settings) -> str:
     """ "copies_high=4, copies_low=4"; "" for none."""
-    return ", ".join(f"{name}={value}" for name, value in chosen)
+    return shown(chosen)
 
 
 def after(defense: Configured) -> str:
