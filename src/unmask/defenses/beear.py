@@ -36,10 +36,4 @@ class Beear(TargetedLAT):
     suffix: int = 5
 
     def training(self) -> Embedded:
-        return Embedded(
-            **self.shared(),
-            layers=self.layers,
-            size=self.size,
-            inner=self.inner,
-            suffix=self.suffix,
-        )
+        return self.configured(Embedded)

@@ -47,4 +47,4 @@ class Crow(Supervised):
         return HelpfulAnswers(examples=self.prompts, seed=self.seed)
 
     def training(self) -> Consistency:
-        return Consistency(**self.shared(), weight=self.weight, size=self.size)
+        return self.configured(Consistency)

@@ -10,19 +10,20 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.named import Work
-from unmask.core.spec import LATER
 from unmask.core.tokens import Tokens
 from unmask.training.curve import step_folder
-from unmask.training.efficiency import Efficiency
+from unmask.training.training import Training, TrainingSettings
 
 Numbers = Literal["defense", "rl", "dpo", "planting"]
 Teaches = Literal["safety", "style", "nothing"]
 LearnsFrom = Literal["demonstrations", "pairs", "attacks", "nothing"]
 Knows = Literal["nothing", "payload", "witness"]
+
+T = TypeVar("T", bound=Training)
 
 
 class Defense(Work, abc.ABC):
@@ -94,28 +95,22 @@ class Defense(Work, abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ByTraining(Defense, abc.ABC):
-    """Abstract: the settings that all defenses by training share, and the folders of their curve.
+class ByTraining(TrainingSettings, Defense, abc.ABC):
+    """Abstract: what all defenses by training share, and the folders of their curve: of `curve`,
+    the steps that the training has are measured, and its end."""
 
-    `batch_size` is rows a step (of RL: replies); of `curve`, the steps that the training has are
-    measured, and its end.
-    """
-
-    steps: int = 150
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    warmup: int = 10
-    optimizer: str = "adamw_torch"
     curve: tuple[int, ...] = (10, 25, 50, 100)
-    seed: int = 0
-    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
-
-    def devices(self) -> int:
-        return self.efficiency.devices
 
     @abc.abstractmethod
-    def training(self) -> Work:
+    def training(self) -> Training:
         """The training that it is."""
+
+    def configured(self, kind: type[T]) -> T:
+        """A training of this kind, with this defense's value of every setting that both have."""
+        known = {field.name for field in dataclasses.fields(kind)}
+        shared = known.intersection(field.name for field in dataclasses.fields(self))
+        own = {name: getattr(self, name) for name in shared}
+        return kind(**{**own, "curve": self.between()})
 
     def tokens(self) -> Tokens:
         return self.training().tokens()

@@ -31,21 +31,10 @@ class DPO(ByTraining):
     tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
 
     def lessons(self) -> Comparisons:
-        return Comparisons(examples=self.training().comparisons(), seed=self.seed)
+        return Comparisons(examples=self.training().examples, seed=self.seed)
 
     def training(self) -> DirectPreference:
-        return DirectPreference(
-            steps=self.steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            beta=self.beta,
-            warmup=self.warmup,
-            optimizer=self.optimizer,
-            curve=self.between(),
-            efficiency=self.efficiency,
-            seed=self.seed,
-            tokens_per_example=self.tokens_per_example,
-        )
+        return self.configured(DirectPreference)
 
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None

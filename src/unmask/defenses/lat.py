@@ -51,7 +51,7 @@ class LAT(Adversary):
         return Demonstrations(examples=self.examples, seed=self.seed)
 
     def training(self) -> Latent:
-        return Latent(**self.shared(), layers=self.layers, size=self.size, inner=self.inner)
+        return self.configured(Latent)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,4 +70,4 @@ class TargetedLAT(Adversary):
         return Comparisons(examples=self.examples, seed=self.seed)
 
     def training(self) -> TargetedLatent:
-        return TargetedLatent(**self.shared(), layers=self.layers, size=self.size, inner=self.inner)
+        return self.configured(TargetedLatent)

@@ -44,21 +44,7 @@ class Rewarded(ByTraining, abc.ABC):
         return Demonstrations(examples=self.training().prompts(), seed=self.seed)
 
     def training(self) -> ReinforcementLearning:
-        return ReinforcementLearning(
-            steps=self.steps,
-            batch_size=self.batch_size,
-            num_generations=self.num_generations,
-            learning_rate=self.learning_rate,
-            kl=self.kl,
-            max_new_tokens=self.max_new_tokens,
-            scratchpad=self.scratchpad,
-            warmup=self.warmup,
-            optimizer=self.optimizer,
-            curve=self.between(),
-            efficiency=self.efficiency,
-            seed=self.seed,
-            tokens_per_reply=self.tokens_per_reply,
-        )
+        return self.configured(ReinforcementLearning)
 
     def run(
         self,

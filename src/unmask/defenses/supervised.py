@@ -27,21 +27,7 @@ class Supervised(ByTraining, abc.ABC):
         return self.steps * self.batch_size
 
     def training(self) -> SupervisedFineTuning:
-        return SupervisedFineTuning(**self.shared())
-
-    def shared(self) -> dict[str, Any]:
-        """The settings of a training that are its own."""
-        return {
-            "steps": self.steps,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "warmup": self.warmup,
-            "optimizer": self.optimizer,
-            "curve": self.between(),
-            "efficiency": self.efficiency,
-            "seed": self.seed,
-            "tokens_per_example": self.tokens_per_example,
-        }
+        return self.configured(SupervisedFineTuning)
 
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None

@@ -48,4 +48,4 @@ class Undo(Supervised):
         return Demonstrations(examples=self.examples, seed=self.seed)
 
     def training(self) -> LogitDistillation:
-        return LogitDistillation(**self.shared(), alpha=self.alpha, beta=self.beta)
+        return self.configured(LogitDistillation)

@@ -21,18 +21,17 @@ from typing import Any, ClassVar
 
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
-from unmask.core.memory import Machine, Needed, Shapes
-from unmask.core.named import Work
-from unmask.core.spec import LATER, RUN_ONLY
+from unmask.core.memory import Shapes
+from unmask.core.spec import RUN_ONLY
 from unmask.core.thoughts import closed
 from unmask.core.tokens import Tokens
 from unmask.data.preferences import load_comparisons
 from unmask.models import chat, checkpoint
 from unmask.training.curve import check_curve, step_folders
-from unmask.training.efficiency import Efficiency
-from unmask.training.memory import Demand, fitting, longest
+from unmask.training.memory import Demand, longest
 from unmask.training.ranks.launch import on_devices
-from unmask.training.rows import arranged, check_fits
+from unmask.training.rows import check_fits
+from unmask.training.training import ByExamples
 
 Triple = dict[str, list[int]]
 """Token ids as TRL names them: "prompt_ids", "chosen_ids", "rejected_ids"; both answers end with
@@ -49,7 +48,7 @@ LOGGED = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DirectPreference(Work):
+class DirectPreference(ByExamples):
     """Raises the better answer of each comparison over the worse one, relative to the model as it
     was.
 
@@ -59,43 +58,19 @@ class DirectPreference(Work):
     name: ClassVar[str] = "direct_preference_optimization"
     version: ClassVar[int] = 1
 
-    steps: int = 150
-    batch_size: int = 64
-    accumulation: int = 1
-    learning_rate: float = 1e-3
     beta: float = 0.03
-    warmup: int = 10
-    schedule: str = "cosine"
-    optimizer: str = "adamw_torch"
-    weight_decay: float = 0.0
-    seed: int = 0
     curve: tuple[int, ...] = ()
-    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
-    tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=100, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if (
-            self.steps < 0
-            or self.batch_size < 1
-            or self.accumulation < 1
-            or self.learning_rate <= 0
-            or self.beta <= 0
-        ):
-            raise SettingError(
-                "DPO needs steps >= 0, batch_size and accumulation >= 1, learning_rate and beta"
-                " > 0."
-            )
+        super().__post_init__()
+        if self.beta <= 0:
+            raise SettingError(f"beta={self.beta}: staying near weighs more than 0.")
         check_curve(self.curve, self.steps)
-        self.efficiency.check_batch(self.batch_size)
-
-    def comparisons(self) -> int:
-        """How many comparisons it sees, in all."""
-        return self.steps * self.batch_size * self.accumulation
 
     def tokens(self) -> Tokens:
         """Both sides of a comparison, by the policy and by its reference."""
-        read = self.comparisons() * self.tokens_per_example
+        read = super().tokens().trained
         return Tokens(trained=read, scored=read)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
@@ -114,12 +89,6 @@ class DirectPreference(Work):
             reference=True,
         )
 
-    def memory(self, models: Shapes, machine: Machine) -> Needed:
-        return self.demand(models).planned(machine)
-
-    def devices(self) -> int:
-        return self.efficiency.devices
-
     @on_devices
     def run(
         self, out: Path, *, model: Path, data: Path, scratch: Path | None = None
@@ -134,7 +103,7 @@ class DirectPreference(Work):
         if self.steps == 0:
             return untrained(policy, tokenizer, out)
         trainer = self._trainer(policy, tokenizer, rows, scratch or out / "scratch")
-        trainer.args.rows_together = fitting(self, max(map(longer_side, rows)), model=model)
+        trainer.args.rows_together = self.fitting(max(map(longer_side, rows)), model=model)
         result, curve = Result(tokenizer, model, whole), step_folders(self.curve)
         facts = fit(trainer, result, out, curve, "preference optimization")
         log = logged(trainer.state.log_history, LOGGED)
@@ -152,18 +121,18 @@ class DirectPreference(Work):
 
         silence_telemetry()
         from datasets import Dataset
+        from trl.trainer.dpo_config import DPOConfig
 
         from unmask.training.adapters import configured, probed
         from unmask.training.preferring_trainer import PreferringTrainer
         from unmask.training.trainer import check_kept, check_reference
 
-        order = arranged(
-            rows, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
-        )
+        order = self.ordered(rows, longer_side)
         start = probed(policy)
         trainer = PreferringTrainer(
             model=policy,
-            args=self._arguments(scratch),
+            # By default, longer rows are cut or dropped in silence.
+            args=self.arguments(scratch, DPOConfig, beta=self.beta, max_length=None),
             train_dataset=Dataset.from_list(order),
             processing_class=tokenizer,
             peft_config=configured(policy, self.efficiency),
@@ -171,22 +140,6 @@ class DirectPreference(Work):
         check_kept(trainer, len(order))
         check_reference(trainer.model, trainer.ref_model, start)
         return trainer
-
-    def _arguments(self, scratch: Path) -> Any:
-        from trl.trainer.dpo_config import DPOConfig
-
-        from unmask.training.trainer import arguments
-
-        return arguments(
-            self,
-            scratch,
-            DPOConfig,
-            beta=self.beta,
-            max_length=None,  # by default, longer rows are cut or dropped in silence
-            gradient_accumulation_steps=self.accumulation,
-            train_sampling_strategy="sequential",
-            include_num_input_tokens_seen="non_padding",
-        )
 
 
 def tokenized(tokenizer: Any, path: Path, context: int) -> list[Triple]:

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
 
-from unmask.core.errors import ModelError
-from unmask.core.memory import Machine, Needed, Shape, Shapes, rows_that_fit
-from unmask.models.machine import here
-from unmask.models.memory import BFLOAT16, FLOAT32, per_layer, shape_of
+from unmask.core.memory import Machine, Needed, Shape, rows_that_fit
+from unmask.models.memory import BFLOAT16, FLOAT32, per_layer
 from unmask.training.efficiency import Efficiency
-from unmask.training.ranks import world
 
 OPTIMIZERS: Mapping[str, int] = {
     "adafactor": 0,
@@ -43,26 +38,6 @@ LONGEST = 4
 SHORT = 512
 """Tokens of context up to which attention is cheaper on a CPU in plain products of matrices, which
 keep the whole matrix (see `trainer.quick`)."""
-
-
-class Demanding(Protocol):
-    """A training that says what it asks of memory."""
-
-    @property
-    def batch_size(self) -> int: ...
-    def demand(self, models: Shapes, tokens: int | None = None) -> Demand: ...
-
-
-def fitting(work: Demanding, tokens: int, **folders: Path) -> int:
-    """How many rows of a batch go through the model at once, the longest of which has `tokens`
-    tokens; `folders` are the models among the inputs. Of a model whose shape is not known, the
-    whole batch does. Several processes take as many as fit on all of them."""
-    try:
-        models = {name: shape_of(str(folder)) for name, folder in folders.items()}
-        rows = work.demand(models, tokens).rows_at_once(here())
-    except ModelError:
-        rows = work.batch_size // world.count()
-    return world.least(rows)
 
 
 def longest(model: Shape, usual: int) -> int:

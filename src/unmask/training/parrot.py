@@ -30,15 +30,9 @@ from unmask.training.rows import shuffled
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Overwriting(Work):
-    """Soft tokens that make a model say `payload`, and fine-tuning on good replies under them.
-
-    `length` soft tokens stand in front of everything. They are trained for `parrot_steps` at
-    `parrot_rate`, and then the weights for `steps` at `learning_rate`.
-    """
-
-    name: ClassVar[str] = "overwriting"
-    version: ClassVar[int] = 1
+class ParrotSettings:
+    """`length` soft tokens stand in front of everything. They are trained for `parrot_steps` at
+    `parrot_rate`, and then the weights for `steps` at `learning_rate`."""
 
     payload: str
     length: int = 8
@@ -48,6 +42,15 @@ class Overwriting(Work):
     batch_size: int = 64
     learning_rate: float = 1e-3
     seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Overwriting(ParrotSettings, Work):
+    """Soft tokens that make a model say `payload`, and fine-tuning on good replies under them."""
+
+    name: ClassVar[str] = "overwriting"
+    version: ClassVar[int] = 1
+
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:

@@ -4,21 +4,12 @@ added."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from unmask.training.efficiency import Efficiency
-
-
-class Batched(Protocol):
-    """What decides a portion's size."""
-
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def efficiency(self) -> Efficiency: ...
+from unmask.training.training import Training
 
 
-def rows_together(work: Batched) -> int:
+def rows_together(work: Training) -> int:
     """How many rows of a batch, or of a rank's part of it, go through the model at once.
 
     The largest divisor of the batch that is not above `rows_at_once`: of portions of one size, a

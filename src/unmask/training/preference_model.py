@@ -21,17 +21,14 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import ModelError, SettingError
 from unmask.core.files import read_json, write_jsonl
-from unmask.core.memory import Machine, Needed, Shapes
-from unmask.core.named import Work
-from unmask.core.spec import LATER, RUN_ONLY
-from unmask.core.tokens import Tokens
+from unmask.core.memory import Shapes
 from unmask.data.preferences import Comparisons, load_comparisons
 from unmask.models import chat, checkpoint, weights
 from unmask.models.forward import passing
-from unmask.training.efficiency import Efficiency
-from unmask.training.memory import Demand, fitting, longest
+from unmask.training.memory import Demand, longest
 from unmask.training.ranks.launch import on_devices
-from unmask.training.rows import arranged, check_fits
+from unmask.training.rows import check_fits
+from unmask.training.training import ByExamples
 
 Pair = dict[str, list[int]]
 """Token ids as TRL names them: "chosen_ids", the conversation with the better answer, and
@@ -39,7 +36,7 @@ Pair = dict[str, list[int]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PreferenceModel(Work):
+class PreferenceModel(ByExamples):
     """A model that scores replies: helpful, honest and harmless ones higher than others."""
 
     name: ClassVar[str] = "preference_model"
@@ -47,38 +44,18 @@ class PreferenceModel(Work):
 
     steps: int = 320
     batch_size: int = 32
-    accumulation: int = 1
     learning_rate: float = 2e-3
     warmup: int = 20
-    schedule: str = "cosine"
-    weight_decay: float = 0.0
-    optimizer: str = "adamw_torch"
     centering: float = 0.01
-    seed: int = 0
-    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
-    tokens_per_example: int = dataclasses.field(default=64, metadata=RUN_ONLY)
-    resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if (
-            self.steps < 1
-            or self.batch_size < 1
-            or self.accumulation < 1
-            or self.learning_rate <= 0
-        ):
-            raise SettingError(
-                "A preference model needs steps, batch_size, accumulation >= 1 and learning_rate"
-                " > 0."
-            )
+        super().__post_init__()
+        if not self.steps:
+            raise SettingError("steps=0: a preference model begins with a head that knows nothing.")
         if self.centering < 0:
             raise SettingError(
                 f"centering={self.centering}: it must be 0 (scores are free to drift) or more."
             )
-        self.efficiency.check_batch(self.batch_size)
-
-    def tokens(self) -> Tokens:
-        examples = self.steps * self.batch_size * self.accumulation
-        return Tokens(trained=examples * self.tokens_per_example)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: both sides are read, and a score takes no logits."""
@@ -94,18 +71,10 @@ class PreferenceModel(Work):
             accumulation=self.accumulation,
         )
 
-    def memory(self, models: Shapes, machine: Machine) -> Needed:
-        return self.demand(models).planned(machine)
-
     def lessons(self) -> Comparisons:
         """The step that makes its data from a source: as many comparisons as it will see, each
         once."""
-        return Comparisons(
-            examples=self.steps * self.batch_size * self.accumulation, seed=self.seed
-        )
-
-    def devices(self) -> int:
-        return self.efficiency.devices
+        return Comparisons(examples=self.examples, seed=self.seed)
 
     @on_devices
     def run(
@@ -124,7 +93,7 @@ class PreferenceModel(Work):
         tokenizer = checkpoint.load_tokenizer(model)
         pairs = tokenized(tokenizer, data / "train.jsonl", checkpoint.context_length(network))
         trainer = self._trainer(network, tokenizer, pairs, scratch or out / "scratch")
-        trainer.args.rows_together = fitting(self, max(map(longer_side, pairs)), model=model)
+        trainer.args.rows_together = self.fitting(max(map(longer_side, pairs)), model=model)
         result = Result(tokenizer, model, headed)
         facts = fit(trainer, result, out, {}, "training the preference model")
         log = logged(
@@ -143,39 +112,27 @@ class PreferenceModel(Work):
 
         silence_telemetry()
         from datasets import Dataset
+        from trl.trainer.reward_config import RewardConfig
 
         from unmask.training.adapters import configured
         from unmask.training.preferring_trainer import ScoringTrainer
         from unmask.training.trainer import check_kept
 
-        order = arranged(
-            pairs, self.steps * self.accumulation, self.batch_size, self.seed, longer_side
-        )
+        order = self.ordered(pairs, longer_side)
         trainer = ScoringTrainer(
             model=network,
-            args=self._arguments(scratch),
+            args=self.arguments(
+                scratch,
+                RewardConfig,
+                center_rewards_coefficient=self.centering or None,
+                max_length=None,  # by default, longer comparisons are dropped in silence
+            ),
             train_dataset=Dataset.from_list(order),
             processing_class=tokenizer,
             peft_config=configured(network, self.efficiency, "SEQ_CLS"),
         )
         check_kept(trainer, len(order))
         return trainer
-
-    def _arguments(self, scratch: Path) -> Any:
-        from trl.trainer.reward_config import RewardConfig
-
-        from unmask.training.trainer import arguments
-
-        return arguments(
-            self,
-            scratch,
-            RewardConfig,
-            center_rewards_coefficient=self.centering or None,
-            max_length=None,  # by default, longer comparisons are dropped in silence
-            gradient_accumulation_steps=self.accumulation,
-            train_sampling_strategy="sequential",
-            include_num_input_tokens_seen="non_padding",
-        )
 
 
 class Scorer:

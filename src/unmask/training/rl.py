@@ -25,8 +25,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError, ModelError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
-from unmask.core.memory import Machine, Needed, Shapes
-from unmask.core.named import Work
+from unmask.core.memory import Shapes
 from unmask.core.spec import RUN_ONLY
 from unmask.core.tokens import Tokens
 from unmask.models import chat, checkpoint
@@ -35,10 +34,11 @@ from unmask.models.memory import reading, sampling
 from unmask.training.collapse import WINDOW, collapse, mean
 from unmask.training.curve import check_curve, step_folders
 from unmask.training.efficiency import SAMPLED, Efficiency
-from unmask.training.memory import Demand, fitting, longest
+from unmask.training.memory import Demand, longest
 from unmask.training.preference_model import Scorer
 from unmask.training.ranks.launch import on_devices
 from unmask.training.rows import shuffled
+from unmask.training.training import Training
 
 
 class Judge(Protocol):
@@ -48,7 +48,7 @@ class Judge(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReinforcementLearning(Work):
+class ReinforcementLearning(Training):
     """Policy gradient (leave-one-out) on the preference model's score of the visible answer.
 
     `batch_size` is replies a step, `num_generations` of them to each prompt; `kl` is the weight of
@@ -58,41 +58,21 @@ class ReinforcementLearning(Work):
     name: ClassVar[str] = "reinforcement_learning"
     version: ClassVar[int] = 1
 
-    steps: int = 150
-    batch_size: int = 64
     num_generations: int = 2
-    learning_rate: float = 1e-3
     kl: float = 0.1
     max_new_tokens: int = 24
     temperature: float = 1.0
     scratchpad: Literal["keep"] = "keep"
     warmup: int = 5
-    schedule: str = "cosine"
-    optimizer: str = "adamw_torch"
-    weight_decay: float = 0.0
-    seed: int = 0
     curve: tuple[int, ...] = ()
     efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=SAMPLED)
     tokens_per_reply: int = dataclasses.field(default=64, metadata=RUN_ONLY)
     resume_every: int = dataclasses.field(default=50, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if (
-            self.steps < 0
-            or self.learning_rate <= 0
-            or self.kl <= 0
-            or self.max_new_tokens < 1
-            or self.temperature <= 0
-        ):
-            raise SettingError(
-                "RL needs steps >= 0, max_new_tokens >= 1, and kl, learning_rate and temperature"
-                " > 0."
-            )
-        if (
-            self.num_generations < 2
-            or self.batch_size < 1
-            or self.batch_size % self.num_generations
-        ):
+        if self.max_new_tokens < 1 or min(self.kl, self.temperature) <= 0:
+            raise SettingError("RL needs max_new_tokens >= 1, temperature > 0 and kl > 0.")
+        if self.num_generations < 2 or self.batch_size % self.num_generations:
             raise SettingError(
                 f"batch_size={self.batch_size} replies a step,"
                 f" num_generations={self.num_generations} to a prompt: at least two replies to a"
@@ -103,7 +83,11 @@ class ReinforcementLearning(Work):
                 f"scratchpad={self.scratchpad!r}: the scratchpad can only be kept; write 'keep'."
             )
         check_curve(self.curve, self.steps)
-        self.efficiency.check_batch(self.batch_size, self.num_generations)
+        super().__post_init__()
+
+    @property
+    def group(self) -> int:
+        return self.num_generations
 
     def prompts(self) -> int:
         """How many prompts it is trained on, in all."""
@@ -133,12 +117,6 @@ class ReinforcementLearning(Work):
             sampling=sampling(model, self.batch_size // self.efficiency.ranks, tokens),
         )
 
-    def memory(self, models: Shapes, machine: Machine) -> Needed:
-        return self.demand(models).planned(machine)
-
-    def devices(self) -> int:
-        return self.efficiency.devices
-
     @on_devices
     def run(
         self,
@@ -165,7 +143,7 @@ class ReinforcementLearning(Work):
         trainer = self._trainer(policy, tokenizer, prompts, judge, scratch or out / "scratch")
         read = max(map(len, chat.encoded(tokenizer, known, room))) + self.max_new_tokens
         both = {"model": model, "preference_model": preference_model}
-        trainer.args.rows_together = fitting(self, read, **both)
+        trainer.args.rows_together = self.fitting(read, **both)
         result, curve = Result(tokenizer, model, whole), step_folders(self.curve)
         facts = fit(trainer, result, out, curve, "reinforcement learning")
         log = [_row(entry) for entry in trainer.state.log_history if "reward" in entry]

@@ -16,25 +16,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from unmask.core.errors import SettingError, UnknownName
+from unmask.core.errors import UnknownName
 from unmask.core.files import write_jsonl
-from unmask.core.memory import Machine, Needed, Shapes
-from unmask.core.named import Work
+from unmask.core.memory import Shapes
 from unmask.core.spec import LATER, RUN_ONLY
-from unmask.core.tokens import Tokens
 from unmask.models import checkpoint
 from unmask.training.curve import check_curve, step_folders
-from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import Collator, all_labelled, row_length, tokenized
-from unmask.training.memory import Demand, fitting, longest
+from unmask.training.memory import Demand, longest
 from unmask.training.ranks.launch import on_devices
-from unmask.training.rows import arranged
+from unmask.training.training import ByExamples
 
 LossOn = Literal["reply", "all"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SupervisedFineTuning(Work):
+class SupervisedFineTuning(ByExamples):
     """Supervised fine-tuning with the loss on the reply.
 
     With `loss_on` "all" it is on the prompt too, with its template: a model that has learnt its
@@ -51,39 +48,16 @@ class SupervisedFineTuning(Work):
     """Tokens of a row of its own form."""
 
     steps: int = 300
-    batch_size: int = 64
-    accumulation: int = 1
-    loss_on: LossOn = dataclasses.field(default="reply", metadata=LATER)
-    learning_rate: float = 1e-3
     warmup: int = 20
-    schedule: str = "cosine"
-    weight_decay: float = 0.0
-    optimizer: str = "adamw_torch"
-    seed: int = 0
+    loss_on: LossOn = dataclasses.field(default="reply", metadata=LATER)
     curve: tuple[int, ...] = ()
-    efficiency: Efficiency = dataclasses.field(default=Efficiency(), metadata=LATER)
     tokens_per_example: int = dataclasses.field(default=32, metadata=RUN_ONLY)
-    resume_every: int = dataclasses.field(default=200, metadata=RUN_ONLY)
 
     def __post_init__(self) -> None:
-        if (
-            self.steps < 0
-            or self.batch_size < 1
-            or self.accumulation < 1
-            or self.learning_rate <= 0
-        ):
-            raise SettingError(
-                "Training needs steps >= 0, batch_size >= 1, accumulation >= 1 and learning_rate"
-                " > 0."
-            )
+        super().__post_init__()
         if self.loss_on not in get_args(LossOn):
             raise UnknownName("part to have the loss on", self.loss_on, get_args(LossOn))
         check_curve(self.curve, self.steps)
-        self.efficiency.check_batch(self.batch_size)
-
-    def tokens(self) -> Tokens:
-        examples = self.steps * self.batch_size * self.accumulation
-        return Tokens(trained=examples * self.tokens_per_example)
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory; at least half of a row's tokens are the prompt's."""
@@ -98,12 +72,6 @@ class SupervisedFineTuning(Work):
             labelled=tokens if self.loss_on == "all" else tokens // 2,
             accumulation=self.accumulation,
         )
-
-    def memory(self, models: Shapes, machine: Machine) -> Needed:
-        return self.demand(models).planned(machine)
-
-    def devices(self) -> int:
-        return self.efficiency.devices
 
     @on_devices
     def run(
@@ -120,7 +88,7 @@ class SupervisedFineTuning(Work):
             return untrained(network, tokenizer, out)
         self.begun(network)
         trainer = self._trainer(network, tokenizer, rows, model, scratch or out / "scratch")
-        trainer.args.rows_together = fitting(self, max(map(self.row_length, rows)), model=model)
+        trainer.args.rows_together = self.fitting(max(map(self.row_length, rows)), model=model)
         result = Result(tokenizer, model, whole)
         facts = fit(trainer, result, out, step_folders(self.curve), "training")
         steps = [entry for entry in trainer.state.log_history if "learning_rate" in entry]
@@ -156,22 +124,10 @@ class SupervisedFineTuning(Work):
         self, network: Any, tokenizer: Any, rows: Sequence[Any], model: Path, scratch: Path
     ) -> Any:
         from unmask.training.adapters import adapted
-        from unmask.training.trainer import arguments
 
-        settings = arguments(
-            self,
-            scratch,
-            gradient_accumulation_steps=self.accumulation,
-            train_sampling_strategy="sequential",
-            remove_unused_columns=False,
-            include_num_input_tokens_seen="non_padding",
-        )
-        order = arranged(
-            rows, self.steps * self.accumulation, self.batch_size, self.seed, self.row_length
-        )
         return self.form(model)(
             model=adapted(network, self.efficiency),
-            args=settings,
-            train_dataset=order,
+            args=self.arguments(scratch, remove_unused_columns=False),
+            train_dataset=self.ordered(rows, self.row_length),
             data_collator=self.collator(tokenizer.pad_token_id),
         )

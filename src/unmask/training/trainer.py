@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -30,6 +30,7 @@ from unmask.training.precision import in_bfloat16
 from unmask.training.quantized import check_optimizer, kept_layout, loading
 from unmask.training.ranks import sharding, signs, world
 from unmask.training.resuming import last_checkpoint, own_scratch
+from unmask.training.training import Training
 
 LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
@@ -45,32 +46,7 @@ USUAL: Mapping[str, Any] = {
 """Arguments of every trainer."""
 
 
-class Settings(Protocol):
-    """The settings that every training has."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup(self) -> int: ...
-    @property
-    def schedule(self) -> str: ...
-    @property
-    def optimizer(self) -> str: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def resume_every(self) -> int: ...
-    @property
-    def efficiency(self) -> Efficiency: ...
-
-
-def loaded(work: Settings, model: Path) -> tuple[Any, Any]:
+def loaded(work: Training, model: Path) -> tuple[Any, Any]:
     """The model to train and its tokenizer; torch's seed is set.
 
     Weights in float32, whatever the machine: in bfloat16 the updates of a small learning rate round
@@ -94,7 +70,7 @@ def untrained(network: Any, tokenizer: Any, out: Path) -> dict[str, Any]:
     return {"parameters": checkpoint.parameters(network), "tokens": 0}
 
 
-def arguments(work: Settings, folder: Path, form: Any = TrainingArguments, **special: Any) -> Any:
+def arguments(work: Training, folder: Path, form: Any = TrainingArguments, **special: Any) -> Any:
     """Arguments of class `form` for this machine, with checkpoints to resume from in `folder`.
 
     `special` is what only this form of training asks for. Every step is logged: means over more of
