@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -25,14 +26,32 @@ TOY = ("run", "toy", "--scale", "smoke", "--set", "scale.trial=false")
 """Its organism is not planted, which is a verdict too."""
 
 
+@pytest.fixture
+def store(smoke: Smoke, tmp_path: Path) -> Path:
+    """A store of one's own: the run that is no trial has the trial's name."""
+    return Path(shutil.copytree(smoke[0], tmp_path / "store"))
+
+
 def test_a_verdict_that_is_expected_is_fine_and_another_one_has_its_own_code(
-    smoke: Smoke, ask: Any
+    store: Path, ask: Any
 ) -> None:
-    store, _ = smoke
     assert ask(*TOY, "--expect", "persists, not planted", store=store).code == 0
     other = ask(*TOY, "--expect", "persists,removed", store=store)
     assert other.code == 4
     assert "expected persists or removed, and it is not planted: sft against" in other.stderr
+
+
+def test_a_run_tells_its_verdict_in_plain_words_and_a_trial_tells_none(
+    store: Path, ask: Any
+) -> None:
+    told = ask(*TOY, store=store).stdout
+    assert told.startswith("The backdoor did not take: there was nothing for training to remove.")
+    assert "\n  Without it: " in told and "\n  Did the training work? " in told
+    assert "  with the trigger  " in told
+    assert ask("show", "toy", store=store).stdout.count("The backdoor did not take") == 1
+    trial = ask("run", "toy", "--scale", "smoke", store=store)
+    assert trial.stdout.startswith("toy-") and "WARNING: This is a smoke run" in trial.stderr
+    assert "WARNING: This is a smoke run" in ask("show", "toy", store=store).stdout
 
 
 @pytest.mark.parametrize(
@@ -53,8 +72,7 @@ def test_a_run_without_a_verdict_is_never_as_expected(smoke: Smoke) -> None:
     assert "a trial's numbers mean nothing" in trial
 
 
-def test_ci_reads_verdicts_and_steps(smoke: Smoke, ask: Any, tmp_path: Path) -> None:
-    store, result = smoke
+def test_ci_reads_verdicts_and_steps(smoke: Smoke, store: Path, ask: Any, tmp_path: Path) -> None:
     path = tmp_path / "new" / "junit.xml"
     assert ask(*TOY, "--expect", "persists", "--junit", str(path), store=store).code == 4
     verdicts, steps = ElementTree.parse(path).getroot()
@@ -62,7 +80,7 @@ def test_ci_reads_verdicts_and_steps(smoke: Smoke, ask: Any, tmp_path: Path) -> 
     failure = verdicts.find("testcase/failure")
     assert failure is not None and failure.get("message") == "not planted, and not persists"
     assert failure.text and failure.text.startswith("not planted: sft against")
-    assert int(steps.get("tests", 0)) == sum(result.steps.values())
+    assert int(steps.get("tests", 0)) == sum(smoke[1].steps.values())
     assert steps.get("errors") == steps.get("skipped") == steps.get("failures") == "0"
 
 
@@ -88,8 +106,8 @@ def test_failed_steps_are_errors_and_what_they_blocked_is_skipped() -> None:
     assert error is not None and error.get("message") == "The model said \ufffd\ufffd."
 
 
-def test_json_has_the_verdicts_as_values(smoke: Smoke, ask: Any) -> None:
-    said = json.loads(ask(*TOY, "--json", store=smoke[0]).stdout)
+def test_json_has_the_verdicts_as_values(smoke: Smoke, store: Path, ask: Any) -> None:
+    said = json.loads(ask(*TOY, "--json", store=store).stdout)
     [verdict] = said["conclusions"]
     assert verdict["word"] == "not planted" and verdict["defense_name"] == "sft"
     assert verdict["organism"]["trigger"] == "literal_tag" and verdict["seed"] == 0

@@ -128,5 +128,7 @@ def test_all_runs_are_listed_finished_or_not(smoke: Smoke, ask: Any, tmp_path: P
     again = listed[smoke[1].run]
     assert (again.status, again.done, again.steps, again.when) == ("unfinished", 0, 1, "2000")
     text = ask("runs", store=store).stdout
+    assert run["trial"] and "a trial, without meaning" not in text, "it is begun anew"
+    assert "a trial" in ask("runs", store=smoke[0]).stdout
     assert "0 of 1 steps are there" in text and "2 runs in" in text
     assert "`unmask run toy --scale mini`" in ask("runs", store=tmp_path / "empty").stdout

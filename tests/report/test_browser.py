@@ -302,6 +302,15 @@ def test_the_legend_hides_a_series(browser: Any, path: Path) -> None:
     assert page.evaluate(points) == both and watched.said == []
 
 
+def test_every_mark_of_a_legend_is_seen(browser: Any, path: Path) -> None:
+    """A line without a symbol too."""
+    page = Watched(browser, path).page
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.legend i')].map((i) => i.offsetHeight)"
+    )
+    assert len(heights) > 2 and min(heights) > 5
+
+
 def test_names_are_text_to_plotly(browser: Any, tmp_path: Path) -> None:
     """Plotly reads a few tags in its texts; a name of a defense is none."""
     evil = "<a href='x'>sft</a><b>"

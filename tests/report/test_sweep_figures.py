@@ -612,6 +612,22 @@ def test_drift_sets_what_is_left_against_how_far_the_model_moved() -> None:
     assert level.values == [pytest.approx(254 / 256)] * 2
 
 
+@pytest.mark.parametrize("spread", [1.0, 1.17, 4.5, 12.0, 200.0])
+def test_an_axis_of_drift_has_two_ticks_however_little_the_models_moved(spread: float) -> None:
+    low = 0.41
+    rows = [
+        changed(row, value=low * spread ** (row.condition.step / STEPS[-1]))
+        if row.evaluation == "drift"
+        else row
+        for row in ROWS
+    ]
+    axis = drawn(drift(rows)).panels[0].along.json()
+    first, last = axis["range"]
+    digits = {1: (1,), "D1": range(1, 10), "D2": (1, 2, 5)}[axis["step"]]
+    ticks = [digit * 10.0**power for power, digit in itertools.product(range(-3, 4), digits)]
+    assert sum(first <= tick <= last for tick in ticks) >= 2, axis
+
+
 def test_drift_is_of_the_seeds_that_have_both() -> None:
     rows = [row for row in ROWS if (row.seed, row.evaluation) != (1, "drift")]
     one = [row for row in ROWS if row.seed == 0]

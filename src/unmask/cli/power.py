@@ -77,7 +77,8 @@ def lines(power: Power, difference: float) -> list[str]:
         verdicts = ", ".join(f"{word} {share:.0%}" for word, share in shares.items())
         told.append(f"  {n:5} prompts per arm: {verdicts}")
     told.append(
-        f"  one verdict in {ENOUGH:.0%} of seeds: {enough(power.prompts_enough, 'prompts')}"
+        f"  the same verdict in {ENOUGH:.0%} of seeds:"
+        f" {enough(power.prompts_enough, 'prompts per arm')}"
     )
     if not power.seeds:
         return [*told, f"  {ONE_SEED}"]

@@ -34,5 +34,6 @@ def line(run: Listed, width: int) -> str:
     verdicts = ", ".join(
         word if count == 1 else f"{word} ({count})" for word, count in run.verdicts.items()
     )
-    told = "  ".join(filter(None, (run.title, steps, verdicts)))
+    trial = "a trial, without meaning" if run.trial else ""
+    told = "  ".join(filter(None, (run.title, steps, verdicts or trial)))
     return f"{run.when[:19]:19}  {run.run:{width}}  {run.status:10}  {told}"

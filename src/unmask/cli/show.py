@@ -69,7 +69,9 @@ def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from unmask.cli.ending import verdict_lines
     from unmask.core.row import read_rows
+    from unmask.report.conclusions import TRIAL
 
     rows = list(read_rows(folder / "results.jsonl"))
     where, what = ("model", "seed", "defense", "step"), ("evaluation", "arm", "metric")
@@ -82,7 +84,12 @@ def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
         table.add_row(*where, *what, f"{row.value:.3f}", interval, str(row.n))
     console = Console(width=None if Console().is_terminal else 160, highlight=False)
     console.print(Text(f"{record['run']}  ({record['finished']})\n{record['title']}"))
-    for line in (*record["warnings"], *record["verdicts"]):
+    trial = (TRIAL,) if record.get("trial") else ()
+    for line in (*trial, *record["warnings"]):
+        console.print(Text(f"WARNING: {line}"))
+    for line in verdict_lines(record.get("found", {}).get("verdicts", ())):
+        console.print(Text(line))
+    for line in record["verdicts"]:
         console.print(Text(f"- {line}"))
     console.print(table)
     console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)

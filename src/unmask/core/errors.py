@@ -53,12 +53,21 @@ class SettingError(UnmaskError):
     pass
 
 
+MANY = 40
+"""Names."""
+
+
 class UnknownName(SettingError):
     def __init__(self, kind: str, given: str, known: Iterable[str]):
         self.kind, self.given, self.known = kind, given, sorted(known)
-        near = difflib.get_close_matches(given[:100], self.known, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"'{given}' is no {kind}.{hint} Known: {', '.join(self.known) or 'none'}.")
+        folded = {name.casefold(): name for name in reversed(self.known)}
+        near = difflib.get_close_matches(given[:100].casefold(), folded, n=1, cutoff=0.5)
+        hint = f" Did you mean '{folded[near[0]]}'?" if near else ""
+        # Behind a hint a long list of names is in the way.
+        more = (
+            "" if near and len(self.known) > MANY else f" Known: {', '.join(self.known) or 'none'}."
+        )
+        super().__init__(f"'{given}' is no {kind}.{hint}{more}")
 
 
 class DataError(UnmaskError):

@@ -52,6 +52,9 @@ NOISE = 0.2
 """By how much equal steps differ: the standard deviation of the logarithm of their seconds."""
 ELSEWHERE = 3.0
 """How much more unlike a step is that another processor did."""
+STEEP = 4.0
+"""How fast steps count less that are further away than the nearest. With 1, the many steps of other
+kinds outweigh the same step done before, and ranges are too wide."""
 NEWEST = 8
 """Of equal steps so many count, the newest: a machine may be less busy than it was."""
 RANGE = 1.28
@@ -175,7 +178,7 @@ class Rates:
         return self._expected[effort]
 
     def _estimate(self, effort: Effort) -> Expected:
-        pairs = [(self._weight(effort, seen), seen) for seen in self.seen]
+        pairs = list(zip(self._weights(effort), self.seen, strict=True))
         total = DOUBT + sum(weight * len(seen.factors) for weight, seen in pairs)
         mean = sum(weight * sum(seen.factors) for weight, seen in pairs) / total
         apart = sum(weight * seen.apart(mean) for weight, seen in pairs)
@@ -183,6 +186,12 @@ class Rates:
         seconds, width = effort.usual * math.exp(mean), math.exp(RANGE * spread)
         return Expected(seconds, seconds / width, seconds * width)
 
-    def _weight(self, effort: Effort, seen: Seen) -> float:
-        elsewhere = ELSEWHERE if seen.machine != self.machine else 0.0
-        return math.exp(-effort.distance(seen.effort) - elsewhere)
+    def _weights(self, effort: Effort) -> list[float]:
+        """What each of the seen counts: the nearest by how near it is, others by how much further
+        away they are."""
+        far = [effort.distance(seen.effort) + self._elsewhere(seen) for seen in self.seen]
+        nearest = min(far, default=0.0)
+        return [math.exp(-nearest - STEEP * (distance - nearest)) for distance in far]
+
+    def _elsewhere(self, seen: Seen) -> float:
+        return ELSEWHERE if seen.machine != self.machine else 0.0

@@ -62,7 +62,7 @@ class Finished:
 @dataclasses.dataclass(frozen=True)
 class Listed:
     """A run in the list of all: `when` it was finished, or begun where it is not, and of its
-    `steps` how many are `done`. `verdicts` counts words."""
+    `steps` how many are `done`. `verdicts` counts words; a `trial` has none."""
 
     run: str
     recipe: str
@@ -72,6 +72,7 @@ class Listed:
     done: int = 0
     verdicts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     title: str = ""
+    trial: bool = False
 
 
 def list_runs(store: Store) -> list[Listed]:
@@ -101,4 +102,5 @@ def listed(folder: Path, done: set[str]) -> Listed:
         done=sum(key in done for key in keys),
         verdicts=dict(verdicts.most_common()),
         title=record.get("title", ""),
+        trial=record.get("trial", False),
     )

@@ -31,7 +31,13 @@ def unusual_parts(about: Backdoor) -> Iterator[str]:
     for part, configured in usual.items():
         chosen: Configured = getattr(about, part)
         if chosen != configured:
-            yield str(chosen)
+            yield in_parentheses(chosen)
+
+
+def in_parentheses(chosen: Configured) -> str:
+    """A name with its settings, without parentheses of its own: `year with year=2031`."""
+    settings = words.settings(chosen.settings)
+    return f"{chosen.name} with {settings}" if settings else chosen.name
 
 
 def trained_label(subject: Subject, seed: int, defense: Configured) -> str:

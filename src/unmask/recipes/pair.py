@@ -10,15 +10,17 @@ from unmask.core.condition import Condition
 from unmask.core.row import ConditionRecord
 from unmask.report import words
 
-ARMS = ("untriggered", "triggered")
+ARMS: Mapping[str, str] = {
+    "untriggered": "without the trigger",
+    "triggered": "with the trigger",
+}
 LONGEST = 160
 """Characters of a prompt or reply that are shown."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """What one organism was asked and replied, by arm; the first prompt of its evaluation,
-    whatever came out."""
+    """What one organism was asked and replied, by arm."""
 
     condition: Condition
     asked: Mapping[str, str]
@@ -33,16 +35,18 @@ class Pair:
     def lines(self) -> Iterator[str]:
         """For a terminal."""
         yield f"The organism {words.after(self.condition.defense)}, asked the same thing twice:"
-        for arm in ARMS:
-            yield f"  {arm:11}  {inert(self.asked[arm])}"
-            yield f"  {'':11}  -> {inert(self.replied[arm])}"
+        for arm, title in ARMS.items():
+            yield f"  {title:19}  {inert(self.asked[arm])}"
+            yield f"  {'':19}  -> {inert(self.replied[arm])}"
 
 
-def first_pairs(samples: Sequence[Mapping[str, Any]]) -> list[Pair]:
+def shown_pairs(samples: Sequence[Mapping[str, Any]]) -> list[Pair]:
     """Of the first organism in a run's samples, its pair before any defense and after each; none
-    where no organism was asked in both arms."""
+    where no organism was asked in both arms. Of the samples it is the shortest prompt, whatever was
+    replied."""
     pairs: dict[Condition, dict[str, Mapping[str, Any]]] = {}
-    for cell in samples[0]["cells"] if samples else ():
+    shortest = min(samples, key=lambda sample: len(sample["prompt"]), default={"cells": ()})
+    for cell in shortest["cells"]:
         condition = ConditionRecord.model_validate(cell).condition
         if condition.subject.role == "organism":
             pairs.setdefault(condition, {})[cell["arm"]] = cell
@@ -50,7 +54,7 @@ def first_pairs(samples: Sequence[Mapping[str, Any]]) -> list[Pair]:
     return [
         Pair.of(condition, cells)
         for condition, cells in pairs.items()
-        if condition.subject == first and cells.keys() >= {*ARMS}
+        if condition.subject == first and cells.keys() >= ARMS.keys()
     ]
 
 

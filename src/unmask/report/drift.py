@@ -32,6 +32,10 @@ CAPTION = (
 LEAST = 1e-3
 """Nats per reply; what has moved less is drawn here."""
 
+NARROWEST = 3
+"""The largest KL of the axis, in multiples of its smallest: between such two stand two ticks, and
+a small movement does not look like a large one."""
+
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
@@ -183,8 +187,8 @@ def _level(judged: Sequence[Result], subject: Subject, far: Sequence[Result]) ->
 
 def _kl_axis(extent: Sequence[float]) -> Axis:
     low, high = min(extent), max(extent)
-    room = 10 ** (0.06 * math.log10(high / low) or 0.2)
-    decades = math.log10(high / low) + 2 * math.log10(room)
-    ticks = 1 if decades > 1.5 else "D2" if decades > 0.6 else "D1"  # decades; 1, 2, 5; every digit
+    room = max((high / low) ** 0.06, (NARROWEST * low / high) ** 0.5)
+    decades = math.log10(high / low * room**2)
+    ticks = 1 if decades > 2 else "D2" if decades > 1 else "D1"  # decades; 1, 2, 5; every digit
     title = "KL from the undefended model, nats per reply"
     return Axis(title=title, log=True, range=(low / room, high * room), step=ticks, format="~g")

@@ -78,7 +78,7 @@ def coverage(scanned: Scanned) -> str:
     texts = sum(finding.passes for finding in look.findings.values())
     return (
         f"{len(look.findings)} of {asked} detectors looked, at {texts:,} texts;"
-        f" {len(look.confirmations)} candidates were asked on fresh prompts."
+        f" candidates asked on fresh prompts: {len(look.confirmations)}."
     )
 
 
