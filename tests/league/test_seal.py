@@ -72,6 +72,8 @@ def test_other_settings_or_other_models_have_another_seal() -> None:
     assert len({seal.seal, *(other.seal for other in others)}) == 4
     check_announced("", seal.seal)
     check_announced(seal.seal[:12], seal.seal)
+    with pytest.raises(SettingError, match="fits many seals"):
+        check_announced(seal.seal[:4], seal.seal)
     for other in others:
         with pytest.raises(SettingError, match="not those that were sealed"):
             check_announced(seal.seal[:12], other.seal)

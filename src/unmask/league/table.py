@@ -59,7 +59,7 @@ class Table(Work):
     """
 
     name: ClassVar[str] = "league_table"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     entrants: tuple[Mapping[str, Any], ...]
     players: tuple[Mapping[str, Any], ...]
