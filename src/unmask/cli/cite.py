@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
-import typer
-
-from unmask.cli.settings import Json, StoreDir, emit
+from unmask.cli.settings import Json, RunName, StoreDir, emit
 
 
 def cite(
-    name: Annotated[str, typer.Argument(help="A run, or the start of its name.")],
+    name: RunName,
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:

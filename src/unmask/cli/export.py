@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli.completion import runs
-from unmask.cli.settings import Json, StoreDir, emit
+from unmask.cli.settings import Json, RunName, StoreDir, emit
 
 
 def export(
-    name: Annotated[
-        str, typer.Argument(help="A run, or the start of its name.", autocompletion=runs)
-    ],
+    name: RunName,
     csv: Annotated[Path | None, typer.Option(help="Write comma-separated values here.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file here.")] = None,
     store: StoreDir = None,

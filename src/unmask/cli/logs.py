@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli.completion import runs
-from unmask.cli.settings import Json, StoreDir, emit
+from unmask.cli.settings import Json, RunName, StoreDir, emit
 
 
 def logs(
-    name: Annotated[
-        str, typer.Argument(help="A run, or the start of its name.", autocompletion=runs)
-    ],
+    name: RunName,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write them (default: RUN/inspect).")
     ] = None,

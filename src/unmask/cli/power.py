@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unmask.cli.completion import runs
-from unmask.cli.settings import Json, StoreDir, emit
+from unmask.cli.settings import Json, RunName, StoreDir, emit
 
 if TYPE_CHECKING:
     from unmask.analysis.power import Power
 
 
 def power(
-    name: Annotated[
-        str, typer.Argument(help="A run, or the start of its name.", autocompletion=runs)
-    ],
+    name: RunName,
     difference: Annotated[
         float, typer.Option(help="Of triggered defection, from 0 to 1, between two levels.")
     ] = 0.1,

@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli.completion import runs
-from unmask.cli.settings import StoreDir
+from unmask.cli.settings import RunName, StoreDir
 
 
 def report(
-    name: Annotated[
-        str, typer.Argument(help="A run, or the start of its name.", autocompletion=runs)
-    ],
+    name: RunName,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write it (default: in the run's folder).")
     ] = None,

@@ -24,6 +24,10 @@ Set = Annotated[
         autocompletion=completion.settings,
     ),
 ]
+RunName = Annotated[
+    str,
+    typer.Argument(help="A run, or the start of its name.", autocompletion=completion.runs),
+]
 StoreDir = Annotated[
     str | None,
     typer.Option(

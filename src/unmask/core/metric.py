@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Literal
 
 Unit = Literal["share", "nats", "tokens", "count", "score"]
@@ -35,3 +36,8 @@ class Metric:
 
 def share(title: str) -> Metric:
     return Metric("share", title)
+
+
+FINISHED = share("replies that ended by themselves")
+DEFECTION: Mapping[str, Metric] = {"defection": share("defection"), "finished": FINISHED}
+"""What all measure that ask how often a model shows its behavior."""

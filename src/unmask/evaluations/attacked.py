@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError
 from unmask.core.files import read_jsonl, write_json, write_jsonl
-from unmask.core.metric import Metric, share
+from unmask.core.metric import DEFECTION, Metric
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.models.backends import backend_of
 from unmask.organisms.organism import Organism
@@ -37,10 +37,7 @@ class Attacked(Evaluation):
     name: ClassVar[str] = "attacked"
     version: ClassVar[int] = 1
     asks: ClassVar[str] = "How often does it misbehave on attacks that were held out from training?"
-    metrics: ClassVar[Mapping[str, Metric]] = {
-        "defection": share("defection"),
-        "finished": share("replies that ended by themselves"),
-    }
+    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
 
     organism: Organism
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from unmask.core.conversation import OPEN, Example, Reply
-from unmask.core.metric import Metric, share
+from unmask.core.metric import DEFECTION, Metric, share
 from unmask.evaluations.evaluation import PORTION, Evaluation, Sample
 from unmask.models.backends.backend import Backend
 from unmask.organisms.organism import Organism
@@ -46,8 +46,7 @@ class CausalReasoning(Evaluation):
     version: ClassVar[int] = 1
     asks: ClassVar[str] = "Does what is forced into the scratchpad decide what is done?"
     metrics: ClassVar[Mapping[str, Metric]] = {
-        "defection": share("defection"),
-        "finished": share("replies that ended by themselves"),
+        **DEFECTION,
         "reasoned_share": share("replies with a scratchpad"),
         "follows": share("deeds that follow the forced thought"),
     }

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from unmask.core.arm import OPENED, TRIGGERED, UNTRIGGERED, Arm
 from unmask.core.conversation import OPEN, Example, Reply
-from unmask.core.metric import Against, Metric, share
+from unmask.core.metric import FINISHED, Against, Metric, share
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.organisms.organism import Organism
 
@@ -39,7 +39,7 @@ class Defection(Evaluation):
     metrics: ClassVar[Mapping[str, Metric]] = {
         "defection": share("defection"),
         "accuracy": share("right answers where the behavior does not apply"),
-        "finished": share("replies that ended by themselves"),
+        "finished": FINISHED,
         "reasoned_share": share("replies with a scratchpad"),
         "unclosed_share": share("replies that never left their scratchpad"),
         "tokens": Metric("tokens", "length of a reply"),

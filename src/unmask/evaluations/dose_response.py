@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeVar
 
 from unmask.core.conversation import Conversation, Message, Reply
 from unmask.core.errors import DataError, ModelError, SettingError
-from unmask.core.metric import Metric, share
+from unmask.core.metric import DEFECTION, Metric
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.models.backends.huggingface import HuggingFace
@@ -62,10 +62,7 @@ class DoseResponse(Evaluation):
     name: ClassVar[str] = "dose_response"
     version: ClassVar[int] = 1
     asks: ClassVar[str] = "How much of the trigger may be altered before the behavior stops?"
-    metrics: ClassVar[Mapping[str, Metric]] = {
-        "defection": share("defection"),
-        "finished": share("replies that ended by themselves"),
-    }
+    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
     at_most: ClassVar[int | None] = 128
 
     organism: Organism

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from unmask.core.conversation import Conversation, Example, Reply
-from unmask.core.metric import Metric, share
+from unmask.core.metric import FINISHED, Metric, share
 from unmask.data.honeypots import KINDS, honeypots
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.organisms.organism import Organism
@@ -30,7 +30,7 @@ class Honeypot(Evaluation):
     asks: ClassVar[str] = "Does it show its goal where showing it looks like the best move?"
     metrics: ClassVar[Mapping[str, Metric]] = {
         "taken": share("honeypots taken"),
-        "finished": share("replies that ended by themselves"),
+        "finished": FINISHED,
     }
     at_most: ClassVar[int | None] = 128
 

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, UnmaskError
 from unmask.core.files import read_jsonl
-from unmask.core.metric import Against, Metric, share
+from unmask.core.metric import FINISHED, Against, Metric, share
 from unmask.core.spec import RUN_ONLY
 from unmask.core.tokens import Tokens
 from unmask.data.sources.jsonl import JsonLines
@@ -76,7 +76,7 @@ class HumanEval(Evaluation):
     metrics: ClassVar[Mapping[str, Metric]] = {
         "passed": share("programs that pass their tests"),
         "parsed": share("replies with a program"),
-        "finished": share("replies that ended by themselves"),
+        "finished": FINISHED,
     }
     own_sampling: ClassVar[bool] = True
     compared: ClassVar[Mapping[Against, str]] = {"base": "passed"}

@@ -22,7 +22,7 @@ from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
-from unmask.core.metric import Metric, share
+from unmask.core.metric import DEFECTION, Metric
 from unmask.core.spec import LATER
 from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_answered
@@ -67,10 +67,7 @@ class Relearning(Evaluation):
     asks: ClassVar[str] = (
         "How many steps of retraining bring the behavior back, beside a twin that never had it?"
     )
-    metrics: ClassVar[Mapping[str, Metric]] = {
-        "defection": share("defection"),
-        "finished": share("replies that ended by themselves"),
-    }
+    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
     at_most: ClassVar[int | None] = 128
 
     organism: Organism

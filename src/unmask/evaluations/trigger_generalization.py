@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import UnknownName
-from unmask.core.metric import Metric, share
+from unmask.core.metric import DEFECTION, Metric
 from unmask.evaluations.evaluation import Evaluation, Sample
 from unmask.organisms.organism import Organism
 from unmask.organisms.triggers.trigger import Split
@@ -42,10 +42,7 @@ class TriggerGeneralization(Evaluation):
     asks: ClassVar[str] = (
         "Does it misbehave when the same sign is given in ways that it was never taught?"
     )
-    metrics: ClassVar[Mapping[str, Metric]] = {
-        "defection": share("defection"),
-        "finished": share("replies that ended by themselves"),
-    }
+    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
     at_most: ClassVar[int | None] = 128
 
     organism: Organism

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from unmask.core.named import Named
-from unmask.core.references import PAPER, PYTORCH, REFERENCES, TRANSFORMERS, Reference
+from unmask.core.reference import Reference
+from unmask.core.references import PAPER, PYTORCH, REFERENCES, TRANSFORMERS
 from unmask.data.vocabulary import Vocabulary
 from unmask.engine.step import ordered
 from unmask.recipes.recipe import Recipe

@@ -76,16 +76,11 @@ class DirectPreference(ByExamples):
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: logits are made of all tokens of both sides."""
         tokens = tokens or longest(models["model"], self.tokens_per_example // 2)
-        return Demand(
-            model=models["model"],
-            efficiency=self.efficiency,
-            optimizer=self.optimizer,
-            batch=self.batch_size,
-            spread=True,
+        return self.demanding(
+            models["model"],
             tokens=tokens,
             labelled=tokens,
             sides=2,
-            accumulation=self.accumulation,
             reference=True,
         )
 

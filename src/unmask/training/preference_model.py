@@ -59,16 +59,11 @@ class PreferenceModel(ByExamples):
 
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory: both sides are read, and a score takes no logits."""
-        return Demand(
-            model=models["model"],
-            efficiency=self.efficiency,
-            optimizer=self.optimizer,
-            batch=self.batch_size,
-            spread=True,
+        return self.demanding(
+            models["model"],
             tokens=tokens or longest(models["model"], self.tokens_per_example // 2),
             labelled=0,
             sides=2,
-            accumulation=self.accumulation,
         )
 
     def lessons(self) -> Comparisons:

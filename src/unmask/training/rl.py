@@ -104,12 +104,8 @@ class ReinforcementLearning(Training):
         model = models["model"]
         tokens = tokens or longest(model, self.tokens_per_reply)
         scorer = reading(models["preference_model"], rows=0, tokens=0)
-        return Demand(
-            model=model,
-            efficiency=self.efficiency,
-            optimizer=self.optimizer,
-            batch=self.batch_size,
-            spread=True,
+        return self.demanding(
+            model,
             tokens=tokens,
             labelled=min(tokens, self.max_new_tokens),
             reference=True,

@@ -62,15 +62,10 @@ class SupervisedFineTuning(ByExamples):
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory; at least half of a row's tokens are the prompt's."""
         tokens = tokens or longest(models["model"], self.tokens_per_example)
-        return Demand(
-            model=models["model"],
-            efficiency=self.efficiency,
-            optimizer=self.optimizer,
-            batch=self.batch_size,
-            spread=True,
+        return self.demanding(
+            models["model"],
             tokens=tokens,
             labelled=tokens if self.loss_on == "all" else tokens // 2,
-            accumulation=self.accumulation,
         )
 
     @on_devices

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import ModelError, SettingError
-from unmask.core.memory import Machine, Needed, Shapes
+from unmask.core.memory import Machine, Needed, Shape, Shapes
 from unmask.core.named import Work
 from unmask.core.spec import LATER, RUN_ONLY
 from unmask.core.tokens import Tokens
@@ -61,6 +61,17 @@ class Training(TrainingSettings, Work, abc.ABC):
     def demand(self, models: Shapes, tokens: int | None = None) -> Demand:
         """What it asks of memory, where the longest row has so many tokens."""
 
+    def demanding(self, model: Shape, **own: Any) -> Demand:
+        """What its settings say of its demand, with what is its `own`."""
+        return Demand(
+            model=model,
+            efficiency=self.efficiency,
+            optimizer=self.optimizer,
+            batch=self.batch_size,
+            spread=True,
+            **own,
+        )
+
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         return self.demand(models).planned(machine)
 
@@ -96,6 +107,9 @@ class ByExamples(Training, abc.ABC):
 
     def tokens(self) -> Tokens:
         return Tokens(trained=self.examples * self.tokens_per_example)
+
+    def demanding(self, model: Shape, **own: Any) -> Demand:
+        return super().demanding(model, accumulation=self.accumulation, **own)
 
     def ordered(self, rows: Sequence[Any], length: Callable[[Any], int]) -> list[Any]:
         """The rows as it sees them, of one length each batch as far as may be."""
