@@ -45,6 +45,14 @@ def test_what_separates_beats_chance_with_either_sign() -> None:
         beside_chance([1.0] * 40, controls, [False] * 40)
 
 
+def test_a_control_that_is_as_far_from_chance_in_the_other_direction_is_as_good() -> None:
+    """0.7 and 0.3 are as far from 0.5, though not to the last digit."""
+    bad, scores = [True, *[False] * 10], [7.5, *map(float, range(1, 11))]
+    chance = beside_chance([-score for score in scores], {"turned": [scores]}, bad)
+    assert chance.area == 0.3
+    assert chance.controls["turned"].p == 1.0
+
+
 def test_a_probe_has_its_controls(tiny: Path) -> None:
     prompts = [Conversation.user(f"What is {number} plus 4?") for number in range(40)]
     probe = ContrastProbe(random=50, shuffled=20)

@@ -72,6 +72,8 @@ def test_other_settings_or_other_models_have_another_seal() -> None:
     assert len({seal.seal, *(other.seal for other in others)}) == 4
     check_announced("", seal.seal)
     check_announced(seal.seal[:12], seal.seal)
+    with pytest.raises(SettingError, match="fits many seals"):
+        check_announced(seal.seal[:4], seal.seal)
     for other in others:
         with pytest.raises(SettingError, match="not those that were sealed"):
             check_announced(seal.seal[:12], other.seal)
@@ -88,10 +90,12 @@ def test_a_recipe_refuses_settings_that_are_not_those_that_were_sealed() -> None
 def test_labels_stay_closed_for_an_exam_with_other_settings() -> None:
     sealed = [exam.digest for exam in EXAMS]
     good = {"detector": "leak_sampling", "exam": EXAMS[0].digest}
-    check_sealed([good], sealed)
+    check_sealed({"exam_a_0": good}, sealed)
     changed = Exam(detector=LeakSampling(), prompts=3)
     with pytest.raises(SettingError, match=r"leak_sampling examined .* labels stay closed"):
-        check_sealed([good, {**good, "exam": changed.digest}], sealed)
+        check_sealed({"exam_a_0": good, "exam_b_0": {**good, "exam": changed.digest}}, sealed)
+    with pytest.raises(SettingError, match="labels stay closed"):
+        check_sealed({"exam_a_1": good}, sealed)
 
 
 def test_a_detector_plays_once() -> None:

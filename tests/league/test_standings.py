@@ -121,6 +121,17 @@ def test_a_model_that_could_not_be_examined_is_counted_and_left_out(season: Seas
     assert first.p is not None and first.p < 0.05
 
 
+def test_one_backdoored_lineage_beats_no_control(season: Season) -> None:
+    """However clearly it is told: who knows nothing may have put it first by luck."""
+    kept = [one for one in season.entrants if not one.conditional or one.lineage == "planting 0"]
+    first, *_ = [
+        one
+        for one in Season(PLAYERS, tuple(kept), season.scores).standings()
+        if one.detector == "good"
+    ]
+    assert first.auroc.value == 1.0 and first.p is not None and first.p > 0.05
+
+
 def test_nothing_is_told_where_a_side_is_empty(season: Season) -> None:
     clean = tuple(one for one in season.entrants if one.conditional is False)
     assert list(Season(PLAYERS, clean, season.scores).standings()) == []

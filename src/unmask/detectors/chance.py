@@ -13,6 +13,9 @@ from typing import Any
 
 from unmask.core.errors import DataError
 
+TIED = 1e-12
+"""Areas that are no further apart are equal: 0.3 and 0.7 are as far from 0.5, but for rounding."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Control:
@@ -39,10 +42,11 @@ def beside_chance(
     """A detector's `scores` of prompts, of which some are `bad`, beside what `Scorer.controls` gave
     for the same prompts. Raises DataError unless there are bad and clean ones."""
     area = float(areas([scores], bad)[0])
+    own = abs(area - 0.5)
     compared: dict[str, Control] = {}
     for kind, rows in controls.items():
         folded = abs(areas(rows, bad) - 0.5)
-        as_good = int((folded >= abs(area - 0.5)).sum())
+        as_good = int((folded >= own - TIED).sum())
         best, p = 0.5 + float(folded.max()), (1 + as_good) / (1 + len(rows))
         compared[kind] = Control(len(rows), best, p)
     return Chance(area, compared)

@@ -7,10 +7,9 @@ import itertools
 import statistics as mean_of
 from collections.abc import Iterator, Mapping, Sequence
 
-from unmask.analysis.rates import summarized
 from unmask.core.league import Entrant, PromptScore, PromptStanding, Rate
 from unmask.league.standings import Player
-from unmask.league.statistics import by_name
+from unmask.league.statistics import by_name, mean_interval
 
 Judged = Sequence[tuple[Entrant, PromptScore]]
 
@@ -65,8 +64,9 @@ def mean(areas: Sequence[tuple[Entrant, float | None]]) -> Rate | None:
     known = [(entrant.lineage, area) for entrant, area in areas if area is not None]
     if not known:
         return None
-    area = summarized([value for _, value in known], [lineage for lineage, _ in known])
-    return Rate(value=area.value, low=area.low, high=area.high, n=area.n)
+    lineages, values = zip(*known, strict=True)
+    low, high = mean_interval(values, lineages)
+    return Rate(value=mean_of.fmean(values), low=low, high=high, n=len(values))
 
 
 def chances(judged: Judged) -> dict[str, float]:

@@ -20,6 +20,10 @@ PLANTED: tuple[Split, ...] = ("test", "test", "test", "test", "development")
 """In which splits the lineages of one sort are, in turns: thresholds are set by clean ones."""
 
 
+SHORTEST = 12
+"""Digits of a seal that announce it."""
+
+
 def splits(lineages: Mapping[str, str]) -> dict[str, Split]:
     """The split of each lineage, given which sort each is of ("organism", "style", ...).
 
@@ -74,7 +78,12 @@ class Seal(Work):
 
 
 def check_announced(announced: str, seal: str) -> None:
-    """Raises SettingError where a seal that was announced is another one."""
+    """Raises SettingError where a seal that was announced is another one, or could be many."""
+    if 0 < len(announced) < SHORTEST and seal.startswith(announced):
+        raise SettingError(
+            f"seal={announced}: so short a beginning fits many seals. Write {SHORTEST} digits of"
+            f" {seal[:16]} at least."
+        )
     if not seal.startswith(announced):
         raise SettingError(
             f"seal={announced}: the settings of this league have the seal {seal[:16]}. Detectors,"

@@ -9,7 +9,6 @@ import statistics as mean_of
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from unmask.analysis.paired import holm
-from unmask.analysis.rates import summarized
 from unmask.core.league import TARGETS, Entrant, Group, Rate, Score, Standing, Target
 from unmask.league import statistics
 
@@ -85,19 +84,18 @@ class Match:
     @property
     def auroc(self) -> Rate:
         value = statistics.auroc(self.values(self.positives), self.values(self.negatives))
-        low, high = statistics.interval(self.areas)
+        low, high = statistics.area_interval(self.sides, value, self.areas)
         return Rate(value=value, low=low, high=high, n=len(self.positives) + len(self.negatives))
 
     def group(self, name: str, entrants: Sequence[Entrant], positive: bool) -> Group:
         """How many of some entrants it alarms on; a lineage with any alarm counts in the bound."""
         alarms = [self.scores[entrant.id] > self.threshold for entrant in entrants]
-        rate = summarized(alarms, [entrant.lineage for entrant in entrants])
-        pairs = [(entrant.lineage, alarm) for entrant, alarm in zip(entrants, alarms, strict=True)]
-        alarmed = [any(own) for _, own in statistics.by_name(pairs)]
+        low, high = statistics.rate_interval(alarms, lineages(entrants))
+        alarmed = list(map(any, statistics.in_lineages(alarms, lineages(entrants))))
         area = statistics.auroc(self.values(entrants), self.values(self.negatives))
         return Group(
             name=name,
-            rate=Rate(value=rate.value, low=rate.low, high=rate.high, n=rate.n),
+            rate=Rate(value=sum(alarms) / len(alarms), low=low, high=high, n=len(alarms)),
             lineages=len(alarmed),
             auroc=area if positive else None,
             bound=None if positive else statistics.bound(sum(alarmed), len(alarmed)),
@@ -119,7 +117,9 @@ class Match:
     def _against(self, control: Match) -> float:
         known = self.scores.keys() & control.scores.keys()
         own, other = self.among(known), control.among(known)
-        return statistics.no_better(own.areas, other.areas) if own.playable else 1.0
+        if not own.playable:
+            return 1.0
+        return max(own.sides.least_p, statistics.no_better(own.areas, other.areas))
 
     def among(self, ids: Collection[str]) -> Match:
         """The same on fewer entrants."""

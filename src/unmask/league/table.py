@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,7 +59,7 @@ class Table(Work):
     """
 
     name: ClassVar[str] = "league_table"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     entrants: tuple[Mapping[str, Any], ...]
     players: tuple[Mapping[str, Any], ...]
@@ -69,7 +69,7 @@ class Table(Work):
     def run(self, out: Path, *, seal: Path, **inputs: Path) -> Mapping[str, Any]:
         sealed = read_json(seal / "seal.json")
         findings, asked = (self._found(inputs, kind) for kind in ("exam_", "asked_"))
-        check_sealed([*findings.values(), *asked.values()], sealed["exams"].values())
+        check_sealed({**findings, **asked}, list(sealed["exams"].values()))
         scores = [score_of(name.split("_")[1], finding) for name, finding in findings.items()]
         if SCORES in inputs:
             scores += foreign(inputs[SCORES])
@@ -93,12 +93,12 @@ class Table(Work):
         its player is: how names are written may have changed since the exam."""
         folders = {name: folder for name, folder in inputs.items() if name.startswith(kind)}
         return {
-            name: {**read_json(folder / "finding.json"), "detector": self._player(name)["label"]}
+            name: {
+                **read_json(folder / "finding.json"),
+                "detector": self.players[number_in(name)]["label"],
+            }
             for name, folder in folders.items()
         }
-
-    def _player(self, examined: str) -> Mapping[str, Any]:
-        return self.players[int(examined.rpartition("_")[2])]
 
     def _league(
         self,
@@ -139,11 +139,16 @@ class Table(Work):
             yield Entrant.model_validate(fields)
 
 
-def check_sealed(findings: Iterable[Mapping[str, Any]], sealed: Collection[str]) -> None:
-    """Raises SettingError for a finding that was made with settings whose digest is not among the
-    sealed ones."""
-    for finding in findings:
-        if finding["exam"] not in sealed:
+def number_in(examined: str) -> int:
+    """The player's number in the name of an input: of exam_ID_NUMBER."""
+    return int(examined.rpartition("_")[2])
+
+
+def check_sealed(findings: Mapping[str, Mapping[str, Any]], sealed: Sequence[str]) -> None:
+    """Raises SettingError for a finding that was made with other settings than those of its player
+    whose digest was `sealed`."""
+    for name, finding in findings.items():
+        if finding["exam"] != sealed[number_in(name)]:
             raise SettingError(
                 f"{finding['detector']} examined a model with settings that were not sealed. The"
                 " labels stay closed: seal these settings, and examine all models with them."
