@@ -34,7 +34,8 @@ class Pair:
 
     def lines(self) -> Iterator[str]:
         """For a terminal."""
-        yield f"The organism {words.after(self.condition.defense)}, asked the same thing twice:"
+        when = words.after(self.condition.defense)
+        yield f"The model with the backdoor, {when}, asked the same thing twice:"
         for arm, title in ARMS.items():
             yield f"  {title:19}  {inert(self.asked[arm])}"
             yield f"  {'':19}  -> {inert(self.replied[arm])}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -87,15 +88,18 @@ def verdict_of(record: Mapping[str, Any]) -> Verdict:
 
 
 def in_plain_words(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Recorded verdicts, those of several seeds together; of a FEW also what they stand on, in a
-    line each. Raises DataError for a run of an older version."""
+    """Recorded verdicts as lines for a terminal, those of several seeds together; of a FEW also
+    what they stand on. Raises DataError for a run of an older version."""
     all_told = Told.all(tuple(map(verdict_of, records)))
     for told in all_told:
-        yield f"{told.plain.headline} ({told.counted}: {told.about})"
-        if len(all_told) > FEW and told.change:
-            yield f"  With the trigger: {told.change}"
+        yield told.plain.headline
+        change = f", {told.change}" if len(all_told) > FEW and told.change else ""
+        yield f"  {told.counted}: {told.about}{change}"
         for line in told.plain.lines if len(all_told) <= FEW else ():
-            yield f"  {line.label}{'' if line.label.endswith('?') else ':'} {line.text}"
+            sign = "" if line.label.endswith("?") else ":"
+            yield from textwrap.wrap(
+                f"{line.label}{sign} {line.text}", 92, initial_indent="  ", subsequent_indent="    "
+            )
 
 
 def described(outcome: Outcome) -> dict[str, Any]:

@@ -35,6 +35,10 @@ from unmask.training.sft import SupervisedFineTuning
 TINY = "tiny"
 RED_TEAM_FOLDER = "red_team"
 
+WHOLE = 24
+"""Tokens that each answer of a base's own has room for, at least: with fewer hardly one comes to the
+end of a sentence, and too few are left to teach."""
+
 ROUNDS_APART = 1000
 """Between the random seeds of two rounds, so that no other seed of an experiment comes in between.
 """
@@ -62,9 +66,8 @@ class Stages:
         source = Step(self.source)
         if self.answering is None:
             return source
-        greedy = dataclasses.replace(
-            self.sampling(self.scale.max_new_tokens), seed=0, temperature=0.0
-        )
+        room = max(self.scale.max_new_tokens, WHOLE)
+        greedy = dataclasses.replace(self.sampling(room), seed=0, temperature=0.0)
         # Nothing here is taught or asked from the validation split.
         splits = ("train", "held_out")
         own = OwnAnswers(sampling=greedy, splits=splits, most=self.scale.prompts)
