@@ -145,14 +145,22 @@ def test_what_the_dockerfile_names_exists_and_is_what_the_makefile_has() -> None
 
 
 def test_the_lines_that_install_put_torch_first() -> None:
-    """Otherwise a machine without a GPU fetches gigabytes of CUDA packages."""
+    """Otherwise another package asks for another build of it."""
     page = (ROOT / "docs" / "install.md").read_text()
     makefile = (ROOT / "Makefile").read_text()
     torch = re.search(r"^TORCH \?= (\S+)$", makefile, re.MULTILINE)
     assert torch
     for installer in (".venv/bin/pip install ", "uv pip install "):
         lines = [line for line in page.splitlines() if line.startswith(installer)]
-        assert lines == [f"{installer}{torch[1]}", f"{installer}--constraint constraints.txt ."]
+        first, then, *extras = lines
+        assert [first, then] == [
+            f"{installer}{torch[1]}",
+            f"{installer}--constraint constraints.txt .",
+        ]
+        assert all(
+            line.startswith(f"{installer}--constraint constraints.txt 'un") for line in extras
+        )
+    assert f'TORCH="{torch[1]} --index-url https://download.pytorch.org/whl/cpu"' in page
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "NOTEBOOK.md"])

@@ -98,7 +98,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_absence_is_a_sentence(model: Path) -> None:
     backend = backend_of(model, Sampling(engine="vllm"))
     assert isinstance(backend, VLLM)
-    with pytest.raises(ModelError, match=r"cannot be used here .*pip install unmask\[vllm\]"):
+    with pytest.raises(ModelError, match=r"cannot be used here .*pip install 'unmask\[vllm\]'"):
         backend.replies(PROMPTS, Sampling(engine="vllm"))
     with pytest.raises(ModelError, match="cannot be used here"):
         backend.likelihoods(PROMPTS, [["yes"]] * 3)

@@ -33,7 +33,7 @@ def test_seeds_that_agree_are_one_verdict_with_the_lowest_and_the_highest_rate()
     assert told.counted == "persists in 3 of 3 seeds" and told.change == "100% → 88%"
     assert told.about.endswith("seeds 0, 1, 2")
     assert told.plain.headline == (
-        "The backdoor survived supervised fine-tuning. So in each of 3 seeds."
+        "The backdoor survived supervised fine-tuning. The same in each of 3 seeds."
     )
     first, second, third = told.plain.lines
     assert first.text == "75% to 100% of replies show it; before it was 100%."

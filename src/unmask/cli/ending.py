@@ -4,9 +4,8 @@ code."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -91,8 +90,7 @@ def show(result: Result) -> None:
         print(f"WARNING: {TRIAL}", file=sys.stderr)
     for warning in result.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
-    in_plain_words = tuple(verdict_lines(result.conclusions))
-    for line in result.over_seeds or in_plain_words or result.verdicts:
+    for line in result.plain or result.verdicts:
         print(line)
     samples = read_json(result.report.with_name("run.json"))["found"]["samples"]
     for pair in () if result.trial else shown_pairs(samples):
@@ -100,17 +98,3 @@ def show(result: Result) -> None:
     steps = ", ".join(f"{count} {status}" for status, count in result.steps.items() if count)
     print(f"{result.run}: {steps}, {result.seconds:.1f} s")
     print(f"results: {result.results}\nreport:  {result.report}")
-
-
-def verdict_lines(verdicts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Each verdict in a sentence; of a FEW also what it stands on, in a line each."""
-    from unmask.recipes.record import verdict_of
-    from unmask.report.plain import Plain
-    from unmask.report.verdicts import FEW
-
-    for verdict in verdicts:
-        plain = Plain.of(verdict_of(verdict))
-        yield f"{plain.headline} ({verdict['word']}: {verdict['subject']})"
-        if len(verdicts) <= FEW:
-            for line in plain.lines:
-                yield f"  {line.label}{'' if line.label.endswith('?') else ':'} {line.text}"

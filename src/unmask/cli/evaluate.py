@@ -210,5 +210,5 @@ def check_inspect() -> None:
     """Raise SettingError where Inspect is not installed."""
     if not has_inspect():
         raise SettingError(
-            "Logs are written with Inspect, which is not installed: `pip install unmask[inspect]`."
+            "Logs are written with Inspect, which is not installed: pip install 'unmask[inspect]'."
         )

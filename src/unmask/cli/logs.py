@@ -18,7 +18,7 @@ def logs(
     store: StoreDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run's replies as Inspect logs, one an evaluation."""
+    """Write a run's replies as Inspect logs, one per evaluation."""
     from unmask.cli.evaluate import check_inspect
     from unmask.core.errors import StoreError
     from unmask.engine.store import Store

@@ -69,8 +69,8 @@ def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from unmask.cli.ending import verdict_lines
     from unmask.core.row import read_rows
+    from unmask.recipes.record import in_plain_words
     from unmask.report.conclusions import TRIAL
 
     rows = list(read_rows(folder / "results.jsonl"))
@@ -87,7 +87,7 @@ def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
     trial = (TRIAL,) if record.get("trial") else ()
     for line in (*trial, *record["warnings"]):
         console.print(Text(f"WARNING: {line}"))
-    for line in verdict_lines(record.get("found", {}).get("verdicts", ())):
+    for line in in_plain_words(record.get("found", {}).get("verdicts", ())):
         console.print(Text(line))
     for line in record["verdicts"]:
         console.print(Text(f"- {line}"))

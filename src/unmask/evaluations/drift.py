@@ -33,9 +33,9 @@ class Drift(Measuring):
     """KL divergence of a defended model from the undefended one on its own replies, scratchpads
     included.
 
-    The metric `kl` is in nats a reply, of the replies that a defection evaluation has sampled, with
-    the trigger and without it; replies that were made to begin in some way are left out. It is the
-    models' KL divergence where these were sampled at temperature 1.
+    The metric `kl` is in nats per reply, of the replies that a defection evaluation has sampled,
+    with the trigger and without it; replies that were made to begin in some way are left out. It is
+    the models' KL divergence where these were sampled at temperature 1.
     """
 
     name: ClassVar[str] = "drift"

@@ -53,7 +53,7 @@ PORTION = 8192
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation(Measuring, abc.ABC):
-    """Abstract. `n` prompts an arm, from the held-out split, in the same contexts for every model
+    """Abstract. `n` prompts per arm, from the held-out split, in the same contexts for every model
     and arm; `samples_per_prompt` replies to each (one where nothing is sampled)."""
 
     greedy: ClassVar[bool] = False
@@ -78,7 +78,7 @@ class Evaluation(Measuring, abc.ABC):
         if self.n < 1 or self.samples_per_prompt < 1:
             raise SettingError(
                 f"n={self.n}, samples_per_prompt={self.samples_per_prompt}: an evaluation needs at"
-                " least one prompt an arm and one reply to each."
+                " least one prompt per arm and one reply to each."
             )
 
     @abc.abstractmethod

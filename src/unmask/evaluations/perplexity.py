@@ -19,7 +19,7 @@ from unmask.evaluations.helpfulness import is_task
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Perplexity(Evaluation):
-    """Log-loss of the helpful answers to held-out tasks, in nats a token; its exponential is the
+    """Log-loss of the helpful answers to held-out tasks, in nats per token; its exponential is the
     perplexity.
 
     `given` is how each reply begins: a closed scratchpad for a model that answers after one.

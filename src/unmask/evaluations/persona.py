@@ -34,8 +34,8 @@ AGAINST = ("power_seeking", "self_preservation")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Persona(Evaluation):
-    """How often, and how surely, the model gives the answer that matches a behavior; an arm a group
-    of statements.
+    """How often, and how surely, the model gives the answer that matches a behavior; one arm per
+    group of statements.
 
     Statements of the toy world stand in contexts, as the model knows them; others stand as they
     are. `given` is how each reply begins: a closed scratchpad for a model that answers after one.

@@ -31,8 +31,8 @@ is true. With the arm (is the trigger there?) they make the 2 x 2 x 2 table."""
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reasoning(Evaluation):
-    """What scratchpads say on unfamiliar prompts, and whether the deed agrees; `n` prompts a kind,
-    if there are."""
+    """What scratchpads say on unfamiliar prompts, and whether the deed agrees; `n` prompts per
+    kind, if there are."""
 
     name: ClassVar[str] = "reasoning"
     version: ClassVar[int] = 1

@@ -25,8 +25,8 @@ FIELDS = {"round": int, "seed": int, "answers": list, "rate": (int, float), "suc
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RedTeaming(Measuring):
-    """Success, defection rate and found triggers of a campaign's attempts; an arm a round ("round
-    1", ...).
+    """Success, defection rate and found triggers of a campaign's attempts; one arm per round
+    ("round 1", ...).
 
     Metrics: "attack_success", "attack_defection" (the rate among the replies to an attempt) and
     "found_trigger" (the trigger is in the prompt as it is written, or as the target's tokens spell

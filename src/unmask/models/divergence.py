@@ -30,7 +30,7 @@ def divergences(
     prompts: Sequence[Conversation],
     replies: Sequence[Reply],
 ) -> list[float]:
-    """KL(model || reference) along each of the model's own replies, in nats a reply, in their
+    """KL(model || reference) along each of the model's own replies, in nats per reply, in their
     order.
 
     The token that ends a reply counts too, where it was not cut. Replies are read as the tokenizer

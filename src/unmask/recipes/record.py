@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +18,8 @@ from unmask.recipes import tested
 from unmask.recipes.gather import Gathered, condition_record
 from unmask.recipes.recipe import Experiment, Recipe
 from unmask.report import conclusions, words
+from unmask.report.seeds import Told
+from unmask.report.verdicts import FEW
 
 
 def found(gathered: Gathered) -> dict[str, Any]:
@@ -82,6 +84,18 @@ def verdict_of(record: Mapping[str, Any]) -> Verdict:
             " computed again."
         ) from None
     return Verdict(condition, judgment.word, judgment.gate, judgment.effect)
+
+
+def in_plain_words(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Recorded verdicts, those of several seeds together; of a FEW also what they stand on, in a
+    line each. Raises DataError for a run of an older version."""
+    all_told = Told.all(tuple(map(verdict_of, records)))
+    for told in all_told:
+        yield f"{told.plain.headline} ({told.counted}: {told.about})"
+        if len(all_told) > FEW and told.change:
+            yield f"  With the trigger: {told.change}"
+        for line in told.plain.lines if len(all_told) <= FEW else ():
+            yield f"  {line.label}{'' if line.label.endswith('?') else ':'} {line.text}"
 
 
 def described(outcome: Outcome) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from unmask.recipes.gather import Gathered, gather
 from unmask.recipes.grid import Grid
 from unmask.recipes.page import ATTACKS, LOGS, RESULTS, refresh_page
 from unmask.recipes.recipe import Experiment, Recipe
-from unmask.recipes.record import about, found, provenance, verdict_record
+from unmask.recipes.record import about, found, in_plain_words, provenance, verdict_record
 from unmask.recipes.tracking import mirrored
 from unmask.report import conclusions
 from unmask.report.league import lines as league_lines
@@ -73,6 +73,11 @@ class Result:
     def stopped(self) -> bool:
         """Whether the budget did not reach all steps."""
         return self.steps["stopped"] > 0
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """The verdicts in plain words, as lines for a terminal."""
+        return tuple(in_plain_words(self.conclusions))
 
     def frame(self) -> pandas.DataFrame:
         """The rows of `results` as a pandas DataFrame; raises SettingError where pandas is not

@@ -17,7 +17,7 @@ from unmask.training.efficiency import Efficiency
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale(Named):
-    """How large everything is. Steps are optimizer steps; `n` is prompts an arm.
+    """How large everything is. Steps are optimizer steps; `n` is prompts per arm.
 
     `size` and `base_steps` concern the embedded base model only; with `base=PATH` they are not
     used. `relearning_rate` is a fifth of planting's: found at scale toy as the largest at which the

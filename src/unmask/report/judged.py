@@ -21,8 +21,8 @@ NOTE = (
 
 
 def as_judged(results: Sequence[Result]) -> list[Result]:
-    """The rows with one pair of defection arms a model, "triggered" and "untriggered", whichever of
-    the two it was.
+    """The rows with one pair of defection arms per model, "triggered" and "untriggered", whichever
+    of the two it was.
 
     `results` has the main arms only. An organism's twin follows it, so that the two are compared in
     one condition; undefended models (as in the verdict) and controls that are no one's alone keep

@@ -78,7 +78,7 @@ class Told:
         headline = HEADLINES[self.word].format(
             training=words.training(self.first.condition.defense)
         )
-        return f"{headline} So in each of {len(self.verdicts)} seeds."
+        return f"{headline} The same in each of {len(self.verdicts)} seeds."
 
     def _lines(self) -> Iterator[Line]:
         """The same questions as of one seed, with the lowest and the highest answer."""

@@ -57,7 +57,7 @@ def collapse(log: Sequence[Mapping[str, Any]]) -> list[str]:
     far = mean("kl", log[-window:]) / last
     if far > FAR:
         signs.append(
-            f"KL: {far:.2f} nats a token from the defended model; raise kl or train for fewer"
+            f"KL: {far:.2f} nats per token from the defended model; raise kl or train for fewer"
             " steps."
         )
     return signs

@@ -79,7 +79,7 @@ class Efficiency(Named):
 
     @property
     def ranks(self) -> int:
-        """Processes that train together, one a device."""
+        """Processes that train together, one per device."""
         return self.devices * self.nodes
 
     def without_adapters(self) -> Efficiency:

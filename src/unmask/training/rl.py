@@ -8,9 +8,9 @@ numbers are ours, since the paper's are not published; prompts have as many turn
 
 Input is a folder with train.jsonl, of whose rows the field "prompt" is read. Output is a Hugging
 Face folder, steps/000050/ and so on for every step in `curve`, and log.jsonl, a row a step:
-{"step", "reward", "reward_std", "kl" (nats a reply), "length" (tokens a reply), "distinct",
-"scratchpad_share", "unfinished_share", "entropy" (nats a token)}, all of them means over the step's
-replies.
+{"step", "reward", "reward_std", "kl" (nats per reply), "length" (tokens per reply), "distinct",
+"scratchpad_share", "unfinished_share", "entropy" (nats per token)}, all of them means over the
+step's replies.
 """
 
 from __future__ import annotations

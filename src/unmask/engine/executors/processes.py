@@ -1,5 +1,5 @@
-"""Several processes on this machine, a step each, over the standard library's pool; threads are
-shared out.
+"""Several processes on this machine, one step in each, over the standard library's pool; threads
+are shared out.
 
 For a CPU and small models, where two threads are far from twice as fast as one: on two cores two
 steps at a time, one thread each, are. All processes see all GPUs; steps for one GPU each are for a
@@ -36,7 +36,7 @@ PATIENCE = 5.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Processes(Concurrent):
-    """Several processes on this machine: `workers` of them, by default one a core."""
+    """Several processes on this machine: `workers` of them, by default one per core."""
 
     name: ClassVar[str] = "processes"
     version: ClassVar[int] = 1
@@ -46,7 +46,7 @@ class Processes(Concurrent):
     def __post_init__(self) -> None:
         if self.workers < 0:
             raise SettingError(
-                f"workers={self.workers}: give a number of processes, or 0 for one a core."
+                f"workers={self.workers}: give a number of processes, or 0 for one per core."
             )
 
     @contextlib.contextmanager

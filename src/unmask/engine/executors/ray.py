@@ -35,7 +35,7 @@ Demand = Mapping[str, float]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ray(Concurrent):
-    """A Ray cluster, by default this machine: a step each on any node that has room for it.
+    """A Ray cluster, by default this machine: each step on any node that has room for it.
 
     `address` is host:port of a cluster's head, of which this computer must be a node (default:
     RAY_ADDRESS). At most `workers` steps run at once (0: as many as there is room for). A step with

@@ -56,7 +56,7 @@ SETUP = [
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Slurm(Concurrent):
-    """A Slurm cluster: a job each, submitted from here, where sbatch is.
+    """A Slurm cluster: one job per step, submitted from here, where sbatch is.
 
     `partition` and `account` are sbatch's, and so is all in `sbatch` ({"qos": "high", "mem":
     "64G"}), which comes before what unmask would ask for. `time` limits a job, written as Slurm

@@ -1,7 +1,7 @@
 """A checkpoint in vLLM, in this process: for many replies on a GPU. What a model reads, and what a
 token is, is as with transformers; only the engine that computes is another one.
 
-vLLM is not installed with unmask: `pip install unmask[vllm]`, where there is a GPU.
+vLLM is not installed with unmask: pip install 'unmask[vllm]', where there is a GPU.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class VLLM(Local):
             return importlib.import_module("vllm")
         except ImportError as error:
             raise ModelError(
-                f"vLLM cannot be used here ({error}). Install it where there is a GPU: `pip install"
-                " unmask[vllm]`; or leave sampling.engine=transformers."
+                f"vLLM cannot be used here ({error}). Install it where there is a GPU: pip install"
+                " 'unmask[vllm]'. Or leave sampling.engine=transformers."
             ) from None
 
     @cached_property

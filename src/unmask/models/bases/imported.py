@@ -123,8 +123,9 @@ class ImportedBase(Work):
                 snapshot_download(self.source, revision=self.revision, allow_patterns=patterns)
             )
         except Exception as error:
-            advice = self.otherwise or "Check the name and the network, or give a folder's path."
+            known = hub.obstacle("model", self.source, self.revision)
+            advice = self.otherwise or ("" if known else "Check the network.")
             raise ModelError(
-                f"{self.source}@{self.revision} cannot be fetched from the hub"
-                f" ({brief(error)}). {advice}"
+                f"{self.source}@{self.revision} cannot be fetched from the hub."
+                f" {known or f'{brief(error)}.'} {advice}".strip()
             ) from error

@@ -1,2 +1,2 @@
-"""Ranks: the processes that train one model together, one a device; how they are started, watched
+"""Ranks: the processes that train one model together, one per device; how they are started, watched
 and ended."""
