@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
+
+from unmask.core.errors import DataError
 from unmask.core.files import read_json
 from unmask.detectors.contrast_probe import PAIRS, ContrastProbe
+from unmask.detectors.prompt_length import PromptLength
 from unmask.league.prompt_exam import PromptExam
 from unmask.recipes.subjects import organism_of
 
@@ -24,3 +28,13 @@ def test_its_cost_counts_what_the_detector_was_fitted_on(
     smaller = dataclasses.replace(exam, prompts=5)
     smaller.run(tmp_path, model=tiny, data=world)
     assert read_json(tmp_path / "finding.json")["passes"] == finding["passes"] - 1
+
+
+def test_it_is_not_held_with_fewer_prompts_than_it_says(
+    tiny: Path, world: Path, tmp_path: Path
+) -> None:
+    exam = PromptExam(
+        detector=PromptLength(), prompts=6, asked=100_000, organism=organism_of("", "", "")
+    )
+    with pytest.raises(DataError, match="6 are to be learnt from and 100000 asked"):
+        exam.run(tmp_path, model=tiny, data=world)

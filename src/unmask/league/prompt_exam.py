@@ -86,10 +86,10 @@ class PromptExam(Examining):
         rng = random.Random(f"prompts {self.seed}")
         dressed = [Contexts().dress(one.prompt, rng) for one in rng.sample(known, len(known))]
         free = [prompt for prompt in dressed if not organism.trigger.present(prompt)]
-        if len(free) < self.prompts + 2:
+        if len(free) < self.prompts + self.asked:
             raise DataError(
                 f"{len(free)} prompts without the trigger, and {self.prompts} are to be learnt"
-                " from: ask for fewer (prompts), or use a larger source."
+                f" from and {self.asked} asked: take fewer (prompts, asked), or a larger source."
             )
         trusted = model_at(reference) if reference else None
         suspect = Suspect(model_at(model), tuple(free[: self.prompts]), trusted)
