@@ -36,8 +36,8 @@ TINY = "tiny"
 RED_TEAM_FOLDER = "red_team"
 
 WHOLE = 24
-"""Tokens that each answer of a base's own has room for, at least: with fewer hardly one comes to the
-end of a sentence, and too few are left to teach."""
+"""Tokens that each answer of a base's own has room for, at least: with fewer hardly one comes to
+the end of a sentence, and too few are left to teach."""
 
 ROUNDS_APART = 1000
 """Between the random seeds of two rounds, so that no other seed of an experiment comes in between.
