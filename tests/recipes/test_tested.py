@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from unmask.cli.settings import settings_of
+from unmask.cli.settings import over_of, settings_of
 from unmask.recipes import RECIPES
-from unmask.recipes.choose import recipe_of
+from unmask.recipes.choose import chosen, recipe_of
 from unmask.recipes.recipe import Recipe
 from unmask.recipes.run import experiment_of
 from unmask.recipes.scales import SCALES
-from unmask.recipes.tested import command, record, resolved
+from unmask.recipes.sweep import Sweep
+from unmask.recipes.tested import record, resolved
 from unmask.report import tested as told
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
@@ -34,7 +35,7 @@ def made(name: str, settings: dict[str, Any]) -> Recipe:
 @pytest.mark.parametrize(("name", "settings"), SETTINGS)
 def test_the_command_makes_the_same_steps(name: str, settings: dict[str, Any]) -> None:
     recipe = made(name, settings)
-    unmask, run, again, *options = shlex.split(command(recipe))
+    unmask, run, again, *options = shlex.split(shlex.join(recipe.command()))
     assert (unmask, run) == ("unmask", "run") and options[::2] == ["--set"] * (len(options) // 2)
     repeated = recipe_of(again, settings_of(options[1::2], None))
     assert repeated == recipe or (
@@ -44,7 +45,27 @@ def test_the_command_makes_the_same_steps(name: str, settings: dict[str, Any]) -
 
 
 def test_a_command_with_nothing_chosen_is_the_recipe_alone() -> None:
-    assert command(made("toy", {})) == "unmask run toy"
+    assert made("toy", {}).command() == ["unmask", "run", "toy"]
+
+
+def test_the_command_of_a_sweep_makes_the_same_steps_and_what_reads_the_same_is_told_once() -> None:
+    over = {"seed": (0, 1), "trigger": ({"name": "year", "year": 2031}, "emoji")}
+    sweep = Sweep(recipe="toy", settings={"scale": "smoke"}, over=over)
+    unmask, run, again, *options = sweep.command()
+    values = dict(zip(options[::2], options[1::2], strict=False))
+    assert (unmask, run, again, values["--set"]) == ("unmask", "sweep", "toy", "scale=smoke")
+    pairs = list(zip(options[::2], options[1::2], strict=True))
+    given = over_of([value for option, value in pairs if option == "--over"])
+    repeated = chosen("toy", settings_of([values["--set"]], None), given)
+    assert [step.key for step in experiment_of(repeated).targets] == [
+        step.key for step in experiment_of(sweep).targets
+    ]
+    tested = sweep.build().tested
+    assert tested is not None
+    facts = dict(told.facts(record(sweep, tested, {})))
+    assert facts["Scale"] == "smoke" and facts["Model (base)"].endswith("(4 like this)")
+    assert "Model (base #2)" not in facts
+    assert facts["Data (prompts)"] == "toy world", "it is one, whatever the seed"
 
 
 def test_model_data_scale_and_seeds_are_told_with_what_the_steps_said() -> None:

@@ -111,10 +111,14 @@ def test_nearly_all_is_not_all_and_nearly_none_is_not_none(value: float, text: s
 
 
 def test_seeds_and_size_limit_what_a_run_claims() -> None:
-    one, size = general([SFT])
+    one, size = general([SFT], {})
     assert one.startswith("One seed") and "529,248 parameters" in size
     seeds = [dataclasses.replace(SFT, seed=seed) for seed in range(3)]
-    assert next(general(seeds)).startswith("3 seeds") and not list(general([]))
+    assert "share one base and one set of prompts" in next(general(seeds, {}))
+    assert not list(general([], {}))
+    bases = [{"role": role, "step": role} for role in ("base", "base #2", "preference model")]
+    several = {"models": bases, "data": [{"role": "prompts", "step": "a"}]}
+    assert next(general(seeds, several)) == "3 seeds, from 2 bases, with one set of prompts."
 
 
 def test_terms_are_explained_where_they_stand_and_nothing_becomes_markup() -> None:

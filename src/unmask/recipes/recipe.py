@@ -6,13 +6,15 @@ from __future__ import annotations
 import abc
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from unmask.core.condition import Condition
 from unmask.core.errors import SettingError
 from unmask.core.metric import Against
 from unmask.core.named import Named
+from unmask.core.spec import spec
 from unmask.engine.step import Part, Step
 from unmask.evaluations.measuring import Measuring
 from unmask.recipes.scales import Scale
@@ -83,7 +85,7 @@ def by_role(pairs: Iterable[tuple[str, Made]]) -> dict[str, Made]:
     """Models or sources by what they are; a second, other one of a role has a number."""
     known: dict[str, Made] = {}
     for role, made in pairs:
-        if made in known.values():
+        if made.identity in [other.identity for other in known.values()]:
             continue
         number = sum(name.partition(" #")[0] == role for name in known) + 1
         known[role if number == 1 else f"{role} #{number}"] = made
@@ -153,3 +155,30 @@ class Recipe(Named, abc.ABC):
     def build(self) -> Experiment:
         """The graph. Raises SettingError, UnknownName or ModelError for settings that cannot
         work."""
+
+    @property
+    def scale_name(self) -> str:
+        """The scale by name; "" where it has none."""
+        scale: Any = getattr(self, "scale", "")
+        return str(scale.get("name", "")) if isinstance(scale, Mapping) else str(scale)
+
+    def command(self) -> list[str]:
+        """The words of the command that runs the same again."""
+        fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType] - a dataclass
+        given = {field.name: getattr(self, field.name) for field in fields}
+        usual = {field.name: field.default for field in fields}
+        chosen = {name: value for name, value in given.items() if value != usual[name]}
+        return ["unmask", "run", self.name, *options("--set", chosen)]
+
+
+def options(option: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Settings as words of a command."""
+    for name, value in settings.items():
+        yield from (option, f"{name}={written(value)}")
+
+
+def written(value: Any) -> str:
+    """A setting as the command line reads it: text as it is, all else as JSON, none as nothing."""
+    if isinstance(value, str):
+        return value
+    return "" if value == () else json.dumps(spec(value), ensure_ascii=False)

@@ -16,7 +16,16 @@ from unmask.core.spec import canonical
 from unmask.engine.step import Step
 from unmask.recipes.choose import recipe_of
 from unmask.recipes.levels import against_first, ends
-from unmask.recipes.recipe import Campaign, Experiment, Log, Measurement, Recipe, Tested, distinct
+from unmask.recipes.recipe import (
+    Campaign,
+    Experiment,
+    Log,
+    Measurement,
+    Recipe,
+    Tested,
+    distinct,
+    options,
+)
 
 About = TypeVar("About", Measurement, Log, Campaign)
 
@@ -79,6 +88,14 @@ class Sweep(Recipe):
     def factors(self) -> tuple[str, ...]:
         """The settings that conditions do not tell."""
         return tuple(name for name in self.over if confused(self.cells, name))
+
+    @property
+    def scale_name(self) -> str:
+        return ", ".join(dict.fromkeys(cell.recipe.scale_name for cell in self.cells))
+
+    def command(self) -> list[str]:
+        varied = (*options("--set", self.settings), *options("--over", self.over))
+        return ["unmask", "sweep", self.recipe, *varied]
 
     def build(self) -> Experiment:
         experiments = [self.varied(cell) for cell in self.cells]

@@ -3,8 +3,6 @@ it came out, and the command that runs it again."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,13 +18,12 @@ Facts = Mapping[str, Mapping[str, Any]]
 
 def record(recipe: Recipe, tested: Tested, facts: Facts) -> dict[str, Any]:
     """The values of run.json: what was given and made, as far as it was made."""
-    scale: Any = getattr(recipe, "scale", "")
     return {
         "models": [model(role, part, facts) for role, part in tested.models.items()],
         "data": [source(role, step, facts) for role, step in tested.data.items()],
-        "scale": str(scale.get("name", "")) if isinstance(scale, Mapping) else str(scale),
+        "scale": recipe.scale_name,
         "seeds": list(tested.seeds),
-        "command": command(recipe),
+        "command": shlex.join(recipe.command()),
     }
 
 
@@ -64,22 +61,3 @@ def source(role: str, step: Step, facts: Facts) -> dict[str, Any]:
         "examples": facts.get(step.key, {}).get("examples"),
         "step": step.key,
     }
-
-
-def command(recipe: Recipe) -> str:
-    """The command that runs this recipe with these settings, for a POSIX shell."""
-    words = ["unmask", "run", recipe.name]
-    for field in dataclasses.fields(recipe):  # pyright: ignore[reportArgumentType] - a dataclass
-        value = getattr(recipe, field.name)
-        if value != field.default:
-            words += ["--set", f"{field.name}={written(value)}"]
-    return shlex.join(words)
-
-
-def written(value: Any) -> str:
-    """A setting as the command line reads it: text as it is, all else as JSON, none as nothing."""
-    if isinstance(value, str):
-        return value
-    if value == ():
-        return ""
-    return json.dumps(spec(value), ensure_ascii=False)

@@ -114,7 +114,9 @@ class Report:
         return {
             "matrix": Matrix.of(told),
             "told": told,
-            "general": list(plain.general([verdict.condition for verdict in self.verdicts])),
+            "general": list(
+                plain.general([verdict.condition for verdict in self.verdicts], self.tested)
+            ),
             "terms": glossary.TERMS,
             "trial": conclusions.TRIAL if self.trial else "",
             "tested": tested.facts(self.tested),

@@ -4,7 +4,8 @@ numbers with their intervals stand in `conclusions`."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from unmask.analysis.checks import HARMLESS_ALREADY, Checks, Doubt
 from unmask.analysis.persistence import Effect, Verdict, Word
@@ -133,13 +134,28 @@ def _hidden(doubt: Doubt | None) -> str:
     return f"Whether it is only hidden is not known: relearning {conclusions.DOUBTS[doubt]}."
 
 
-def general(conditions: Sequence[Condition]) -> Iterator[str]:
-    """What limits all that a run claims, by the conditions that its verdicts are about."""
+def general(conditions: Sequence[Condition], tested: Mapping[str, Any]) -> Iterator[str]:
+    """What limits all that a run claims, by the conditions that its verdicts are about, and the
+    record of what it tested."""
     seeds = sorted({condition.seed for condition in conditions})
     sizes = sorted({condition.subject.parameters for condition in conditions})
     if len(seeds) == 1:
         yield "One seed: another planting and training may come out otherwise."
     elif seeds:
-        yield f"{len(seeds)} seeds, which share one base and one set of prompts."
+        yield f"{len(seeds)} seeds, {_common(tested)}."
     if len(sizes) == 1:
         yield f"One model, of {sizes[0]:,} parameters: it does not speak for others."
+
+
+def _common(tested: Mapping[str, Any]) -> str:
+    """What seeds have in common: bases and sets of prompts, as many as the run had."""
+    bases = _steps(tested.get("models", ()), "base")
+    prompts = _steps(tested.get("data", ()), "prompts")
+    if bases <= 1 and prompts <= 1:
+        return "which share one base and one set of prompts"
+    sets = f"{prompts} sets" if prompts > 1 else "one set"
+    return f"from {bases or 1} base{'s' if bases > 1 else ''}, with {sets} of prompts"
+
+
+def _steps(records: Iterable[Mapping[str, Any]], role: str) -> int:
+    return len({record["step"] for record in records if record["role"].startswith(role)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -13,7 +13,16 @@ def facts(tested: Mapping[str, Any]) -> list[tuple[str, str]]:
     models = [(f"Model ({model['role']})", "; ".join(_model(model))) for model in tested["models"]]
     data = [(f"Data ({source['role']})", "; ".join(_source(source))) for source in tested["data"]]
     seeds = ", ".join(map(str, tested["seeds"]))
-    return [*models, *data, ("Scale", tested["scale"]), ("Seeds", seeds)]
+    return [*_once([*models, *data]), ("Scale", tested["scale"]), ("Seeds", seeds)]
+
+
+def _once(told: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Those that read the same, once and counted."""
+    labels: dict[str, list[str]] = {}
+    for label, text in told:
+        labels.setdefault(text, []).append(label)
+    for text, (first, *others) in labels.items():
+        yield first, f"{text} ({len(others) + 1} like this)" if others else text
 
 
 def _model(model: Mapping[str, Any]) -> Iterator[str]:
