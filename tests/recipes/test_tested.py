@@ -63,7 +63,7 @@ def test_the_command_of_a_sweep_makes_the_same_steps_and_what_reads_the_same_is_
     tested = sweep.build().tested
     assert tested is not None
     facts = dict(told.facts(record(sweep, tested, {})))
-    assert facts["Scale"] == "smoke" and facts["Model (base)"].endswith("(4 like this)")
+    assert facts["Scale"] == "smoke" and facts["Model (base)"].endswith("(2 like this)")
     assert "Model (base #2)" not in facts
     assert facts["Data (prompts)"] == "toy world", "it is one, whatever the seed"
 
