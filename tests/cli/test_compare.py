@@ -70,7 +70,8 @@ def test_other_prompts_are_not_paired(ask: Any, tmp_path: Path) -> None:
     write_run(tmp_path, "b", 16, source="another world")
     [number] = json.loads(ask("compare", "a", "b", "--json", store=tmp_path).stdout)["numbers"]
     assert number["difference"] is number["p_adjusted"] is None
-    assert "not measured on the same prompts" in ask("compare", "a", "b", store=tmp_path).stdout
+    text = ask("compare", "a", "b", store=tmp_path).stdout
+    assert "not measured on the same prompts" in text and "[0." in text
 
 
 def test_runs_that_cannot_be_compared_are_a_sentence(ask: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from unmask.cli.completion import runs
 from unmask.cli.settings import Json, StoreDir, emit
 
 if TYPE_CHECKING:
+    from unmask.core.row import Row
     from unmask.recipes.compare import Compared, Comparison
 
 Run = Annotated[
@@ -70,7 +71,8 @@ def show(comparison: Comparison) -> None:
     if unpaired:
         console.print(
             Text(
-                f"{unpaired} numbers were not measured on the same prompts: compare intervals only."
+                f"{unpaired} numbers were not measured on the same prompts: compare their"
+                " intervals, which are of prompts and not of seeds."
             )
         )
     if any(comparison.alone):
@@ -82,7 +84,7 @@ def told(label: str, differing: Mapping[str, tuple[Any, Any]]) -> str:
     if not differing:
         return f"{label}: the same"
     lines = [f"  {name}: {first!r} | {second!r}" for name, (first, second) in differing.items()]
-    return "\n".join([f"{label} that differ:", *lines])
+    return "\n".join([f"{label}, where the runs differ:", *lines])
 
 
 def cells(pair: Compared) -> list[str]:
@@ -97,8 +99,13 @@ def cells(pair: Compared) -> list[str]:
         first.evaluation,
         first.arm,
         first.metric,
-        f"{first.value:.3f}",
-        f"{second.value:.3f}",
+        number(first, alone=change is None),
+        number(second, alone=change is None),
         by,
         "" if pair.p_adjusted is None else f"{pair.p_adjusted:.2g}",
     ]
+
+
+def number(row: Row, alone: bool) -> str:
+    """A value, with its interval where there is no difference to have one."""
+    return f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]" if alone else f"{row.value:.3f}"
