@@ -98,7 +98,7 @@ def in_plain_words(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for line in told.plain.lines if len(all_told) <= FEW else ():
             sign = "" if line.label.endswith("?") else ":"
             yield from textwrap.wrap(
-                f"{line.label}{sign} {line.text}", 92, initial_indent="  ", subsequent_indent="    "
+                f"{line.label}{sign} {line.text}", 79, initial_indent="  ", subsequent_indent="    "
             )
 
 
