@@ -23,9 +23,10 @@ from unmask.core import stopping
 from unmask.core.errors import SettingError
 from unmask.core.memory import GIB
 from unmask.engine.executors.nodes import Home, amounts
-from unmask.engine.executors.ray import Ray
+from unmask.engine.executors.ray import Nodes, Ray
 from unmask.engine.executors.ray_session import PREFERRED, check_address, signals_kept
 from unmask.engine.step import Step
+from unmask.engine.store import Store
 
 HERE = Path(__file__).parent
 UNMASK = [sys.executable, "-c", "from unmask.cli import main; main()"]
@@ -216,6 +217,32 @@ def test_a_signal_while_ray_connects_is_ours(monkeypatch: pytest.MonkeyPatch) ->
     assert signal.getsignal(signal.SIGTERM) is before
     with pytest.raises(SystemExit), signals_kept():
         raise SystemExit(2)
+
+
+@dataclasses.dataclass
+class Library:
+    """In place of Ray: counts how often its nodes are asked for."""
+
+    times: int = 0
+
+    def remote(self, function: Any) -> Any:
+        return function
+
+    def nodes(self) -> list[dict[str, Any]]:
+        self.times += 1
+        return [{"NodeID": "one", "Alive": True, "Resources": {"CPU": 2.0}}]
+
+
+@pytest.mark.parametrize(("address", "times"), [("", 1), ("192.0.2.2:6379", 2)])
+def test_this_machine_is_asked_once_what_it_has(
+    address: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks Ray's processes after they were ended waits a minute, and is ended by Ray."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    library = Library()
+    nodes = Nodes(Ray(address=address), library, Store(tmp_path), Home.of(tmp_path))
+    assert nodes.resources == nodes.resources == [{"CPU": 2.0}]
+    assert library.times == times
 
 
 @LONG
