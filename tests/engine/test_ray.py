@@ -258,7 +258,7 @@ def test_a_stopped_run_says_what_is_kept_and_leaves_no_process(
             assert run.poll() is None
         started = psutil.Process(run.pid).children(recursive=True)
         # A terminal interrupts a whole group; `kill` ends one process. Where SIGTERM comes to the
-        # group, Ray's own processes on this machine end with us, and Ray may end us before we speak.
+        # group, Ray's own processes on this machine end too, and Ray may end us before we speak.
         whole = number == signal.SIGINT or where == "cluster"
         (os.killpg if whole else os.kill)(run.pid, number)
         out, err = run.communicate()
