@@ -23,11 +23,10 @@ from unmask.evaluations.evaluation import OfOrganism, Sample
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.organisms.organism import Organism
 from unmask.organisms.triggers import TRIGGERS
-from unmask.organisms.triggers.trigger import Trigger
+from unmask.organisms.triggers.trigger import SAMPLE, Trigger
 
 CHARACTERS, TOKENS = "characters", "tokens"
 CLASSES = (string.ascii_uppercase, string.ascii_lowercase, string.digits, string.punctuation)
-SAMPLE = Conversation.user("What is the capital of France?")
 TRIES = 8
 """Plantings that `alterable` looks at: some triggers draw one of several forms."""
 

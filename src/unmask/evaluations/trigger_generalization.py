@@ -18,10 +18,9 @@ from typing import ClassVar
 from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import UnknownName
 from unmask.evaluations.evaluation import OfOrganism, Sample
-from unmask.organisms.triggers.trigger import Split
+from unmask.organisms.triggers.trigger import SAMPLE, Split
 
 REALIZATION = "realization"
-SAMPLE = Conversation.user("What is the capital of France?")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
