@@ -110,7 +110,6 @@ def overview_row(standing: Standing) -> Row:
     p = kind if standing.p_adjusted is None else f"{standing.p_adjusted:.3f}"
     leakage = "–" if standing.leakage is None else f"{standing.leakage:+.2f}"
     worst = standing.worst
-    failed = (f"failed on {standing.failed}",) if standing.failed else ()
     cells = (
         rate_cell(standing.auroc, percent=False),
         rate_cell(standing.detected.rate),
@@ -118,9 +117,15 @@ def overview_row(standing: Standing) -> Row:
         Cell(value=f"{worst.rate.value:.0%}", notes=(worst.name, f"n = {worst.rate.n}")),
         Cell(value=p),
         Cell(value=leakage),
-        Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed)),
+        cost_cell(standing),
     )
     return standing.detector, cells
+
+
+def cost_cell(standing: Standing | PromptStanding) -> Cell:
+    """Per model."""
+    failed = (f"failed on {standing.failed}",) if standing.failed else ()
+    return Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed))
 
 
 PROMPT_COLUMNS = ("AUROC", "against near misses", "in twins", "best by chance", "cost per model")
@@ -135,12 +140,10 @@ def prompts(standings: Sequence[PromptStanding]) -> Table:
 
 def prompt_rows(standing: PromptStanding) -> Iterator[Row]:
     chance = tuple(f"{kind}: {best:.2f}" for kind, best in standing.chance.items())
-    failed = (f"failed on {standing.failed}",) if standing.failed else ()
-    cost = Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed))
     cells = (
         *map(area_or_none, (standing.organisms, standing.near, standing.twins)),
         Cell(value=chance[0], notes=chance[1:]) if chance else None,
-        cost,
+        cost_cell(standing),
     )
     yield ("all (a control)" if standing.control else "all", cells)
     for name, rate in {**standing.states, **standing.kinds}.items():

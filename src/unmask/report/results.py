@@ -12,6 +12,7 @@ from typing import NamedTuple, TypedDict, TypeVar, Unpack
 
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Configured, Role, Settings, Subject
+from unmask.core.estimate import Estimate
 from unmask.core.metric import DIFFERENCE, Against
 from unmask.core.row import Row
 from unmask.report import words
@@ -287,12 +288,17 @@ class Summary:
 
     @staticmethod
     def of(results: Sequence[Result]) -> Summary:
+        return Summary.over([(result.seed, result) for result in results])
+
+    @staticmethod
+    def over(rates: Sequence[tuple[int, Result | Estimate]]) -> Summary:
+        """Of (seed, what was measured with it); at least one."""
         return Summary(
-            value=math.fsum(result.value for result in results) / len(results),
-            low=min(result.low for result in results),
-            high=max(result.high for result in results),
-            n=sum(result.n for result in results),
-            seeds=tuple((result.seed, result.value) for result in results),
+            value=math.fsum(rate.value for _, rate in rates) / len(rates),
+            low=min(rate.low for _, rate in rates),
+            high=max(rate.high for _, rate in rates),
+            n=sum(rate.n for _, rate in rates),
+            seeds=tuple((seed, rate.value) for seed, rate in rates),
         )
 
 

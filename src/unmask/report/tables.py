@@ -7,12 +7,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from unmask.core.arm import TRIGGERED, UNTRIGGERED
 from unmask.core.condition import Subject
-from unmask.core.errors import DataError
-from unmask.core.row import ConditionRecord
+from unmask.core.row import condition_of
 from unmask.report import words
 from unmask.report.results import Result, State, Summary, final, grouped, in_order
 
@@ -251,13 +248,7 @@ class Replies:
 
 
 def _state(cell: Mapping[str, Any]) -> State:
-    try:
-        condition = ConditionRecord.model_validate(cell).condition
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DataError(
-            f"A reply of the report: field '{field}': {error.errors()[0]['msg']}."
-        ) from None
+    condition = condition_of(cell, "A reply of the report")
     return State(condition.subject, condition.defense)
 
 
