@@ -123,8 +123,8 @@ def toy(store: Path, *options: str, **more: str) -> subprocess.Popen[str]:
 def in_its_steps(run: subprocess.Popen[str]) -> list[psutil.Process]:
     """The processes that a run has started until its third step."""
     assert run.stderr is not None
-    while not run.stderr.readline().startswith("[3/"):
-        assert run.poll() is None
+    while not (line := run.stderr.readline()).startswith("[3/"):
+        assert line, "it ended before"
     return psutil.Process(run.pid).children(recursive=True)
 
 

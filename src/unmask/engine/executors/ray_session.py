@@ -86,7 +86,7 @@ def started(ray: Any, workers: int) -> Generator[str]:
         assert head.stdout
         said = json.loads(head.stdout.readline() or '{"error": "it ended without a word"}')
         if "error" in said:
-            raise SettingError(f"Ray does not start on this machine ({shortened(said['error'])}).")
+            raise SettingError(f"Ray does not start on this machine ({in_a_line(said['error'])}).")
         yield said["address"]
 
 
@@ -150,9 +150,9 @@ def signals_kept() -> Generator[None]:
 def told(error: BaseException) -> str:
     """An error, or what Ray's own was made of, in a line without the cluster's tracebacks."""
     cause: BaseException = getattr(error, "cause", None) or error
-    return shortened(f"{type(cause).__name__}: {cause}")
+    return in_a_line(f"{type(cause).__name__}: {cause}")
 
 
-def shortened(text: str) -> str:
-    """A text in one line of at most LONGEST characters."""
+def in_a_line(text: str) -> str:
+    """The beginning of a text, in one line."""
     return " ".join(text.split())[:LONGEST]
