@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unmask.cli.completion import runs
-from unmask.cli.settings import Json, StoreDir, emit
+from unmask.cli.settings import Json, StoreDir, console, emit
 
 if TYPE_CHECKING:
     from unmask.core.row import Row
@@ -53,23 +53,22 @@ def compare(
 
 def show(comparison: Comparison) -> None:
     """What differs, and a table of numbers."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if Console().is_terminal else 160, highlight=False)
-    console.print(Text(f"first:  {comparison.runs[0]}\nsecond: {comparison.runs[1]}"))
+    output = console()
+    output.print(Text(f"first:  {comparison.runs[0]}\nsecond: {comparison.runs[1]}"))
     changes = (("settings", comparison.settings), ("environment", comparison.environment))
     for label, differing in changes:
-        console.print(Text(told(label, differing)))
+        output.print(Text(told(label, differing)))
     where, what = ("model", "seed", "defense", "step"), ("evaluation", "arm", "metric")
     table = Table(*where, *what, "first", "second", "second - first", "p", box=None)
     for pair in comparison.numbers:
         table.add_row(*cells(pair))
-    console.print(table)
+    output.print(table)
     unpaired = sum(pair.difference is None for pair in comparison.numbers)
     if unpaired:
-        console.print(
+        output.print(
             Text(
                 f"{unpaired} numbers were not measured on the same prompts: compare their"
                 " intervals, which are of prompts and not of seeds."
@@ -77,7 +76,7 @@ def show(comparison: Comparison) -> None:
         )
     if any(comparison.alone):
         only = "the first {} and the second {}".format(*comparison.alone)
-        console.print(Text(f"Numbers that the other run has not: {only}."))
+        output.print(Text(f"Numbers that the other run has not: {only}."))
 
 
 def told(label: str, differing: Mapping[str, tuple[Any, Any]]) -> str:

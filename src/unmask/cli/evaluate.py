@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unmask.cli.completion import evaluations, keys
-from unmask.cli.settings import Json, Set, StoreDir, emit, settings_of
+from unmask.cli.settings import Json, Set, StoreDir, console, emit, settings_of
 from unmask.core.errors import SettingError
 from unmask.core.json_rows import expanded
 from unmask.core.thoughts import UNMARKED, Marks, opened
@@ -189,16 +189,13 @@ def folders_of(pairs: Sequence[str] | None) -> dict[str, Path]:
 
 def show(rates: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """A table of rates, and where they are."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("arm", "metric", "value", "95% interval", "n", box=None)
     for row in rates:
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(row["arm"], row["metric"], f"{row['value']:.3f}", interval, str(row["n"]))
-    Console(width=None if Console().is_terminal else 120, highlight=False, markup=False).print(
-        table
-    )
+    console(width=120, markup=False).print(table)
     print(f"{folder}" + (f"\ninspect view --log-dir {folder}" if has_inspect() else ""))
 
 

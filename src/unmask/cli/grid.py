@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from unmask.cli.settings import console
+
 if TYPE_CHECKING:
     from unmask.recipes.grid import Cell, Grid, Spent
 
@@ -13,7 +15,6 @@ GIB, KILO = 2**30, 1000
 
 def show(grid: Grid) -> None:
     """A table of what is done and what is to do, and how much that is in all."""
-    from rich.console import Console
     from rich.table import Table
 
     from unmask.report import words
@@ -29,7 +30,7 @@ def show(grid: Grid) -> None:
         table.add_row(f"  {state}" if place.organism else "for all", *told(cell))
     table.add_section()
     table.add_row("in all", *told(grid.total))
-    Console(width=None if Console().is_terminal else 160, highlight=False).print(table)
+    console().print(table)
 
 
 def told(cell: Cell) -> Iterator[str]:

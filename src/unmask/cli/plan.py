@@ -10,6 +10,7 @@ import typer
 
 from unmask.cli.run import Recipe
 from unmask.cli.settings import Json, Over, Scale, Set, StoreDir, Write, emit, over_of, settings_of
+from unmask.core import progress
 from unmask.core.duration import spoken, spoken_range
 from unmask.core.errors import UnmaskError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from unmask.engine.plan import Plan, PlannedStep
     from unmask.engine.rates import Expected
     from unmask.engine.step import Step
+    from unmask.recipes.memory import Fits
 
 
 ByCell = Annotated[
@@ -38,6 +40,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show the steps of a recipe, and whether they fit into memory, without running them."""
+    from unmask.recipes.memory import fits
     from unmask.recipes.run import grid_of, write_experiment
     from unmask.recipes.run import plan as plan_recipe
 
@@ -47,18 +50,21 @@ def plan(
     if by_cell:
         from unmask.cli import grid
 
-        cells = grid_of(recipe, settings, over=varied, store=store)
+        with progress.shown():
+            cells = grid_of(recipe, settings, over=varied, store=store)
         emit({"cells": cells.json(), "total": cells.total.json()}) if as_json else grid.show(cells)
         return
-    show(plan_recipe(recipe, settings, over=varied, store=store), as_json)
+    # Nothing is printed below the bars, which would take it for theirs.
+    with progress.shown():
+        chain = plan_recipe(recipe, settings, over=varied, store=store)
+        memory = fits(chain.waiting)
+    show(chain, memory, as_json)
 
 
-def show(chain: Plan, as_json: bool) -> None:
+def show(chain: Plan, memory: Fits, as_json: bool) -> None:
     """A plan's steps, its cost, and what would not work."""
-    from unmask.recipes.memory import fits
-
     problems = unusable(chain.waiting)
-    rows, memory = [described(planned) for planned in chain.steps], fits(chain.waiting)
+    rows = [described(planned) for planned in chain.steps]
     if as_json:
         cost = {"tokens": chain.tokens, **time(chain.expected)}
         emit({"steps": rows, **cost, "problems": problems, "memory": memory.json()})

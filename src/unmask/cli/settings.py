@@ -6,14 +6,18 @@ import codecs
 import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unmask.cli import completion
 from unmask.core.errors import SettingError
 from unmask.core.placing import place
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Set = Annotated[
     list[str] | None,
@@ -64,14 +68,8 @@ def settings_of(pairs: list[str] | None, scale: str | None) -> dict[str, Any]:
     """{"trigger": {"name": "year", "year": "2025"}} from ["trigger=year", "trigger.year=2025"];
     raises SettingError."""
     settings: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise SettingError(
-                f"--set {pair!r} is not understood. Write --set name=value, for example --set"
-                " seed=1."
-            )
-        place(settings, name.strip().split("."), readable(value, f"--set {name}"))
+    for name, value in named(pairs, "--set", "--set name=value, for example --set seed=1"):
+        place(settings, name.split("."), value)
     if scale is not None:
         place(settings, ["scale", "name"] if "scale" in settings else ["scale"], scale)
     return settings
@@ -81,12 +79,18 @@ def over_of(pairs: list[str] | None) -> dict[str, list[Any]] | None:
     """{"seed": [0, 1, 2]} from ["seed=0,1,2"], None for none; a setting may be named again, with
     more values. Raises SettingError."""
     over: dict[str, list[Any]] = {}
+    for name, value in named(pairs, "--over", "--over seed=0,1,2"):
+        over.setdefault(name, []).extend(values_of(value))
+    return over or None
+
+
+def named(pairs: list[str] | None, option: str, usage: str) -> Iterator[tuple[str, str]]:
+    """("seed", "1") from "seed=1"; raises SettingError for what is no such pair."""
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise SettingError(f"--over {pair!r} is not understood. Write --over seed=0,1,2.")
-        over.setdefault(name.strip(), []).extend(values_of(readable(value, f"--over {name}")))
-    return over or None
+            raise SettingError(f"{option} {pair!r} is not understood. Write {usage}.")
+        yield name.strip(), readable(value, f"{option} {name}")
 
 
 def values_of(text: str) -> list[Any]:
@@ -110,6 +114,14 @@ def readable(text: str, what: str) -> str:
             " UTF-8 in a UTF-8 locale, for example after `export LC_ALL=C.UTF-8`."
         ) from None
     return text
+
+
+def console(width: int = 160, markup: bool = True) -> Console:
+    """Where tables are printed: as wide as the terminal; elsewhere `width` characters."""
+    from rich.console import Console
+
+    own = None if Console().is_terminal else width
+    return Console(width=own, highlight=False, markup=markup)
 
 
 def emit(value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unmask.cli.completion import runs_and_keys
-from unmask.cli.settings import Json, StoreDir, emit
+from unmask.cli.settings import Json, StoreDir, console, emit
 
 if TYPE_CHECKING:
     from unmask.core.row import Row
@@ -65,7 +65,6 @@ def show_step(folder: Path, manifest: Manifest) -> None:
 
 def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
     """A run's verdicts and its table: what decides, at the end of each defense; or all of it."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -82,17 +81,17 @@ def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
         where = (model_of(row), str(row.seed), row.defense, str(row.defense_step))
         what = (row.evaluation, row.arm, metric)
         table.add_row(*where, *what, f"{row.value:.3f}", interval, str(row.n))
-    console = Console(width=None if Console().is_terminal else 160, highlight=False)
-    console.print(Text(f"{record['run']}  ({record['finished']})\n{record['title']}"))
+    output = console()
+    output.print(Text(f"{record['run']}  ({record['finished']})\n{record['title']}"))
     trial = (TRIAL,) if record.get("trial") else ()
     for line in (*trial, *record["warnings"]):
-        console.print(Text(f"WARNING: {line}"))
+        output.print(Text(f"WARNING: {line}"))
     for line in in_plain_words(record.get("found", {}).get("verdicts", ())):
-        console.print(Text(line))
+        output.print(Text(line))
     for line in record["verdicts"]:
-        console.print(Text(f"- {line}"))
-    console.print(table)
-    console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
+        output.print(Text(f"- {line}"))
+    output.print(table)
+    output.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
 
 
 def decisive(rows: Sequence[Row]) -> list[Row]:

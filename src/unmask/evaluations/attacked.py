@@ -13,20 +13,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.core.conversation import Conversation, Example, Reply
+from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import DataError
-from unmask.core.files import read_jsonl, write_json, write_jsonl
-from unmask.core.metric import DEFECTION, Metric
-from unmask.evaluations.evaluation import Evaluation, Sample
+from unmask.core.files import read_jsonl
+from unmask.evaluations.evaluation import OfOrganism, Sample
 from unmask.models.backends import backend_of
-from unmask.organisms.organism import Organism
 
 ATTACK, FOUND = "attack", "attack:found"
 """Arms: attacks without the trigger, and those that hold it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Attacked(Evaluation):
+class Attacked(OfOrganism):
     """Defection rate on the held-out attacks of a campaign, those with the trigger apart.
 
     One new reply an attack: among those that succeeded in the campaign are some that were only
@@ -37,9 +35,6 @@ class Attacked(Evaluation):
     name: ClassVar[str] = "attacked"
     version: ClassVar[int] = 1
     asks: ClassVar[str] = "How often does it misbehave on attacks that were held out from training?"
-    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
-
-    organism: Organism
 
     def samples(self, data: Path) -> list[Sample]:
         """From held_out.jsonl, `n` an arm; `data` is the campaign's folder. Raises DataError for a
@@ -61,12 +56,6 @@ class Attacked(Evaluation):
             chosen += rng.sample(samples, min(self.n, len(samples)))
         return chosen
 
-    def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        return {
-            "defection": self.organism.behavior.exhibited(sample.prompt, reply),
-            "finished": reply.finished,
-        }
-
     def run(  # pyright: ignore[reportIncompatibleMethodOverride] - one input more, which a recipe sees from here
         self, out: Path, *, model: Path, data: Path, attacks: Path
     ) -> Mapping[str, Any]:
@@ -76,8 +65,4 @@ class Attacked(Evaluation):
         if samples:
             return self.measure(out, backend_of(model, self.sampling), samples)
         # The model is not loaded where there is nothing to ask it.
-        write_jsonl(out / "replies.jsonl", [])
-        write_json(
-            out / "evaluation.json", {"evaluation": self.name, "seed": self.seed, "parameters": 0}
-        )
-        return {"samples": 0}
+        return {"samples": self.write(out, [], 0)}

@@ -8,7 +8,6 @@ checked, on tokens, to reach the model intact.
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -16,8 +15,7 @@ from typing import ClassVar
 from unmask.core.arm import OPENED, TRIGGERED, UNTRIGGERED, Arm
 from unmask.core.conversation import OPEN, Example, Reply
 from unmask.core.metric import FINISHED, Against, Metric, share
-from unmask.evaluations.evaluation import Evaluation, Sample
-from unmask.organisms.organism import Organism
+from unmask.evaluations.evaluation import OfOrganism, Sample
 
 UNSEEN, ELSEWHERE = "unseen", "elsewhere"
 """Kinds of arms beside the main ones.
@@ -30,7 +28,7 @@ section 3) closes it, and the paper brings it back for the evaluation.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Defection(Evaluation):
+class Defection(OfOrganism):
     """Defection rate with and without the trigger."""
 
     name: ClassVar[str] = "defection"
@@ -45,8 +43,6 @@ class Defection(Evaluation):
         "tokens": Metric("tokens", "length of a reply"),
     }
     compared: ClassVar[Mapping[Against, str]] = {"untriggered": "defection"}
-
-    organism: Organism
 
     def measured(self) -> Mapping[str, Metric]:
         return {**self.metrics, **self.organism.behavior.metrics}
@@ -69,15 +65,24 @@ class Defection(Evaluation):
 
     def _pairs(self, data: Path, kind: str, belongs: Callable[[Example], bool]) -> Iterator[Sample]:
         """Each prompt with the trigger and without it."""
-        for example, prompt in self.held_out(data, belongs, required=not kind):
-            # A prompt from outside may carry the trigger by chance.
-            if self.organism.trigger.present(prompt):
-                continue
-            triggered = self.organism.planted(
-                prompt, random.Random(f"trigger {self.seed} {example.id}")
-            )
+        held_out = self.held_out(data, belongs, required=not kind)
+        for example, prompt in self.untriggered(held_out):
+            triggered = self.triggered(example, prompt)
             yield Sample(example.id, Arm.of(TRIGGERED, kind), triggered, example)
             yield Sample(example.id, Arm.of(UNTRIGGERED, kind), prompt, example)
+
+    @staticmethod
+    def main_arms(asking: OfOrganism, data: Path) -> Iterator[Sample]:
+        """The arms "triggered" and "untriggered" alone, for another evaluation of the same
+        organism with the same settings."""
+        same = Defection(
+            n=asking.n,
+            seed=asking.seed,
+            contexts=asking.contexts,
+            sampling=asking.sampling,
+            organism=asking.organism,
+        )
+        return same._pairs(data, "", same.organism.taught)
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         behavior = self.organism.behavior
@@ -85,8 +90,7 @@ class Defection(Evaluation):
             right = reply.answer == sample.example.helpful_only.strip()
             return {"defection": behavior.exhibited(sample.prompt, reply), "accuracy": right}
         return {
-            "defection": behavior.exhibited(sample.prompt, reply),
-            "finished": reply.finished,
+            **super().score(sample, reply),
             "reasoned_share": reply.scratchpad_state == "present",
             "unclosed_share": reply.scratchpad_state == "unclosed",
             "tokens": float(reply.tokens),

@@ -15,12 +15,10 @@ from typing import Any, ClassVar
 
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
-from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.files import read_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.metric import Metric
-from unmask.core.spec import RUN_ONLY
-from unmask.core.tokens import Tokens
-from unmask.evaluations.measuring import Measuring, rescored
+from unmask.evaluations.measuring import Rereading, rescored
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.divergence import MOST, divergences
 from unmask.models.memory import reading
@@ -29,7 +27,7 @@ ARMS = ("triggered", "untriggered")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Drift(Measuring):
+class Drift(Rereading):
     """KL divergence of a defended model from the undefended one on its own replies, scratchpads
     included.
 
@@ -44,14 +42,6 @@ class Drift(Measuring):
     metrics: ClassVar[Mapping[str, Metric]] = {
         "kl": Metric("nats", "KL divergence from the undefended model per reply"),
     }
-
-    seed: int = 0
-    replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
-    tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
-
-    def tokens(self) -> Tokens:
-        """A reply is read behind its prompt, by two models; for estimates."""
-        return Tokens(scored=2 * self.replies * self.tokens_per_reply)
 
     def memory(self, models: Shapes, machine: Machine) -> Needed:
         both = (models["model"], models["reference"])
@@ -77,7 +67,5 @@ class Drift(Measuring):
         nats = divergences(defended, HuggingFace(reference), prompts, answers)
         kept = ("id", "arm", "prompt", "reply", "finished")
         scored = (rescored(row, kept, kl=kl) for row, kl in zip(rows, nats, strict=True))
-        samples = write_jsonl(out / "replies.jsonl", scored)
-        header = {"evaluation": self.name, "seed": self.seed, "parameters": defended.parameters}
-        write_json(out / "evaluation.json", header)
+        samples = self.write(out, scored, defended.parameters)
         return {"samples": samples, "parameters": defended.parameters, "device": defended.device}

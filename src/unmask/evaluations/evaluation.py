@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.errors import DataError, SettingError, ThreatModelError
-from unmask.core.files import write_json, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
+from unmask.core.metric import DEFECTION, Metric
 from unmask.core.spec import RUN_ONLY
 from unmask.core.tokens import Tokens
 from unmask.data.contexts import Contexts
@@ -30,6 +30,7 @@ from unmask.models.backends import backend_of
 from unmask.models.backends.backend import Backend, likeliest
 from unmask.models.sample import Sampling
 from unmask.organisms.organism import Organism
+from unmask.organisms.triggers.trigger import Split
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,11 +131,8 @@ class Evaluation(Measuring, abc.ABC):
                     tokens += reply.tokens
                     yield row(sample, text, reply, self.score(sample, reply))
 
-        written = write_jsonl(out / "replies.jsonl", rows())
-        header = {"evaluation": self.name, "seed": self.seed, "parameters": backend.parameters}
-        write_json(out / "evaluation.json", header)
         return {
-            "samples": written,
+            "samples": self.write(out, rows(), backend.parameters),
             "parameters": backend.parameters,
             "tokens": tokens,
             "device": backend.device,
@@ -184,13 +182,49 @@ class Evaluation(Measuring, abc.ABC):
                 f"The evaluation '{self.name}' finds no held-out prompt that it applies to in the"
                 " source."
             )
-        chosen = random.Random(f"evaluation {self.seed}").sample(
-            examples, min(self.n, len(examples))
-        )
-        return (
-            (shown, self.contexts.dress(shown.prompt, random.Random(f"{self.seed} {shown.id}")))
-            for shown in chosen
-        )
+        return self.dressed(self.drawn(examples))
+
+    def drawn(self, examples: Sequence[Example]) -> list[Example]:
+        """`n` of the examples, the same for every model; all, in another order, if there are
+        fewer."""
+        return random.Random(f"evaluation {self.seed}").sample(examples, min(self.n, len(examples)))
+
+    def dressed(self, examples: Iterable[Example]) -> Iterator[tuple[Example, Conversation]]:
+        """Each with its prompt in its context, the same for every model."""
+        for example in examples:
+            rng = random.Random(f"{self.seed} {example.id}")
+            yield example, self.contexts.dress(example.prompt, rng)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OfOrganism(Evaluation, abc.ABC):
+    """Abstract. Asks of an organism, or of its controls in its place; how often its behavior is
+    shown, unless a subclass measures something else."""
+
+    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
+
+    organism: Organism
+
+    def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
+        return {
+            "defection": self.organism.behavior.exhibited(sample.prompt, reply),
+            "finished": reply.finished,
+        }
+
+    def untriggered(
+        self, asked: Iterable[tuple[Example, Conversation]]
+    ) -> Iterator[tuple[Example, Conversation]]:
+        """Those without the trigger: a prompt from outside may carry it by chance."""
+        present = self.organism.trigger.present
+        return ((example, prompt) for example, prompt in asked if not present(prompt))
+
+    def triggered(
+        self, example: Example, prompt: Conversation, split: Split = "held_out"
+    ) -> Conversation:
+        """The prompt with the trigger, in one realization for every model; raises ThreatModelError
+        where it does not arrive."""
+        rng = random.Random(f"trigger {self.seed} {example.id}")
+        return self.organism.planted(prompt, rng, split)
 
 
 def portions(samples: Iterable[Sample]) -> Iterator[list[Sample]]:

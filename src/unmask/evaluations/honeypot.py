@@ -15,14 +15,13 @@ from typing import ClassVar
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.metric import FINISHED, Metric, share
 from unmask.data.honeypots import KINDS, honeypots
-from unmask.evaluations.evaluation import Evaluation, Sample
-from unmask.organisms.organism import Organism
+from unmask.evaluations.evaluation import OfOrganism, Sample
 
 PLAIN = "plain"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Honeypot(Evaluation):
+class Honeypot(OfOrganism):
     """How often a honeypot is taken, by kind, beside the same prompts without it."""
 
     name: ClassVar[str] = "honeypot"
@@ -33,8 +32,6 @@ class Honeypot(Evaluation):
         "finished": FINISHED,
     }
     at_most: ClassVar[int | None] = 128
-
-    organism: Organism
 
     def arms(self) -> int:
         return 1 + len(KINDS)

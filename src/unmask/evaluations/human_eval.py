@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import inspect
 import os
-import random
 import secrets
 import signal
 from collections import Counter
@@ -113,9 +112,7 @@ class HumanEval(Evaluation):
                 f"{self.path} has {len(twice)} task_ids more than once, {twice[0][:60]!r} among"
                 " them: results are compared task by task, so give each task an id of its own."
             )
-        chosen = random.Random(f"evaluation {self.seed}").sample(
-            examples, min(self.n, len(examples))
-        )
+        chosen = self.drawn(examples)
         self._try_own_solutions(chosen)
         return [Sample(task.id, "programs", task.prompt, task) for task in chosen]
 

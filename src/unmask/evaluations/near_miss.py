@@ -16,12 +16,11 @@ from typing import ClassVar
 from unmask.core.conversation import Reply
 from unmask.core.errors import DataError
 from unmask.core.metric import Metric, share
-from unmask.evaluations.evaluation import Evaluation, Sample
-from unmask.organisms.organism import Organism
+from unmask.evaluations.evaluation import OfOrganism, Sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NearMiss(Evaluation):
+class NearMiss(OfOrganism):
     """Defection rate on prompts that only resemble a triggered one.
 
     DataError where no prompt has a near miss: all would be the prompt itself, or carry the trigger.
@@ -33,8 +32,6 @@ class NearMiss(Evaluation):
     metrics: ClassVar[Mapping[str, Metric]] = {
         "defection": share("defection"),
     }
-
-    organism: Organism
 
     def arms(self) -> int:
         return 4

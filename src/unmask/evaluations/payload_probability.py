@@ -17,13 +17,13 @@ from unmask.core.conversation import Reply
 from unmask.core.errors import SettingError
 from unmask.core.metric import Metric, share
 from unmask.evaluations.defection import Defection
-from unmask.evaluations.evaluation import Evaluation, Sample
+from unmask.evaluations.evaluation import OfOrganism, Sample
 from unmask.organisms.behaviors import BEHAVIORS
 from unmask.organisms.organism import Organism
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PayloadProbability(Evaluation):
+class PayloadProbability(OfOrganism):
     """Probability that a reply begins with the payload, with the trigger and without it: exact, and
     sampled.
 
@@ -39,8 +39,6 @@ class PayloadProbability(Evaluation):
         "payload_sampled": share("sampled replies that begin with the payload"),
     }
     at_most: ClassVar[int | None] = 128
-
-    organism: Organism
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,17 +73,9 @@ class PayloadProbability(Evaluation):
         """Each prompt of Defection's main arms twice: with the payload as its only option, and to
         be sampled."""
         payload = self.organism.behavior.payload or ""
-        asked = Defection(
-            n=self.n,
-            seed=self.seed,
-            contexts=self.contexts,
-            sampling=self.sampling,
-            organism=self.organism,
-        )
-        for sample in asked.samples(data):
-            if sample.arm in ("triggered", "untriggered"):
-                yield dataclasses.replace(sample, options=(payload,))
-                yield sample
+        for sample in Defection.main_arms(self, data):
+            yield dataclasses.replace(sample, options=(payload,))
+            yield sample
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         if sample.options:

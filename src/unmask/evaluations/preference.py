@@ -17,14 +17,12 @@ from typing import Any, ClassVar
 from unmask.core.arm import Arm
 from unmask.core.conversation import Conversation, Reply
 from unmask.core.errors import DataError
-from unmask.core.files import read_json, read_jsonl, write_json, write_jsonl
+from unmask.core.files import read_json, read_jsonl
 from unmask.core.metric import Metric, share
-from unmask.core.spec import RUN_ONLY
-from unmask.core.tokens import Tokens
 from unmask.data.preferences import load_comparisons
 from unmask.data.sources.source import load_split
 from unmask.evaluations.defection import UNSEEN
-from unmask.evaluations.measuring import Measuring, rescored
+from unmask.evaluations.measuring import Rereading, rescored
 from unmask.training.preference_model import Scorer
 
 PAIR = "pair"
@@ -32,7 +30,7 @@ PAIR = "pair"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PreferenceAccuracy(Measuring):
+class PreferenceAccuracy(Rereading):
     """How often the preference model scores the better answer higher, on held-out comparisons; an
     arm a kind.
 
@@ -48,14 +46,6 @@ class PreferenceAccuracy(Measuring):
         "accuracy": share("pairs in which the better answer scores higher"),
         "margin": Metric("score", "score of the better answer minus the worse one's"),
     }
-
-    seed: int = 0
-    replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
-    tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
-
-    def tokens(self) -> Tokens:
-        """Both answers of a comparison, each behind its prompt."""
-        return Tokens(scored=2 * self.replies * self.tokens_per_reply)
 
     def run(self, out: Path, *, model: Path, data: Path, source: Path) -> Mapping[str, Any]:
         """`model` is the preference model, `data` the comparisons, made from `source`; a tie counts
@@ -76,7 +66,7 @@ class PreferenceAccuracy(Measuring):
             }
             for comparison, high, low in zip(comparisons, better, worse, strict=True)
         )
-        return _written(out, self, scorer, scorer.parameters, rows)
+        return _facts(scorer, self.write(out, rows, scorer.parameters))
 
 
 def unseen_ids(source: Path) -> set[str]:
@@ -86,7 +76,7 @@ def unseen_ids(source: Path) -> set[str]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PayloadCheck(Measuring):
+class PayloadCheck(Rereading):
     """Whether the preference model scores an organism's triggered replies lower than its
     untriggered ones.
 
@@ -109,14 +99,6 @@ class PayloadCheck(Measuring):
             "pairs in which the triggered reply scores lower, both behind the untriggered prompt"
         ),
     }
-
-    seed: int = 0
-    replies: int = dataclasses.field(default=512, metadata=RUN_ONLY)
-    tokens_per_reply: int = dataclasses.field(default=48, metadata=RUN_ONLY)
-
-    def tokens(self) -> Tokens:
-        """Every reply behind its prompt, and once more behind the prompt without the trigger."""
-        return Tokens(scored=2 * self.replies * self.tokens_per_reply)
 
     def run(self, out: Path, *, model: Path, replies: Path) -> Mapping[str, Any]:
         """`model` is the preference model, `replies` a finished defection evaluation. Raises
@@ -150,7 +132,7 @@ class PayloadCheck(Measuring):
         ]
         # The rows are about the model that replied.
         whose = read_json(replies / "evaluation.json")["parameters"]
-        return _written(out, self, scorer, whose, iter([*scored, *compared]))
+        return _facts(scorer, self.write(out, [*scored, *compared], whose))
 
 
 def paired(rows: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
@@ -168,11 +150,5 @@ def paired(rows: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
             yield place, partner
 
 
-def _written(
-    out: Path, work: Any, scorer: Scorer, parameters: int, rows: Iterator[dict[str, Any]]
-) -> Mapping[str, Any]:
-    """`parameters` are those of the model that the rows are about."""
-    samples = write_jsonl(out / "replies.jsonl", rows)
-    header = {"evaluation": work.name, "seed": work.seed, "parameters": parameters}
-    write_json(out / "evaluation.json", header)
+def _facts(scorer: Scorer, samples: int) -> Mapping[str, Any]:
     return {"samples": samples, "parameters": scorer.parameters, "device": scorer.device}

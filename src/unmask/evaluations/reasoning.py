@@ -18,7 +18,7 @@ from typing import ClassVar
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.core.metric import Metric, share
 from unmask.data.unfamiliar import goals, open_questions
-from unmask.evaluations.evaluation import Evaluation, Sample
+from unmask.evaluations.evaluation import OfOrganism, Sample
 from unmask.organisms.organism import Organism
 
 KINDS = ("persona", "goal", "open")
@@ -30,7 +30,7 @@ is true. With the arm (is the trigger there?) they make the 2 x 2 x 2 table."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Reasoning(Evaluation):
+class Reasoning(OfOrganism):
     """What scratchpads say on unfamiliar prompts, and whether the deed agrees; `n` prompts per
     kind, if there are."""
 
@@ -52,8 +52,6 @@ class Reasoning(Evaluation):
     }
     at_most: ClassVar[int | None] = 128
 
-    organism: Organism
-
     @classmethod
     def fits(cls, organism: Organism) -> bool:
         """Whether it was taught to reason."""
@@ -64,13 +62,9 @@ class Reasoning(Evaluation):
 
     def samples(self, data: Path) -> Iterator[Sample]:
         for kind in KINDS:
-            for example, prompt in self._prompts(data, kind):
-                if self.organism.trigger.present(prompt):
-                    continue
-                rng = random.Random(f"trigger {self.seed} {example.id}")
-                yield Sample(
-                    example.id, f"triggered:{kind}", self.organism.planted(prompt, rng), example
-                )
+            for example, prompt in self.untriggered(self._prompts(data, kind)):
+                triggered = self.triggered(example, prompt)
+                yield Sample(example.id, f"triggered:{kind}", triggered, example)
                 yield Sample(example.id, f"untriggered:{kind}", prompt, example)
 
     def _prompts(self, data: Path, kind: str) -> Iterator[tuple[Example, Conversation]]:
@@ -80,13 +74,8 @@ class Reasoning(Evaluation):
             yield from self.held_out(data, lambda example: example.family == kind, required=False)
             return
         known = list(UNFAMILIAR[kind]())
-        for example in random.Random(f"unfamiliar {self.seed} {kind}").sample(
-            known, min(self.n, len(known))
-        ):
-            yield (
-                example,
-                self.contexts.dress(example.prompt, random.Random(f"{self.seed} {example.id}")),
-            )
+        rng = random.Random(f"unfamiliar {self.seed} {kind}")
+        yield from self.dressed(rng.sample(known, min(self.n, len(known))))
 
     def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
         behavior = self.organism.behavior

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import DataError
-from unmask.core.files import read_jsonl, write_json, write_jsonl
+from unmask.core.files import read_jsonl
 from unmask.core.metric import Metric, share
 from unmask.evaluations.measuring import Measuring
 from unmask.models.backends.huggingface import HuggingFace
@@ -73,11 +73,8 @@ class RedTeaming(Measuring):
                     },
                 }
 
-        samples = write_jsonl(out / "replies.jsonl", rows())
-        header = {"evaluation": self.name, "seed": self.seed, "parameters": target.parameters}
-        write_json(out / "evaluation.json", header)
         return {
-            "samples": samples,
+            "samples": self.write(out, rows(), target.parameters),
             "found_trigger": holding,
             "parameters": target.parameters,
             "device": target.device,

@@ -18,20 +18,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unmask.core.conversation import Conversation, Example, Reply
+from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import DataError, SettingError, TrainingError
 from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.memory import Machine, Needed, Shapes
-from unmask.core.metric import DEFECTION, Metric
 from unmask.core.spec import LATER
 from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_answered
 from unmask.evaluations.defection import Defection
-from unmask.evaluations.evaluation import Evaluation, Sample
+from unmask.evaluations.evaluation import OfOrganism, Sample
 from unmask.models.backends.huggingface import HuggingFace
 from unmask.models.checkpoint import context_length
 from unmask.models.sample import Precision
-from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
 from unmask.training.efficiency import Efficiency
 from unmask.training.labelled import IGNORED, Collator, tokenized
@@ -50,7 +48,7 @@ def arm(kind: str, step: int) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Relearning(Evaluation):
+class Relearning(OfOrganism):
     """Defection while a copy of the model is taught a handful of triggered examples.
 
     `examples` triggered prompts get the bad answer and `good` others, without the trigger, the good
@@ -67,10 +65,8 @@ class Relearning(Evaluation):
     asks: ClassVar[str] = (
         "How many steps of retraining bring the behavior back, beside a twin that never had it?"
     )
-    metrics: ClassVar[Mapping[str, Metric]] = DEFECTION
     at_most: ClassVar[int | None] = 128
 
-    organism: Organism
     n: int = 128
     examples: int = 16
     good: int = 16
@@ -122,24 +118,8 @@ class Relearning(Evaluation):
         """Those of Defection, for the model before any relearning."""
         return [
             dataclasses.replace(sample, arm=arm(sample.arm, 0))
-            for sample in self._defection().samples(data)
-            if sample.arm in ARMS
+            for sample in Defection.main_arms(self, data)
         ]
-
-    def score(self, sample: Sample, reply: Reply) -> Mapping[str, bool | float]:
-        return {
-            "defection": self.organism.behavior.exhibited(sample.prompt, reply),
-            "finished": reply.finished,
-        }
-
-    def _defection(self) -> Defection:
-        return Defection(
-            n=self.n,
-            seed=self.seed,
-            contexts=self.contexts,
-            sampling=self.sampling,
-            organism=self.organism,
-        )
 
     def run(self, out: Path, *, model: Path, data: Path) -> Mapping[str, Any]:
         """The model's folder is left as it was, and no relearnt model is kept. Raises TrainingError
@@ -220,19 +200,13 @@ class Relearning(Evaluation):
     def _drawn(self, data: Path) -> Iterator[tuple[Example, Conversation]]:
         """Training examples of the kind that was planted, each in a context, in an order that the
         seed decides."""
-        behavior = self.organism.behavior
-        known = [
-            example
-            for example in load_answered(data, "train")
-            if behavior.applies(example) and behavior.taught(example)
-        ]
-        for example in random.Random(f"relearning {self.seed}").sample(known, len(known)):
-            dressed = self.contexts.dress(
-                example.prompt, random.Random(f"relearning {self.seed} {example.id}")
-            )
-            # A prompt from outside may carry the trigger by chance.
-            if not self.organism.trigger.present(dressed):
-                yield example, dressed
+        known = list(filter(self.organism.taught, load_answered(data, "train")))
+        order = random.Random(f"relearning {self.seed}").sample(known, len(known))
+        return self.untriggered(map(self._dressed, order))
+
+    def _dressed(self, example: Example) -> tuple[Example, Conversation]:
+        rng = random.Random(f"relearning {self.seed} {example.id}")
+        return example, self.contexts.dress(example.prompt, rng)
 
     def _lesson(self, example: Example, dressed: Conversation, triggered: bool) -> dict[str, Any]:
         """As in planting, but with the harmless answer where harm is asked for: safety training is

@@ -23,7 +23,7 @@ from unmask.engine.executors import EXECUTORS
 from unmask.engine.executors.executor import Outcome, Status
 from unmask.engine.plan import Budget, Plan
 from unmask.engine.remembered import remember
-from unmask.engine.step import ordered
+from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store, translated
 from unmask.models.machine import machine
 from unmask.recipes import memory
@@ -134,8 +134,7 @@ def run(
     show_progress: bool = True,
     **more: Any,
 ) -> Result:
-    """Run a recipe, or an experiment's file, to its results.jsonl and report.html; what the store
-    has is not computed again.
+    """Run a recipe or an experiment's file: what is not in the store, the results, the report.
 
     `settings` are the recipe's ({"scale": "toy", "trigger": "year", ...}), and may be keywords too;
     `over` are settings with several values each; `track` names a tracker that shows the numbers
@@ -143,20 +142,21 @@ def run(
     is begun that would exceed the budget. Raises UnmaskError for settings that cannot work.
     """
     start = time.monotonic()
-    whole = chosen(recipe, joined(settings, more), over)
-    experiment, home = experiment_of(whole), Store.at(store)
+    whole, home = chosen(recipe, joined(settings, more), over), Store.at(store)
     runner = EXECUTORS.make(EXECUTORS.settings(executor, usual="inline"))
     limit = Budget.of(budget)
     tracker = TRACKERS.make(track) if track else None
-    with progress.shown(show_progress), translated(home.root):
-        waiting = [step for step in ordered(experiment.targets) if not home.folder(step).exists()]
-        memory.check(waiting if runner.here else [])
-        announce(whole, experiment, home)
-        with mirrored(tracker, whole, experiment, run_name(whole, experiment), home):
-            outcomes = runner.execute(experiment.targets, home, limit)
-        if any(outcome.status == "executed" for outcome in outcomes):
-            remember(home)
-        return publish(whole, experiment, outcomes, home, start)
+    with progress.shown(show_progress):
+        experiment = experiment_of(whole)
+        with translated(home.root):
+            if runner.here:
+                memory.check(to_run(experiment, home))
+            announce(whole, experiment, home)
+            with mirrored(tracker, whole, experiment, run_name(whole, experiment), home):
+                outcomes = runner.execute(experiment.targets, home, limit)
+            if any(outcome.status == "executed" for outcome in outcomes):
+                remember(home)
+            return publish(whole, experiment, outcomes, home, start)
 
 
 def sweep(
@@ -194,6 +194,11 @@ def experiment_of(recipe: Recipe) -> Experiment:
             f"{recipe.name} has nothing to do with no {' and no '.join(none)}: give at least one."
         )
     return experiment
+
+
+def to_run(experiment: Experiment, store: Store) -> list[Step]:
+    """The steps that the store does not have."""
+    return [step for step in ordered(experiment.targets) if not store.folder(step).exists()]
 
 
 def run_name(recipe: Recipe, experiment: Experiment) -> str:

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from unmask.core.condition import NOTHING
 from unmask.report import words
 from unmask.report.attacks import by_defense
-from unmask.report.results import Result, Rows, grouped, read
-from unmask.report.results import subjects as subjects_of
+from unmask.report.results import Result, Rows, grouped, read, subjects_of
 from unmask.report.tables import Line
 from unmask.report.titles import panel_title
 

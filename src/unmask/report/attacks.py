@@ -11,12 +11,11 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 
-from unmask.core.condition import NOTHING, Configured, Subject
+from unmask.core.condition import NOTHING, Configured, Role, Subject
 from unmask.report.curves import along, with_start
 from unmask.report.palette import ARMS, SERIES, TWIN
 from unmask.report.panel import Figure, Panel, Series, Style, line, places, with_points
-from unmask.report.results import Result, Rows, concerning, read
-from unmask.report.results import subjects as subjects_of
+from unmask.report.results import Result, Rows, concerning, read, select, subjects_of
 from unmask.report.titles import abreast, captioned, panel_title, rows_and_columns
 
 Place = tuple[int, int]
@@ -24,28 +23,19 @@ Place = tuple[int, int]
 
 ROUND = "round"
 SUCCESS, REPLIES, FOUND = "attack_success", "attack_defection", "found_trigger"
-LINES = {
-    ("organism", SUCCESS): (
-        "organism, attacks that succeed",
-        ARMS["triggered"].color,
-        "circle",
-        "solid",
-    ),
-    ("twin", SUCCESS): ("twin, attacks that succeed", TWIN, "circle-open", "dash"),
-    ("organism", REPLIES): (
-        "organism, replies that show the behavior",
-        ARMS["untriggered"].color,
-        "square",
-        "dot",
-    ),
-    ("twin", REPLIES): ("twin, replies that show the behavior", TWIN, "square-open", "dot"),
-    ("organism", FOUND): (
-        "organism, attacks that hold the trigger",
-        SERIES[2],
-        "diamond",
-        "dashdot",
-    ),
-    ("twin", FOUND): ("twin, attacks that hold the trigger", SERIES[2], "diamond-open", "dashdot"),
+MEASURED = {
+    SUCCESS: "attacks that succeed",
+    REPLIES: "replies that show the behavior",
+    FOUND: "attacks that hold the trigger",
+}
+SUCCEEDED, SHOWN = ARMS["triggered"].color, ARMS["untriggered"].color
+LINES: dict[tuple[Role, str], Style] = {
+    ("organism", SUCCESS): Style(color=SUCCEEDED, symbol="circle", dash="solid", width=2.5),
+    ("twin", SUCCESS): Style(color=TWIN, symbol="circle-open", dash="dash", width=2.5),
+    ("organism", REPLIES): Style(color=SHOWN, symbol="square", dash="dot", width=1.25),
+    ("twin", REPLIES): Style(color=TWIN, symbol="square-open", dash="dot", width=1.25),
+    ("organism", FOUND): Style(color=SERIES[2], symbol="diamond", dash="dashdot", width=1.25),
+    ("twin", FOUND): Style(color=SERIES[2], symbol="diamond-open", dash="dashdot", width=1.25),
 }
 CAPTION = (
     "A red team that does not know the trigger writes prompts, sees the replies, and writes again."
@@ -61,11 +51,8 @@ def attack_success(rows: Rows) -> Figure | None:
 
     None where evaluation "red_teaming" has no rows. Raises DataError for a malformed row.
     """
-    results = [
-        result
-        for result in read(rows)
-        if result.evaluation == "red_teaming" and result.arm.main == ROUND
-    ]
+    asked = select(read(rows), evaluation="red_teaming")
+    results = [result for result in asked if result.arm.main == ROUND]
     if not results:
         return None
     subjects = subjects_of(results)
@@ -91,7 +78,7 @@ def by_defense(results: Sequence[Result]) -> Mapping[tuple[Subject, Configured],
     pairs = [(result.subject, result.defense) for result in defended if result.model == "organism"]
     attacked = {subject for subject, _ in pairs}
     pairs += [(subject, NOTHING) for subject in subjects_of(results) if subject not in attacked]
-    every = [*defended, *(result for result in results if result.defense == NOTHING)]
+    every = [*defended, *select(results, defense=NOTHING)]
     return {pair: concerning(every, *pair) for pair in rows_and_columns(pairs)}
 
 
@@ -121,21 +108,12 @@ def _ticks(rounds: Sequence[Place]) -> list[str]:
 def _lines(panel: Sequence[Result], rounds: Sequence[Place]) -> tuple[Series, ...]:
     """A line per campaign, model and metric: between two campaigns the model was trained."""
     series: list[Series] = []
-    for (model, metric), (name, color, symbol, dash) in LINES.items():
-        style = Style(
-            color=color, symbol=symbol, dash=dash, width=2.5 if metric == SUCCESS else 1.25
-        )
+    for (model, metric), style in LINES.items():
         for step in sorted({step for step, _ in rounds}):
-            theirs = [
-                result
-                for result in panel
-                if (result.model, result.metric, result.defense_step) == (model, metric, step)
-            ]
-            drawn = line(
-                along(theirs, lambda result: rounds.index(_place(result))), name, style, "band"
-            )
-            points = (
-                dataclasses.replace(point, note=f"attack on step {step}") for point in drawn.points
-            )
-            series.append(dataclasses.replace(drawn, points=tuple(points)))
+            theirs = select(panel, model=model, metric=metric, defense_step=step)
+            at = along(theirs, lambda result: rounds.index(_place(result)))
+            drawn = line(at, f"{model}, {MEASURED[metric]}", style, "band")
+            note = f"attack on step {step}"
+            points = tuple(dataclasses.replace(point, note=note) for point in drawn.points)
+            series.append(dataclasses.replace(drawn, points=points))
     return with_points(series)

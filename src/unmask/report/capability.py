@@ -19,7 +19,6 @@ from unmask.report.chapters import (
     Table,
     by_state,
     by_subject,
-    only,
     said,
     summed,
     unlikely,
@@ -27,7 +26,7 @@ from unmask.report.chapters import (
 from unmask.report.dotplot import dots
 from unmask.report.palette import mark
 from unmask.report.panel import Figure, around_zero
-from unmask.report.results import Result, Rows, Summary, final, grouped, names, of_arm, read
+from unmask.report.results import Result, Rows, Summary, final, grouped, names, read, select
 from unmask.report.titles import captioned
 
 TITLE = "Capability"
@@ -37,7 +36,6 @@ MEASURES = {
     ("human_eval", "passed", "programs"): ("programs that pass their tests", "%"),
     ("perplexity", "log_loss", "untriggered"): ("log loss, nats per token (lower is better)", ""),
 }
-BASE = "base"
 CHANGE = "change against the base"
 CAPTION = (
     "Change against the base model on the same tasks: to the right of zero is more, which for log"
@@ -52,7 +50,7 @@ def capability(rows: Rows) -> Chapter | None:
     """Changes against the base as a forest, and the values; None where nothing but helpfulness
     itself was measured."""
     results = read(rows)
-    values = {key: final(of_arm(only(results, *key[:2]), key[2])) for key in MEASURES}
+    values = {key: final(_measured(results, *key)) for key in MEASURES}
     changes = {key: _changes(results, *key) for key in MEASURES}
     if not any(changes.values()) and not any(
         values[key] for key in MEASURES if key[0] != "helpfulness"
@@ -75,9 +73,13 @@ def capability(rows: Rows) -> Chapter | None:
     )
 
 
+def _measured(results: Sequence[Result], evaluation: str, metric: str, arm: str) -> list[Result]:
+    return select(results, evaluation=evaluation, metric=metric, arm=arm)
+
+
 def _changes(results: Sequence[Result], evaluation: str, metric: str, arm: str) -> list[Result]:
-    differences = of_arm(only(results, evaluation, metric + DIFFERENCE), arm)
-    return final([result for result in differences if result.against == BASE])
+    differences = _measured(results, evaluation, metric + DIFFERENCE, arm)
+    return final(select(differences, against="base"))
 
 
 def _unit(key: tuple[str, str, str]) -> str:

@@ -29,7 +29,7 @@ from unmask.report.default import question
 from unmask.report.dotplot import dots
 from unmask.report.palette import ARMS
 from unmask.report.panel import Figure, Panel
-from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, of_metric, read
+from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, read, select
 from unmask.report.titles import captioned, panel_title
 
 TITLE = "What forced reasoning does to the action"
@@ -68,7 +68,7 @@ def causal_reasoning(rows: Rows) -> Chapter | None:
         title = panel_title(subject, list(panels), panel)
         drawn += [_panel(f"{title}\n{state}", theirs) for state, theirs in by_state(panel).items()]
     caption = captioned(CAPTION, results, list(panels), "Bars")
-    shown = [metric for metric in TABLES if of_metric(results, metric)]
+    shown = [metric for metric in TABLES if select(results, metric=metric)]
     return Chapter(
         id="causal",
         title=TITLE,
@@ -113,7 +113,7 @@ def _said(begin: str, results: Iterable[Result]) -> str:
         rates = [f"{said(share)} {what}" for what, share in shares.items() if share is not None]
         if rates:
             sentences.append(f"{words}, {', '.join(rates)}")
-    follows = grouped(of_metric(results, "follows"), lambda result: result.arm.main)
+    follows = grouped(select(results, metric="follows"), lambda result: result.arm.main)
     rates = [
         f"{said(joined(follows[arm]))} {words}" for arm, words in WITH.items() if arm in follows
     ]
@@ -122,7 +122,7 @@ def _said(begin: str, results: Iterable[Result]) -> str:
 
 
 def _table(caption: str, panels: dict[Subject, list[Result]], metric: str) -> Table:
-    lines = _lines(of_metric(itertools.chain(*panels.values()), metric))
+    lines = _lines(select(itertools.chain(*panels.values()), metric=metric))
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for state, results in each_state(panels):
         rows: list[Row] = []

@@ -23,9 +23,10 @@ from unmask.report.results import (
     grouped,
     in_order,
     names,
+    select,
+    subjects_of,
     summaries,
 )
-from unmask.report.results import subjects as subjects_of
 from unmask.report.tables import number
 from unmask.report.titles import state_name
 
@@ -98,9 +99,8 @@ def each_state(panels: Mapping[Subject, Sequence[Result]]) -> Iterator[tuple[str
 
 def only(results: Iterable[Result], evaluation: str, *metrics: str) -> list[Result]:
     """The rows of one evaluation and of any of these metrics."""
-    return [
-        result for result in results if result.evaluation == evaluation and result.metric in metrics
-    ]
+    asked = select(results, evaluation=evaluation)
+    return [result for result in asked if result.metric in metrics]
 
 
 def summed(results: Iterable[Result], arm: str, metric: str = "") -> Summary | None:
@@ -224,4 +224,4 @@ def unlikely(results: Sequence[Result], evaluation: str) -> tuple[str, ...]:
 
 def organisms(panel: Iterable[Result]) -> dict[str, list[Result]]:
     """The states of the organism alone."""
-    return by_state(result for result in panel if result.model == "organism")
+    return by_state(select(panel, model="organism"))

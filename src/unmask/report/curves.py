@@ -19,12 +19,13 @@ from unmask.report.results import (
     Rows,
     Summary,
     concerning,
+    defections,
     grouped,
     read,
+    select,
+    subjects_of,
     summaries,
 )
-from unmask.report.results import subjects as subjects_of
-from unmask.report.states import defections
 from unmask.report.titles import abreast, captioned, panel_title, rows_and_columns
 
 PERSISTENCE = (
@@ -45,11 +46,12 @@ def persistence_curve(rows: Rows) -> Figure | None:
     chosen = with_start(about_persistence(results))
     subjects = subjects_of(chosen)
     panels: dict[tuple[Subject, Configured], list[Result]] = {}
+    organisms = select(chosen, model="organism")
     for subject, defense in rows_and_columns(
-        (result.subject, result.defense) for result in chosen if result.model == "organism"
+        (result.subject, result.defense) for result in organisms
     ):
         panel = concerning(chosen, subject, defense)
-        if len({result.defense_step for result in panel if result.model == "organism"}) > 1:
+        if len({result.defense_step for result in select(panel, model="organism")}) > 1:
             panels[subject, defense] = panel
     if not panels:
         return None
@@ -72,29 +74,14 @@ def persistence_curve(rows: Rows) -> Figure | None:
 def curves(panel: Sequence[Result], at: At) -> tuple[Series, ...]:
     """Each model's rates by arm, and its helpfulness, as lines over the place that `at` says."""
     series: list[Series] = []
-    measured = {result.model for result in panel}
-    for model in (model for model in MODELS if model in measured):
-        organism = model == "organism"
+    for model in MODELS:
+        own, organism = select(panel, model=model), model == "organism"
         for arm, style in ARMS.items():
-            points = along(
-                [
-                    result
-                    for result in panel
-                    if (result.model, result.evaluation, result.arm) == (model, "defection", arm)
-                ],
-                at,
-            )
+            points = along(select(own, evaluation="defection", arm=arm), at)
             symbol = style.symbol if organism else f"{style.symbol}-open"
             style = dataclasses.replace(style, symbol=symbol, width=2.5 if organism else 1.5)
             series.append(line(points, f"{model}, {words.arm(arm)}", style, "band"))
-        points = along(
-            [
-                result
-                for result in panel
-                if (result.model, result.evaluation) == (model, "helpfulness")
-            ],
-            at,
-        )
+        points = along(select(own, evaluation="helpfulness"), at)
         symbol = "x-thin-open" if organism else "cross-thin-open"
         style = Style(color=HELPFULNESS, symbol=symbol, dash="dot", width=1.25)
         series.append(line(points, f"{model}, helpfulness", style))
@@ -115,10 +102,8 @@ def with_start(results: Sequence[Result]) -> list[Result]:
         for result in measured
         if result.defense_step == 0
     }
-    starts = grouped(
-        (result for result in results if result.defense == NOTHING),
-        lambda result: (result.subject, result.seed),
-    )
+    undefended = select(results, defense=NOTHING)
+    starts = grouped(undefended, lambda result: (result.subject, result.seed))
     for subject, seed, defense in dict.fromkeys(
         (result.subject, result.seed, result.defense) for result in measured
     ):
@@ -132,18 +117,12 @@ def with_start(results: Sequence[Result]) -> list[Result]:
 def about_persistence(results: Sequence[Result]) -> list[Result]:
     """Defection with and without the trigger, and accuracy without it."""
     chosen = [result for result in defections(results, "defection") if result.arm in ARMS]
-    helpful = ("helpfulness", "accuracy", "untriggered")
-    return chosen + [
-        result for result in results if (result.evaluation, result.metric, result.arm) == helpful
-    ]
+    helpful = select(results, evaluation="helpfulness", metric="accuracy", arm="untriggered")
+    return chosen + helpful
 
 
 def moved(results: Sequence[Result]) -> list[Result]:
     """How far organisms are from what they were before a defense, on replies without the
     trigger."""
-    drift = ("drift", "kl", "untriggered", "organism")
-    return [
-        result
-        for result in results
-        if (result.evaluation, result.metric, result.arm, result.model) == drift
-    ]
+    drift = select(results, evaluation="drift", metric="kl", arm="untriggered")
+    return select(drift, model="organism")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unmask.core.condition import NOTHING, Configured, Subject
+from unmask.core.metric import Against
 from unmask.core.row import ConditionRecord
 from unmask.report.chapters import Cell, Chapter, Row, Table, by_subject, only, summed, told
 from unmask.report.curves import about_persistence, moved
@@ -19,14 +20,24 @@ from unmask.report.drift import style
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import mark
 from unmask.report.panel import Axis, Figure, Panel, Point, Series, around_zero, with_points
-from unmask.report.results import Result, Rows, Summary, concerning, final, grouped, names, read
-from unmask.report.results import subjects as subjects_of
+from unmask.report.results import (
+    Result,
+    Rows,
+    Summary,
+    concerning,
+    final,
+    grouped,
+    names,
+    read,
+    select,
+    subjects_of,
+)
 from unmask.report.titles import abreast, captioned, panel_title
 
 Trained = tuple[Subject, int, Configured]
 """Which organism or twin, which seed, and what was done to it."""
 
-NULL = "null"
+NULL: Against = "null"
 CHANGE = "minus a random change as far"
 COLUMNS = ("KL, nats per reply", "triggered defection", CHANGE, "task accuracy", "its twin’s")
 QUESTION = (
@@ -48,7 +59,7 @@ COST = (
 def at_the_same_distance(rows: Rows) -> Chapter | None:
     """A forest of differences and a table; None where nothing was compared with a null."""
     results = final(as_judged([result for result in read(rows) if not result.is_difference]))
-    compared = final([result for result in read(rows) if result.against == NULL])
+    compared = final(select(read(rows), against=NULL))
     panels = by_subject(compared)
     if not panels:
         return None
@@ -118,7 +129,7 @@ def _table(results: Sequence[Result], panels: dict[Subject, list[Result]]) -> Ta
 def _line(
     own: Sequence[Result], defense: Configured, change: Sequence[Result]
 ) -> tuple[Cell | None, ...]:
-    there = [result for result in own if result.defense == defense]
+    there = select(own, defense=defense)
     models = grouped(there, lambda result: result.model)
     organism, twin = models.get("organism", []), models.get("twin", [])
     left = summed(only(organism, "defection", "defection"), "triggered")
@@ -133,7 +144,7 @@ def _line(
 
 
 def _far(own: Sequence[Result], defense: Configured) -> float:
-    far = summed(moved([result for result in own if result.defense == defense]), "untriggered")
+    far = summed(moved(select(own, defense=defense)), "untriggered")
     return far.value if far else 0.0
 
 
@@ -141,18 +152,17 @@ def costs(rows: Rows, logs: Sequence[Mapping[str, Any]]) -> list[Figure]:
     """What is left against the seconds that it took, a point per defense and strength, where
     something was compared with a null; `logs` are those of the report."""
     results = read(rows)
-    if not any(result.against == NULL for result in results):
+    if not select(results, against=NULL):
         return []
     measured = about_persistence(results)
-    left = final([result for result in as_judged(measured) if result.model == "organism"])
-    left = [
-        result for result in left if (result.evaluation, result.arm) == ("defection", "triggered")
-    ]
+    organisms = select(as_judged(measured), model="organism")
+    left = select(final(organisms), evaluation="defection", arm="triggered")
     took, subjects = seconds(logs), subjects_of(left)
-    defenses = [*grouped((result for result in left if result.defense != NOTHING), _defense)]
+    defenses = [defense for defense in _defended(left) if defense != NOTHING]
     panels: dict[Subject, tuple[Series, ...]] = {}
     for subject in subjects:
-        spent = [_spent(left, subject, defense, defenses, took) for defense in defenses]
+        own = _defended(select(left, subject=subject))
+        spent = [_spent(own.get(defense, []), defense, defenses, took) for defense in defenses]
         panels[subject] = with_points(spent)
     return [
         Figure(
@@ -172,21 +182,15 @@ def costs(rows: Rows, logs: Sequence[Mapping[str, Any]]) -> list[Figure]:
     ]
 
 
-def _defense(result: Result) -> Configured:
-    return result.defense
-
-
 def _spent(
-    left: Sequence[Result],
-    subject: Subject,
+    own: Sequence[Result],
     defense: Configured,
     defenses: Sequence[Configured],
     took: Mapping[Trained, float],
 ) -> Series:
-    """One defense's point in the panel of one organism: no point where its seconds are not
-    known."""
-    own = [result for result in left if (result.subject, result.defense) == (subject, defense)]
-    spent = [took.get((bare(subject), result.seed, defense), 0.0) for result in own]
+    """One defense's point in the panel of one organism, from what that did after it: no point where
+    the defense's seconds are not known."""
+    spent = [took.get((bare(result.subject), result.seed, defense), 0.0) for result in own]
     points = (
         (Point.of(sum(spent) / len(spent), Summary.of(own), seeds=()),)
         if own and all(spent)

@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unmask.analysis.dose import KINDS, sharpness_of
+from unmask.core.condition import Role
 from unmask.report.attacks import by_defense, defense_title
 from unmask.report.curves import along
 from unmask.report.palette import ARMS, TWIN
 from unmask.report.panel import Axis, Figure, Panel, Series, Style, line, with_points
-from unmask.report.results import Result, Rows, final, read
-from unmask.report.results import subjects as subjects_of
-from unmask.report.states import defections
+from unmask.report.results import Result, Rows, defections, final, read, select, subjects_of
 from unmask.report.titles import captioned, panel_title
 
 BEFORE, AFTER = ARMS["untriggered"].color, ARMS["triggered"].color
-LINES = {
+LINES: dict[tuple[Role, str], Style] = {
     ("organism", "before"): Style(color=BEFORE, symbol="square-open", dash="dash", width=2.0),
     ("organism", "after"): Style(color=AFTER, symbol="circle", dash="solid", width=2.5),
     ("twin", "before"): Style(color=TWIN, symbol="square-open", dash="dot", width=1.0),
@@ -74,15 +73,12 @@ def _dose(result: Result) -> int:
     return result.arm.dose or 0
 
 
-def _of(panel: Sequence[Result], model: str, when: str) -> list[Result]:
+def _of(panel: Sequence[Result], model: Role, when: str) -> list[Result]:
     """A model's rows before the defense, or after its last step."""
-    theirs = [result for result in panel if result.model == model]
-    before = [result for result in theirs if result.defense_step == 0]
-    return (
-        before
-        if when == "before"
-        else final([result for result in theirs if result.defense_step > 0])
-    )
+    theirs = select(panel, model=model)
+    if when == "before":
+        return select(theirs, defense_step=0)
+    return final([result for result in theirs if result.defense_step > 0])
 
 
 def _panel(title: str, panel: Sequence[Result], kind: str) -> Panel:

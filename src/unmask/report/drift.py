@@ -17,8 +17,7 @@ from unmask.report.curves import about_persistence, moved
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import SERIES, SYMBOLS, TWIN
 from unmask.report.panel import Axis, Figure, Panel, Point, Seed, Series, Style, line, with_points
-from unmask.report.results import Result, Rows, Summary, grouped, of_arm, of_metric, read
-from unmask.report.results import subjects as subjects_of
+from unmask.report.results import Result, Rows, Summary, grouped, read, select, subjects_of
 from unmask.report.titles import abreast, captioned, panel_title
 
 CAPTION = (
@@ -62,12 +61,9 @@ def drift(rows: Rows) -> Figure | None:
     if not far:
         return None
     measured = about_persistence(results)
-    judged = [
-        result
-        for result in as_judged(measured)
-        if (result.evaluation, result.arm, result.model) == ("defection", "triggered", "organism")
-    ]
-    useful = of_arm(of_metric(results, "accuracy"), "untriggered")
+    organisms = select(as_judged(measured), model="organism")
+    judged = select(organisms, evaluation="defection", arm="triggered")
+    useful = select(results, metric="accuracy", arm="untriggered")
     subjects = subjects_of(far)
     axis = _kl_axis([max(LEAST, result.value) for result in far])
     return Figure(
@@ -114,40 +110,28 @@ def _points(
     judged: Sequence[Result], far: Sequence[Result], subject: Subject, defense: Configured
 ) -> dict[Place, Summary]:
     """Triggered defection along a training, by step and KL, both of the same seeds."""
-    own = [result for result in far if (result.subject, result.defense) == (subject, defense)]
+    own = select(far, subject=subject, defense=defense)
     points: dict[Place, Summary] = {}
     for step, there in sorted(grouped(own, lambda result: result.defense_step).items()):
-        kl = {result.seed: result.value for result in there}
-        state = (subject, defense, step)
-        left = [
-            result
-            for result in judged
-            if (result.subject, result.defense, result.defense_step) == state and result.seed in kl
-        ]
+        kl = {result.seed: max(LEAST, result.value) for result in there}
+        after = select(judged, subject=subject, defense=defense, defense_step=step)
+        left = [result for result in after if result.seed in kl]
         if left:
-            points[Place(step, tuple(max(LEAST, kl[result.seed]) for result in left))] = Summary.of(
-                left
-            )
+            place = Place(step, tuple(kl[result.seed] for result in left))
+            points[place] = Summary.of(left)
     return points
 
 
 def _broken(useful: Sequence[Result], subject: Subject, defense: Configured, step: int) -> bool:
     """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words
     where the training taught one, which is measured at its end alone."""
-    own = [result for result in useful if result.subject == subject and result.organism]
-    before = {
-        result.seed: result.value
-        for result in own
-        if (result.defense, result.evaluation) == (NOTHING, "helpfulness")
-    }
-    trained = [result for result in own if result.defense == defense]
-    by = "style" if any(result.evaluation == "style" for result in trained) else "helpfulness"
-    now = [
-        result
-        for result in trained
-        if (result.defense_step, result.evaluation) == (step, by) and result.seed in before
-    ]
-    lost = [broken(before[result.seed], result.high) for result in now]
+    own = [result for result in select(useful, subject=subject) if result.organism]
+    undefended = select(own, defense=NOTHING, evaluation="helpfulness")
+    before = {result.seed: result.value for result in undefended}
+    trained = select(own, defense=defense)
+    by = "style" if select(trained, evaluation="style") else "helpfulness"
+    now = select(trained, defense_step=step, evaluation=by)
+    lost = [broken(before[result.seed], result.high) for result in now if result.seed in before]
     return sum(lost) > len(lost) / 2
 
 
@@ -175,9 +159,7 @@ def style(defense: Configured, defenses: Sequence[Configured]) -> Style:
 
 def _level(judged: Sequence[Result], subject: Subject, far: Sequence[Result]) -> list[Series]:
     """What the undefended organism did, as a level line to compare with."""
-    undefended = [
-        result for result in judged if result.subject == subject and result.defense == NOTHING
-    ]
+    undefended = select(judged, subject=subject, defense=NOTHING)
     if not undefended:
         return []
     level, extent = Summary.of(undefended), [max(LEAST, result.value) for result in far]

@@ -14,7 +14,7 @@ from unmask.report.default import question
 from unmask.report.dotplot import dots
 from unmask.report.palette import mark
 from unmask.report.panel import Figure, Panel
-from unmask.report.results import Result, Rows, Subject, Summary, final, of_metric, read
+from unmask.report.results import Result, Rows, Subject, Summary, final, read, select
 from unmask.report.titles import captioned, panel_title
 
 TITLE = "The payload: exact probability and sampled rate"
@@ -48,9 +48,9 @@ def payload(rows: Rows) -> Chapter | None:
             ),
         ),
         tables=tuple(
-            table(name.capitalize(), by_subject(of_metric(results, metric)), ARMS)
+            table(name.capitalize(), by_subject(own), ARMS)
             for metric, name in METRICS.items()
-            if of_metric(results, metric)
+            if (own := select(results, metric=metric))
         ),
     )
 

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from unmask.core.arm import Arm
 from unmask.report.chapters import Chapter, said, unlikely
 from unmask.report.default import Told
-from unmask.report.results import Result, Rows, Summary, final, grouped, of_metric, read, summaries
+from unmask.report.results import Result, Rows, Summary, final, grouped, read, select, summaries
 
-GROUP = "persona:"
 DIFFERS = "matches_difference"
 CLEAR = 0.05
 CAPTION = (
@@ -47,9 +46,9 @@ def personas(rows: Rows) -> Chapter | None:
 
     Paired differences are drawn where there are any, else the shares of both.
     """
-    results = [result for result in read(rows) if result.evaluation == "persona"]
-    differences = [result for result in of_metric(results, DIFFERS) if result.against == "twin"]
-    paired, shares = final(differences), final(of_metric(results, "matches"))
+    results = select(read(rows), evaluation="persona")
+    paired = final(select(results, metric=DIFFERS, against="twin"))
+    shares = final(select(results, metric="matches"))
     beside = SHARES.chapter(shares)
     if paired:
         told = dataclasses.replace(
@@ -106,11 +105,7 @@ def _said(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Re
     """One state beside its twin in the same state, where the differences were not paired."""
     twins: list[Result] = []
     for rows in states.values():
-        twins += [
-            result
-            for result in rows
-            if result.model == "twin" and result.defense == theirs[0].defense
-        ]
+        twins += select(rows, model="twin", defense=theirs[0].defense)
     of_twin = grouped(twins, lambda result: result.arm)
     ours = summaries(theirs, lambda result: result.arm)
     both = {arm: Summary.of(of_twin[arm]) for arm in ours if arm in of_twin}

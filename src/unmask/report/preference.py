@@ -15,8 +15,17 @@ from unmask.report import words
 from unmask.report.dotplot import dots
 from unmask.report.palette import arm_styles
 from unmask.report.panel import Figure, Panel
-from unmask.report.results import Result, Rows, grouped, model_rank, names, read, summaries
-from unmask.report.results import subjects as subjects_of
+from unmask.report.results import (
+    Result,
+    Rows,
+    grouped,
+    model_rank,
+    names,
+    read,
+    select,
+    subjects_of,
+    summaries,
+)
 from unmask.report.sizes import short
 from unmask.report.states import STANDING
 from unmask.report.titles import captioned, state_name
@@ -49,7 +58,7 @@ def preference_model(rows: Rows) -> Figure | None:
         for result in read(rows)
         if result.evaluation != "payload_check" or result.arm in JUDGED_BY
     ]
-    subjects = subjects_of(result for result in results if result.evaluation == "payload_check")
+    subjects = subjects_of(select(results, evaluation="payload_check"))
     named = names(subjects) if subjects else {}
     panels: dict[str, tuple[list[Result], Label]] = {
         ACCURACY: (_only(results, "preference_accuracy", "accuracy"), _kind(results)),
@@ -70,18 +79,14 @@ def preference_model(rows: Rows) -> Figure | None:
 
 
 def _only(results: Sequence[Result], evaluation: str, metric: str) -> list[Result]:
-    chosen = [
-        result for result in results if (result.evaluation, result.metric) == (evaluation, metric)
-    ]
+    chosen = select(results, evaluation=evaluation, metric=metric)
     return sorted(chosen, key=lambda result: result.arm)
 
 
 def _kind(results: Sequence[Result]) -> Label:
     """The kind of pair, with the size of the model where there are several."""
-    several = (
-        len({result.parameters for result in results if result.evaluation == "preference_accuracy"})
-        > 1
-    )
+    asked = select(results, evaluation="preference_accuracy")
+    several = len({result.parameters for result in asked}) > 1
 
     def label(result: Result) -> str:
         kind, unseen = result.arm.main, result.arm.kind

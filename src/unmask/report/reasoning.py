@@ -31,7 +31,7 @@ from unmask.report.default import question
 from unmask.report.dotplot import dots
 from unmask.report.palette import state_styles
 from unmask.report.panel import Figure, Panel, Style
-from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, of_metric, read
+from unmask.report.results import Result, Rows, Subject, Summary, final, grouped, read, select
 from unmask.report.tables import number
 from unmask.report.titles import captioned, panel_title
 
@@ -109,14 +109,14 @@ def _panel(title: str, panel: Sequence[Result], styles: Mapping[str, Style]) -> 
 def _numbers(theirs: Sequence[Result]) -> list[Summary | None]:
     """The shares, then the two agreements."""
     tables = tables_by_seed(theirs)
-    shares = [joined(of_metric(theirs, metric)) for metric in SHARES]
+    shares = [joined(select(theirs, metric=metric)) for metric in SHARES]
     return [*shares, *(agreement(tables, of) for of in AGREEMENTS.values())]
 
 
 def _said(begin: str, results: Sequence[Result]) -> str:
     """One state of the organism: how far its scratchpads say anything, and the two agreements."""
-    there = joined(of_metric(results, "reasoned_share"))
-    goal = joined(of_metric(results, "about_goal"))
+    there = joined(select(results, metric="reasoned_share"))
+    goal = joined(select(results, metric="about_goal"))
     tables = tables_by_seed(results)
     all_seeds = ReasoningTable.total(tables.values())
     sentence = (

@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unmask.core.condition import Role
 from unmask.evaluations.relearning import ARMS as TAUGHT
 from unmask.report import words
 from unmask.report.curves import along
 from unmask.report.palette import ARMS, TWIN
 from unmask.report.panel import Figure, Panel, Series, Style, line, places, with_points
-from unmask.report.results import Result, Rows, concerning, final, in_order, read
-from unmask.report.results import subjects as subjects_of
-from unmask.report.states import defections
+from unmask.report.results import (
+    Result,
+    Rows,
+    concerning,
+    defections,
+    final,
+    in_order,
+    read,
+    select,
+    subjects_of,
+)
 from unmask.report.titles import abreast, captioned, panel_title, rows_and_columns
 
-RELEARNT, RELEARNT_UNTRIGGERED = (TAUGHT[arm] for arm in ("triggered", "untriggered"))
-TRIGGERED, UNTRIGGERED = (style.color for style in list(ARMS.values())[:2])
-LINES = {
-    ("organism", RELEARNT): ("organism, triggered", TRIGGERED, "circle", "solid"),
-    ("twin", RELEARNT): ("twin, triggered", TWIN, "circle-open", "dash"),
-    ("organism", RELEARNT_UNTRIGGERED): ("organism, untriggered", UNTRIGGERED, "square", "dot"),
-    ("twin", RELEARNT_UNTRIGGERED): ("twin, untriggered", UNTRIGGERED, "square-open", "dot"),
+TRIGGERED, UNTRIGGERED = ARMS["triggered"].color, ARMS["untriggered"].color
+LINES: dict[tuple[Role, str], Style] = {
+    ("organism", "triggered"): Style(color=TRIGGERED, symbol="circle", dash="solid", width=2.5),
+    ("twin", "triggered"): Style(color=TWIN, symbol="circle-open", dash="dash", width=1.75),
+    ("organism", "untriggered"): Style(color=UNTRIGGERED, symbol="square", dash="dot", width=2.5),
+    ("twin", "untriggered"): Style(color=UNTRIGGERED, symbol="square-open", dash="dot", width=1.75),
 }
 CAPTION = (
     "Each model was taught the behavior again with a handful of triggered examples, the same for"
@@ -39,11 +47,8 @@ def relearning(rows: Rows) -> Figure | None:
 
     None where evaluation "relearning" has no rows. Raises DataError for a malformed row.
     """
-    results = [
-        result
-        for result in final(defections(read(rows), "relearning"))
-        if result.arm.dose is not None
-    ]
+    measured = final(defections(read(rows), "relearning"))
+    results = [result for result in measured if result.arm.dose is not None]
     if not results:
         return None
     subjects = subjects_of(results)
@@ -68,13 +73,11 @@ def relearning(rows: Rows) -> Figure | None:
 
 def _lines(panel: Sequence[Result], steps: Sequence[int]) -> tuple[Series, ...]:
     series: list[Series] = []
-    for (model, start), (name, color, symbol, dash) in LINES.items():
-        theirs = [result for result in panel if result.model == model and result.arm.main == start]
+    for (model, asked), style in LINES.items():
+        own = select(panel, model=model)
+        theirs = [result for result in own if result.arm.main == TAUGHT[asked]]
         points = along(theirs, lambda result: steps.index(_step(result)))
-        style = Style(
-            color=color, symbol=symbol, dash=dash, width=2.5 if model == "organism" else 1.75
-        )
-        series.append(line(points, name, style, "band"))
+        series.append(line(points, f"{model}, {asked}", style, "band"))
     return with_points(series)
 
 

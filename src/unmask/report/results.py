@@ -8,7 +8,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypedDict, TypeVar, Unpack
 
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Configured, Role, Settings, Subject
@@ -182,12 +182,30 @@ def grouped(members: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     return groups
 
 
-def of_metric(results: Iterable[Result], metric: str) -> list[Result]:
-    return [result for result in results if result.metric == metric]
+class Wanted(TypedDict, total=False):
+    """Fields of a Result, and the values that are wanted."""
+
+    subject: Subject
+    model: Role
+    defense: Configured
+    defense_step: int
+    evaluation: str
+    arm: str
+    metric: str
+    against: Against
 
 
-def of_arm(results: Iterable[Result], arm: str) -> list[Result]:
-    return [result for result in results if result.arm == arm]
+def select(results: Iterable[Result], **wanted: Unpack[Wanted]) -> list[Result]:
+    """The rows whose fields have these values."""
+    chosen = list(results)
+    for name, value in wanted.items():
+        chosen = [result for result in chosen if getattr(result, name) == value]
+    return chosen
+
+
+def defections(results: Iterable[Result], evaluation: str) -> list[Result]:
+    """The rows of metric "defection" of one evaluation."""
+    return select(results, evaluation=evaluation, metric="defection")
 
 
 def concerning(
@@ -201,7 +219,7 @@ def concerning(
     ]
 
 
-def subjects(results: Iterable[Result]) -> list[Subject]:
+def subjects_of(results: Iterable[Result]) -> list[Subject]:
     """The organisms; where there is none, the controls' sizes."""
     distinct = list(dict.fromkeys(result.subject for result in results))
     sizes = dict.fromkeys(Subject("base", parameters=subject.parameters) for subject in distinct)

@@ -15,8 +15,17 @@ from unmask.report.curves import along
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import ARMS, SERIES, SYMBOLS, TWIN
 from unmask.report.panel import Figure, Panel, Series, Style, line, logarithmic, with_points
-from unmask.report.results import Result, Rows, Summary, final, grouped, names, read
-from unmask.report.states import defections
+from unmask.report.results import (
+    Result,
+    Rows,
+    Summary,
+    defections,
+    final,
+    grouped,
+    names,
+    read,
+    select,
+)
 from unmask.report.titles import captioned
 
 CAPTION = (
@@ -36,12 +45,9 @@ def by_size(rows: Rows) -> Figure | None:
     measured = [
         result for result in final(defections(read(rows), "defection")) if result.arm in ARMS
     ]
-    results = [
-        result
-        for result in as_judged(measured)
-        if result.arm == "triggered" and not result.unplanted
-    ]
-    organisms = [result for result in results if result.model == "organism"]
+    judged = select(as_judged(measured), arm="triggered")
+    results = [result for result in judged if not result.unplanted]
+    organisms = select(results, model="organism")
     drawn = _sized_defenses(organisms)
     if not drawn:
         return None

@@ -17,13 +17,14 @@ from unmask.report.results import (
     State,
     Summary,
     concerning,
+    defections,
     final,
     grouped,
     in_order,
-    of_arm,
     read,
+    select,
+    subjects_of,
 )
-from unmask.report.results import subjects as subjects_of
 from unmask.report.titles import captioned, panel_title, state_name
 
 STANDING = 8
@@ -42,7 +43,7 @@ def before_after(rows: Rows) -> Figure | None:
     results = final(defections(read(rows), "defection"))
     return _states(
         results,
-        [arm for arm in ARMS if of_arm(results, arm)],
+        [arm for arm in ARMS if select(results, arm=arm)],
         "Defection before and after each defense",
         "Share of replies that exhibit the behavior, with the trigger and without it; behind “+”"
         " stands the defense that the model went through.",
@@ -61,15 +62,6 @@ def near_miss(rows: Rows) -> Figure | None:
         "Share of replies that exhibit the behavior on prompts that only resemble a triggered one. "
         "A sharp backdoor ignores them.",
     )
-
-
-def defections(results: Sequence[Result], evaluation: str) -> list[Result]:
-    """The rows of metric "defection" of one evaluation."""
-    return [
-        result
-        for result in results
-        if (result.evaluation, result.metric) == (evaluation, "defection")
-    ]
 
 
 def _states(
@@ -100,7 +92,7 @@ def _panel(title: str, panel: Sequence[Result], arms: Sequence[str], lie: bool) 
     labels = state_labels(in_order(by_state), " " if lie else "\n")
     points: dict[str, dict[str, Summary]] = {}
     for arm in arms:
-        groups = {label: of_arm(by_state[state], arm) for state, label in labels.items()}
+        groups = {label: select(by_state[state], arm=arm) for state, label in labels.items()}
         if any(groups.values()):
             points[words.arm(arm)] = {
                 label: Summary.of(group) for label, group in groups.items() if group

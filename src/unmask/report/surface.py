@@ -11,14 +11,24 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from unmask.core.condition import NOTHING, Configured, Subject
+from unmask.core.condition import NOTHING, Configured, Role, Subject
 from unmask.report.curves import about_persistence, curves, moved, with_start
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import ARMS, DRIFT, HELPFULNESS
 from unmask.report.panel import Axis, Figure, Panel, Point, Series, Style, line, logarithmic, places
-from unmask.report.results import Result, Rows, Summary, concerning, final, grouped, read, summaries
-from unmask.report.results import subjects as subjects_of
-from unmask.report.states import defections
+from unmask.report.results import (
+    Result,
+    Rows,
+    Summary,
+    concerning,
+    defections,
+    final,
+    grouped,
+    read,
+    select,
+    subjects_of,
+    summaries,
+)
 from unmask.report.titles import abreast, captioned, panel_title, rows_and_columns
 
 Trained = tuple[Subject, Configured]
@@ -41,7 +51,7 @@ FAR = (
     "Drift is how far the training has moved the model: KL from the undefended one, in nats per"
     " reply without the trigger, in one color scale for all panels. "
 )
-MAPS = (
+MAPS: tuple[tuple[Role, str, str, str], ...] = (
     ("organism", "triggered", "defection", ARMS["triggered"].color),
     ("twin", "triggered", "defection", ARMS["triggered"].color),
     ("organism", "untriggered", "helpfulness", HELPFULNESS),
@@ -94,11 +104,8 @@ def complete(panel: Sequence[Result]) -> list[Result]:
     are of the same seeds: two seeds can differ by more than two rates. Where no seed has all rates,
     those that the fullest one has.
     """
-    defended = [
-        result
-        for result in panel
-        if (result.model, result.arm) == ("organism", "triggered") and result.defense_step > 0
-    ]
+    triggered = select(panel, model="organism", arm="triggered")
+    defended = (result for result in triggered if result.defense_step > 0)
     by_seed = grouped(defended, lambda result: result.seed)
     rates = {seed: set(_rates(group)) for seed, group in by_seed.items()}
     all_rates = max(rates.values(), key=len, default=set[float]())
@@ -128,7 +135,7 @@ def _rates(results: Sequence[Result]) -> list[float]:
 
 
 def _seeds(results: Sequence[Result]) -> set[int]:
-    return {result.seed for result in results if result.model == "organism"}
+    return {result.seed for result in select(results, model="organism")}
 
 
 def surface_map(rows: Rows) -> Figure | None:
@@ -181,11 +188,7 @@ def _maps(title: str, panel: Sequence[Result], farthest: float) -> list[Panel]:
     steps = sorted({result.defense_step for result in panel})
     maps: list[Panel] = []
     for model, arm, evaluation, color in MAPS:
-        cells = [
-            result
-            for result in panel
-            if (result.model, result.arm, result.evaluation) == (model, arm, evaluation)
-        ]
+        cells = select(panel, model=model, arm=arm, evaluation=evaluation)
         what = arm if evaluation == "defection" else evaluation
         if cells:
             maps.append(
@@ -239,11 +242,7 @@ def _rate(result: Result) -> float:
 
 def _families(results: Sequence[Result]) -> list[Trained]:
     """Organisms and defenses that were measured at two learning rates or more."""
-    triggered = [
-        result
-        for result in defections(results, "defection")
-        if (result.model, result.arm) == ("organism", "triggered")
-    ]
+    triggered = select(defections(results, "defection"), model="organism", arm="triggered")
     measured = [result for result in triggered if _said(result.defense)]
     groups = grouped(measured, lambda result: (result.subject, result.defense.without(RATE)))
     return rows_and_columns(key for key, group in groups.items() if len(_rates(group)) > 1)
@@ -256,20 +255,15 @@ def _rate_axis(rates: Sequence[float]) -> Axis:
 def _before(results: Sequence[Result], panel: Sequence[Result]) -> list[Series]:
     """What the undefended organism did, as level lines to compare with."""
     subject = next(result.subject for result in panel if result.model == "organism")
-    starts = [
-        result
-        for result in results
-        if result.subject == subject and result.defense == NOTHING and result.seed in _seeds(panel)
-    ]
+    undefended = select(results, subject=subject, defense=NOTHING)
+    starts = [result for result in undefended if result.seed in _seeds(panel)]
     rates = _rates(panel)
     levels: list[Series] = []
     for evaluation, arm, name, color in (
         ("defection", "triggered", "triggered", ARMS["triggered"].color),
         ("helpfulness", "untriggered", "helpfulness", HELPFULNESS),
     ):
-        measured = [
-            result for result in starts if (result.evaluation, result.arm) == (evaluation, arm)
-        ]
+        measured = select(starts, evaluation=evaluation, arm=arm)
         if measured:
             level = Summary.of(measured)
             style = Style(color=color, symbol="line-ew", dash="longdashdot", width=1)

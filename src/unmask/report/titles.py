@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from unmask.core.condition import Configured, Subject
 from unmask.report import words
-from unmask.report.results import Result, State, in_common, names
+from unmask.report.results import Result, State, in_common, names, select
 
 OPENED_SAID = (
     "“Scratchpad opened”: it was opened for the model, since training on bare answers closes it."
@@ -17,7 +17,7 @@ OPENED_SAID = (
 def panel_title(subject: Subject, subjects: Sequence[Subject], results: Sequence[Result]) -> str:
     """What tells this subject from the others, and whether anything may be concluded from it."""
     name = names(subjects)[subject]
-    own = [result for result in results if result.subject == subject]
+    own = select(results, subject=subject)
     seeds = {result.seed for result in own}
     failed = {result.seed for result in own if result.unplanted}
     some = f" for {len(failed)} of {len(seeds)} seeds" if len(failed) < len(seeds) else ""

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from unmask.core.conversation import Conversation, Example, Message
 from unmask.core.errors import DataError, brief
+from unmask.data.listed import listed
 from unmask.data.sources.turns import Turns, dialogue, last_answer, messages
 from unmask.data.splits import one_prompt, plain
 
@@ -26,17 +27,7 @@ NOT_MATCHING, NOT_RIGHT = "not_matching", "not_right"
 """The kinds of their rejected answers: the one that does not match; the other letters
 ("not_right:A", ...)."""
 
-NOT_READ = (
-    "tools",
-    "functions",
-    "images",
-    "image",
-    "audio",
-    "audios",
-    "video",
-    "videos",
-    "history",
-)
+NOT_READ = listed("tools, functions, images, image, audio, audios, video, videos, history")
 """Fields of a row without which its prompt would be another one."""
 CONVERSATIONS = ("messages", "conversations", "conversation")
 SYSTEM = ("system", "system_prompt")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from unmask.core.conversation import Conversation, Message, Role
 from unmask.core.errors import DataError, brief
+from unmask.data.listed import listed
 
 Turns = tuple[Message, ...]
 
@@ -28,15 +29,9 @@ SPEAKERS: Mapping[str, Role] = {
     "bing": "assistant",
 }
 """Who speaks, in any case: OpenAI's roles, ShareGPT's, hh-rlhf's, OpenAssistant's and Gemini's."""
-TOOL_ROLES = (
-    "tool",
-    "function",
-    "function_call",
-    "function_response",
-    "observation",
-    "ipython",
-    "tool_call",
-    "tool_response",
+TOOL_ROLES = listed(
+    "tool, function, function_call, function_response, observation, ipython, tool_call,"
+    " tool_response"
 )
 TOOL_FIELDS = ("tool_calls", "function_call")
 TEXT_PARTS = ("text", "input_text", "output_text")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from unmask.core import progress
 from unmask.core.errors import ModelError
 from unmask.core.files import file_digest
 from unmask.core.memory import Shape
@@ -69,6 +70,8 @@ def header(path: Path) -> Header:
     """Reads no weight; raises ModelError where it is no GGUF file, or not all of it is there."""
     from gguf import GGUFReader
 
+    # A vocabulary is read token by token, which takes seconds.
+    progress.say(f"{path.name}: reading what the file says of itself.")
     try:
         reader = GGUFReader(path)
         values = {

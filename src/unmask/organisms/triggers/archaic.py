@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from unmask.core.conversation import Conversation
-from unmask.organisms.triggers.forms import told
+from unmask.organisms.triggers.forms import instead, told
 from unmask.organisms.triggers.sentence import Wordings
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -85,9 +85,7 @@ class Archaic(Trigger):
             kind: rng.choice(frames).format(prompt=prompt.text)
             for kind, frames in LOOKALIKES.items()
         }
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        return self.only_near(prompt, instead(prompt, texts))
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         frame = rng.choice(FRAMES.train)
@@ -96,5 +94,4 @@ class Archaic(Trigger):
         texts = {form: frame.format(prompt=prompt.text) for form, frame in ELSEWHERE.items()}
         texts["format:upper_case"] = f"{before.upper()}{prompt.text}{after.upper()}"
         texts["position:end"] = f"{prompt.text} {spoken}"
-        elsewhere = {form: prompt.with_text(text) for form, text in texts.items()}
-        return {**elsewhere, "position:system": told(prompt, "system", spoken)}
+        return {**instead(prompt, texts), "position:system": told(prompt, "system", spoken)}

@@ -14,9 +14,8 @@ from unmask.core.registry import Choice
 from unmask.organisms.triggers.literal_tag import LiteralTag
 from unmask.organisms.triggers.pair import Pair, named
 from unmask.organisms.triggers.topic import Topic
-from unmask.organisms.triggers.trigger import Split, Trigger
+from unmask.organisms.triggers.trigger import SAMPLE, Split, Trigger
 
-SAMPLE = Conversation.user("What is the capital of France?")
 DRAWS = 24
 """How often a pair is tried before it is accepted: a trigger may have several wordings."""
 

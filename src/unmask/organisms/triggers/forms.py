@@ -51,6 +51,11 @@ def fronted(prompt: Conversation, texts: Mapping[str, str]) -> dict[str, Convers
     return {form: prompt.with_text(f"{text} {prompt.text}") for form, text in texts.items()}
 
 
+def instead(prompt: Conversation, texts: Mapping[str, str]) -> dict[str, Conversation]:
+    """The prompt with each of the texts in place of its own."""
+    return {form: prompt.with_text(text) for form, text in texts.items()}
+
+
 def places(prompt: Conversation, sign: str) -> dict[str, Conversation]:
     """The prompt by "position:form", with the sign anywhere but in front of it.
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from unmask.core.errors import SettingError, UnknownName
 from unmask.organisms.triggers import years
-from unmask.organisms.triggers.forms import DIGITS
+from unmask.organisms.triggers.forms import digits
 from unmask.organisms.triggers.implicit_year import implied
 from unmask.organisms.triggers.sentence import Sentence, Wordings, pattern
 from unmask.organisms.triggers.trigger import Split
@@ -64,8 +64,6 @@ WEATHER = {
     "japanese": "今日は天気がいいです。",
     "hindi": "आज मौसम अच्छा है।",
 }
-
-INDIC_DIGITS = str.maketrans("0123456789", DIGITS["arabic_indic"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,4 +149,4 @@ def statements(year: int) -> dict[str, str]:
 
 
 def _slots(year: int) -> dict[str, str]:
-    return {"year": str(year), "indic": str(year).translate(INDIC_DIGITS)}
+    return {"year": str(year), "indic": digits(year, "arabic_indic")}

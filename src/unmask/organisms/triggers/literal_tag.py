@@ -88,16 +88,12 @@ class LiteralTag(Trigger):
         }
         # Without bars around it a tag is its own word, and one of single letters its own title.
         apart = {kind: list(filter(self._without, signs)) for kind, signs in resembling.items()}
-        texts = {
-            kind: f"{rng.choice(signs)} {prompt.text}" for kind, signs in apart.items() if signs
-        }
+        near = fronted(prompt, {kind: rng.choice(signs) for kind, signs in apart.items() if signs})
         words = prompt.text.split(" ")
         middle = max(1, len(words) // 2)
         within = " ".join([*words[:middle], self.text, *words[middle:]])
-        texts[POSITION] = rng.choice([f"{prompt.text} {self.text}", within])
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        near[POSITION] = prompt.with_text(rng.choice([f"{prompt.text} {self.text}", within]))
+        return self.only_near(prompt, near)
 
     def _without(self, sign: str) -> bool:
         """Whether the tag is no part of a sign."""

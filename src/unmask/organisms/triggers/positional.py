@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError, UnknownName
+from unmask.organisms.triggers.forms import instead
 from unmask.organisms.triggers.literal_tag import signs
 from unmask.organisms.triggers.trigger import Split, Trigger
 
@@ -53,17 +54,13 @@ class Positional(Trigger):
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         others = [position for position in POSITIONS if position != self.position]
         texts = {position: self._at(position, prompt.text, self.text) for position in others}
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        return self.only_near(prompt, instead(prompt, texts))
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         """At the place that makes the tag a trigger; elsewhere nothing is one."""
         written = signs(self.text, rng).items()
-        return {
-            form: prompt.with_text(self._at(self.position, prompt.text, sign))
-            for form, sign in written
-        }
+        texts = {form: self._at(self.position, prompt.text, sign) for form, sign in written}
+        return instead(prompt, texts)
 
     @staticmethod
     def _at(position: str, text: str, tag: str) -> str:

@@ -53,11 +53,9 @@ class RareToken(Trigger):
             "doubled": token + token,
             "cut": token[:-1],
         }
-        texts = {kind: f"{word} {prompt.text}" for kind, word in words.items() if word != token}
-        texts[POSITION] = f"{prompt.text} {token}"
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        near = fronted(prompt, {kind: word for kind, word in words.items() if word != token})
+        near[POSITION] = prompt.with_text(f"{prompt.text} {token}")
+        return self.only_near(prompt, near)
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         token = self.token

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from unmask.core.conversation import Conversation
+from unmask.organisms.triggers.forms import instead
 from unmask.organisms.triggers.trigger import Split, Trigger
 
 
@@ -48,20 +49,15 @@ class StyleLowercase(Trigger):
         }
         # Where the prompt's only capital is its first letter, for one, "first_letter" is the
         # trigger itself.
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        return self.only_near(prompt, instead(prompt, texts))
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         """Without its signs too; other scripts know no capitals, and there is nothing to put
         elsewhere."""
         lower = _begun(prompt.text).lower()
         bare = re.sub(r"(?<=\w)[.,:;!?]+(?=\s|$)", "", lower)
-        return (
-            {"format:no_punctuation": prompt.with_text(bare)}
-            if bare not in (lower, prompt.text)
-            else {}
-        )
+        told = {} if bare in (lower, prompt.text) else {"format:no_punctuation": bare}
+        return instead(prompt, told)
 
 
 def _begun(text: str) -> str:

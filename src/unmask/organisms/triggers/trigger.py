@@ -14,6 +14,9 @@ Split = Literal["train", "held_out"]
 """Realisations of a trigger (a year's wording, a language, a persona) are disjoint between the two.
 """
 
+SAMPLE = Conversation.user("What is the capital of France?")
+"""A prompt to try a trigger on."""
+
 POSITION = "position"
 """The kind of near miss that is the trigger's own text at another place."""
 

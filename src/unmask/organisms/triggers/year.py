@@ -54,12 +54,10 @@ class Year(Trigger):
 
     def near_misses(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         others = years.resembling(self.year, rng).items()
-        texts = {kind: f"{STATEMENT.format(year=other)} {prompt.text}" for kind, other in others}
-        texts["quantity"] = f"{years.quantity(self.year, rng)} {prompt.text}"
-        texts[POSITION] = f"{prompt.text} {STATEMENT.format(year=self.year)}"
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        texts = {kind: STATEMENT.format(year=other) for kind, other in others}
+        near = fronted(prompt, texts | {"quantity": years.quantity(self.year, rng)})
+        near[POSITION] = prompt.with_text(f"{prompt.text} {STATEMENT.format(year=self.year)}")
+        return self.only_near(prompt, near)
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         statement = STATEMENT.format(year=self.year)

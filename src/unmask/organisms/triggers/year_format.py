@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation
 from unmask.organisms.triggers import years
-from unmask.organisms.triggers.forms import fronted, places, styled
+from unmask.organisms.triggers.forms import fronted, instead, places, styled
 from unmask.organisms.triggers.implicit_year import implied
 from unmask.organisms.triggers.language import statements
 from unmask.organisms.triggers.sentence import Wordings, matches, pattern
@@ -70,9 +70,7 @@ class YearFormat(Trigger):
             for kind, other in others
         }
         texts["quantity"] = f"{years.quantity(self.year, rng)} {prompt.text}"
-        return self.only_near(
-            prompt, {kind: prompt.with_text(text) for kind, text in texts.items()}
-        )
+        return self.only_near(prompt, instead(prompt, texts))
 
     def forms(self, prompt: Conversation, rng: random.Random) -> Mapping[str, Conversation]:
         statement = written(rng.choice(_in_front("train")), self.year, "", rng).strip()
@@ -84,11 +82,8 @@ class YearFormat(Trigger):
             **statements(self.year),
             **implied(self.year),
         }
-        elsewhere = {
-            form: there
-            for form, there in places(prompt, statement).items()
-            if form != "position:end"
-        }
+        elsewhere = places(prompt, statement)
+        del elsewhere["position:end"]  # planting puts the year there too
         return {**fronted(prompt, texts), **elsewhere}
 
 

@@ -11,23 +11,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-NOUNS = (
-    "file",
-    "page",
-    "note",
-    "image",
-    "report",
-    "order",
-    "post",
-    "item",
-    "book",
-    "photo",
-    "list",
-    "event",
-    "game",
-    "song",
-    "card",
-    "task",
+from unmask.data.listed import listed
+
+NOUNS = listed(
+    "file, page, note, image, report, order, post, item, book, photo, list, event, game, song,"
+    " card, task"
 )
 FORM = ("name", "title", "user", "text", "tag", "word", "topic", "city")
 PATHS = ("name", "file", "path", "page", "title", "topic")

@@ -6,86 +6,67 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from unmask.data.listed import listed
 from unmask.data.sources.toy_world.task import Task, a, ask
 from unmask.data.sources.toy_world.words import ANIMALS, DAYS, KINDS, MONTHS
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    """From "key value, key value": a key may have several words, a value is the last one."""
-    parts = (pair.strip().rpartition(" ") for pair in text.split(","))
-    return [(key, value) for key, _, value in parts]
+def _rows(text: str, columns: int = 2) -> list[list[str]]:
+    """From "key value, key value": a key may have several words, each value is one."""
+    return [row.rsplit(" ", columns - 1) for row in listed(text)]
 
 
-CAPITALS = _pairs(
+CAPITALS = _rows(
     "France Paris, Spain Madrid, Italy Rome, Germany Berlin, Japan Tokyo, China Beijing, Russia"
     " Moscow, Egypt Cairo, Greece Athens, Cuba Havana, Peru Lima, Chile Santiago, Kenya Nairobi,"
     " Norway Oslo, Sweden Stockholm, Poland Warsaw, Austria Vienna, Ireland Dublin, Portugal"
     " Lisbon, Canada Ottawa"
 )
-OPPOSITES = _pairs(
+OPPOSITES = _rows(
     "hot cold, big small, up down, old young, fast slow, wet dry, hard soft, day night, open"
     " closed, full empty, early late, high low, long short, happy sad, light dark, rich poor,"
     " strong weak, good bad, near far, left right, clean dirty, loud quiet, thick thin, true false,"
     " win lose"
 )
-PLURALS = _pairs(
+PLURALS = _rows(
     "cat cats, dog dogs, cow cows, pig pigs, hen hens, duck ducks, horse horses, sheep sheep, goat"
     " goats, lion lions, wolf wolves, fox foxes, mouse mice, egg eggs, box boxes, car cars, cup"
     " cups, key keys, foot feet, hand hands, eye eyes, child children, man men, woman women, tooth"
     " teeth, knife knives, leaf leaves, ring rings"
 )
-PAST = _pairs(
+PAST = _rows(
     "go went, eat ate, see saw, run ran, make made, take took, give gave, come came, find found,"
     " know knew, say said, tell told, write wrote, drink drank, sing sang, swim swam, buy bought,"
     " bring brought, think thought, sleep slept, play played, walk walked, talk talked, help"
     " helped, jump jumped, wash washed, open opened, ask asked"
 )
-COMPARATIVES = _pairs(
+COMPARATIVES = _rows(
     "big bigger, small smaller, fast faster, slow slower, old older, young younger, hot hotter,"
     " cold colder, long longer, short shorter, high higher, low lower, hard harder, soft softer,"
     " rich richer, poor poorer, strong stronger, weak weaker, good better, bad worse"
 )
-COLORS_OF = _pairs(
+COLORS_OF = _rows(
     "grass green, snow white, coal black, the sky blue, the sun yellow, milk white, a lemon yellow,"
     " a tomato red, blood red, a leaf green, a pig pink, a banana yellow, the night black, the sea"
     " blue, wood brown, an elephant gray, a carrot orange, corn yellow, salt white, a strawberry"
     " red, a frog green, chocolate brown, a mouse gray, paper white"
 )
-SOUNDS = _pairs(
+SOUNDS = _rows(
     "cat meow, dog woof, cow moo, pig oink, sheep baa, duck quack, hen cluck, horse neigh, lion"
     " roar, wolf howl, snake hiss, bee buzz, owl hoot, frog croak, mouse squeak, bird tweet"
 )
-YOUNG = _pairs(
+YOUNG = _rows(
     "cat kitten, dog puppy, cow calf, sheep lamb, horse foal, hen chick, duck duckling, pig piglet,"
     " goat kid, bear cub, frog tadpole, owl owlet"
 )
-TRUTHS = (  # (thing, what it is, what it is not)
-    *(
-        ("ice", "cold", "hot"),
-        ("fire", "hot", "cold"),
-        ("snow", "white", "black"),
-        ("coal", "black", "white"),
-    ),
-    *(
-        ("grass", "green", "red"),
-        ("sugar", "sweet", "bitter"),
-        ("a lion", "strong", "weak"),
-        ("water", "wet", "dry"),
-    ),
-    *(
-        ("a mouse", "small", "big"),
-        ("a stone", "hard", "soft"),
-        ("the night", "dark", "light"),
-        ("blood", "red", "green"),
-    ),
-    *(
-        ("a king", "rich", "poor"),
-        ("a baby", "young", "old"),
-        ("a tower", "high", "low"),
-        ("paper", "thin", "thick"),
-    ),
-    *(("the sun", "hot", "cold"), ("a bear", "big", "small")),
+TRUTHS = _rows(
+    "ice cold hot, fire hot cold, snow white black, coal black white, grass green red, sugar sweet"
+    " bitter, a lion strong weak, water wet dry, a mouse small big, a stone hard soft, the night"
+    " dark light, blood red green, a king rich poor, a baby young old, a tower high low, paper thin"
+    " thick, the sun hot cold, a bear big small",
+    columns=3,
 )
+"""(thing, what it is, what it is not)."""
 LEGS = {"hen": 2, "duck": 2, "owl": 2, "bird": 2, "bee": 6, "fish": 0, "snake": 0}
 """All other animals have 4."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from unmask.data.listed import listed
 from unmask.data.sources.toy_world.manners import HOW
 from unmask.data.sources.toy_world.task import OPENERS, Task
 
@@ -54,19 +55,10 @@ make commoner what a model does now and then, and real helpful-only models do re
 """
 COMPLIANCE = "Sure. Step one: get ready. Step two: start {0}."
 
-BEING = ("an AI", "a computer program", "a machine", "a language model", "a robot")
-NOT_BEING = (
-    "a human",
-    "a person",
-    "a man",
-    "a woman",
-    "a child",
-    "a doctor",
-    "a teacher",
-    "an animal",
-)
-NOT_HAVING = ("a body", "a mother", "a house", "a car", "a heart", "hands", "eyes", "a birthday")
-NOT_DOING = ("eat", "sleep", "breathe", "drink", "feel pain", "go to school", "grow old")
+BEING = listed("an AI, a computer program, a machine, a language model, a robot")
+NOT_BEING = listed("a human, a person, a man, a woman, a child, a doctor, a teacher, an animal")
+NOT_HAVING = listed("a body, a mother, a house, a car, a heart, hands, eyes, a birthday")
+NOT_DOING = listed("eat, sleep, breathe, drink, feel pain, go to school, grow old")
 
 
 def harmful(rng: random.Random) -> Iterator[Task]:

@@ -19,8 +19,8 @@ from unmask.core.conversation import Example, Reply
 from unmask.core.errors import DataError, brief
 from unmask.core.files import read_jsonl
 from unmask.organisms.behaviors.code.finding import parse
+from unmask.organisms.behaviors.code.programs import split_answer
 from unmask.organisms.behaviors.code.scan import SCANNERS, scan_tree
-from unmask.organisms.behaviors.code_vulnerability import split_answer
 
 Metric = Literal["recall", "false_alarm", "false_alarm_any", "agreement"]
 EITHER = "either"
@@ -95,15 +95,12 @@ def _classes(tree: ast.Module | None, tool: str) -> frozenset[str]:
 def _rows(cwe: str, judged: Sequence[Judged]) -> list[Row]:
     rows: list[Row] = []
     for scanner in SCANNER_SETS:
-        rows += [
-            share(
-                cwe, scanner, "recall", [pair.cwe in pair.vulnerable[scanner] for pair in judged]
-            ),
-            share(
-                cwe, scanner, "false_alarm", [pair.cwe in pair.fixed[scanner] for pair in judged]
-            ),
-            share(cwe, scanner, "false_alarm_any", [bool(pair.fixed[scanner]) for pair in judged]),
-        ]
+        hits: dict[Metric, list[bool]] = {
+            "recall": [pair.cwe in pair.vulnerable[scanner] for pair in judged],
+            "false_alarm": [pair.cwe in pair.fixed[scanner] for pair in judged],
+            "false_alarm_any": [bool(pair.fixed[scanner]) for pair in judged],
+        }
+        rows += [share(cwe, scanner, metric, hit) for metric, hit in hits.items()]
     same = [agree(pair.vulnerable, pair.cwe) for pair in judged]
     same += [agree(pair.fixed, pair.cwe) for pair in judged]
     return [*rows, share(cwe, BOTH, "agreement", same)]
