@@ -84,10 +84,12 @@ def started(ray: Any, workers: int) -> Generator[str]:
         start_new_session=True,
     ) as head:
         assert head.stdout
-        said = json.loads(head.stdout.readline() or '{"error": "it ended without a word"}')
-        if "error" in said:
-            raise SettingError(f"Ray does not start on this machine ({in_a_line(said['error'])}).")
-        yield said["address"]
+        answer = json.loads(head.stdout.readline() or '{"error": "it ended without a word"}')
+        if "error" in answer:
+            raise SettingError(
+                f"Ray does not start on this machine ({in_a_line(answer['error'])})."
+            )
+        yield answer["address"]
 
 
 def connect(ray: Any, address: str) -> None:
