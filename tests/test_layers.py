@@ -81,7 +81,7 @@ def test_defenses_and_detectors_know_no_trigger() -> None:
         ("wandb", ()),
         ("trackio", ()),
         ("tensorboard", ()),
-        ("ray", ("engine/executors/ray.py", "engine/executors/ray_session.py")),
+        ("ray", ("engine/executors/ray",)),
         ("submitit", ("engine/executors/slurm.py",)),
         ("inspect_ai", ("inspect",)),
     ],

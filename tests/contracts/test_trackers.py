@@ -46,6 +46,8 @@ def read_trackio(folder: Path) -> Read:
 
 
 def read_wandb(folder: Path) -> Read:
+    wandb: Any = importlib.import_module("wandb")
+    wandb.teardown()  # a process of its own writes the file; `finish` does not wait for it
     records: Any = importlib.import_module("wandb.proto.wandb_internal_pb2")
     [path] = folder.rglob("*.wandb")
     values: Read = {}

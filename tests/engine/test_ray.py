@@ -23,15 +23,22 @@ from unmask.core import stopping
 from unmask.core.errors import SettingError
 from unmask.core.memory import GIB
 from unmask.engine.executors.nodes import Home, amounts
-from unmask.engine.executors.ray import Nodes, Ray
+from unmask.engine.executors.ray import Ray
 from unmask.engine.executors.ray_session import PREFERRED, check_address, signals_kept
 from unmask.engine.step import Step
-from unmask.engine.store import Store
 
 HERE = Path(__file__).parent
 UNMASK = [sys.executable, "-c", "from unmask.cli import main; main()"]
-TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
-ENVIRONMENT = {**os.environ, **PREFERRED, **TOKEN, "PYTHONPATH": os.pathsep.join(sys.path)}
+TOKEN = "0123456789abcdef" * 4
+ENVIRONMENT = {
+    **os.environ,
+    **PREFERRED,
+    "RAY_AUTH_TOKEN": TOKEN,
+    "PYTHONPATH": os.pathsep.join(sys.path),
+}
+GUARDED = {"RAY_AUTH_MODE": "token"}
+"""What starts a cluster that asks for a token, and what then gives it; on this machine alone nobody
+needs to say so."""
 LONG = pytest.mark.timeout(900)
 """Of a machine that others use too; alone these tests take a minute."""
 
@@ -59,7 +66,7 @@ def started_cluster(tries: int) -> tuple[subprocess.Popen[str], str]:
     """Its process and what it says; on a busy machine Ray gives up a node that needs 15 s."""
     run = subprocess.Popen(
         [sys.executable, str(HERE / "ray_cluster.py")],
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | GUARDED,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -113,10 +120,18 @@ def toy(store: Path, *options: str, **more: str) -> subprocess.Popen[str]:
     )
 
 
+def in_its_steps(run: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes that a run has started until its third step."""
+    assert run.stderr is not None
+    while not (line := run.stderr.readline()).startswith("[3/"):
+        assert line, "it ended before"
+    return psutil.Process(run.pid).children(recursive=True)
+
+
 def trial(name: str, address: str, folder: Path) -> subprocess.Popen[str]:
     """One of the runs of ray_trials.py."""
     command = [sys.executable, str(HERE / "ray_trials.py"), name, address, str(folder)]
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=ENVIRONMENT | GUARDED, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_node_with_another_environment_or_store_says_so(tmp_path: Path) -> None:
@@ -170,7 +185,7 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None
 @LONG
 def test_a_wrong_token_is_explained(cluster: Cluster, tmp_path: Path) -> None:
     token = {"RAY_AUTH_TOKEN": "f" * 64, "RAY_NUM_REDIS_GET_RETRIES": "2"}
-    with toy(tmp_path, "--executor.address", cluster.address, **token) as run:
+    with toy(tmp_path, "--executor.address", cluster.address, **GUARDED, **token) as run:
         out, err = run.communicate()
     assert run.returncode and out == ""
     assert "RAY_AUTH_MODE" in err and "RAY_AUTH_TOKEN" in err and "Traceback" not in err
@@ -219,48 +234,17 @@ def test_a_signal_while_ray_connects_is_ours(monkeypatch: pytest.MonkeyPatch) ->
         raise SystemExit(2)
 
 
-@dataclasses.dataclass
-class Library:
-    """In place of Ray: counts how often its nodes are asked for."""
-
-    times: int = 0
-
-    def remote(self, function: Any) -> Any:
-        return function
-
-    def nodes(self) -> list[dict[str, Any]]:
-        self.times += 1
-        return [{"NodeID": "one", "Alive": True, "Resources": {"CPU": 2.0}}]
-
-
-@pytest.mark.parametrize(("address", "times"), [("", 1), ("192.0.2.2:6379", 2)])
-def test_this_machine_is_asked_once_what_it_has(
-    address: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever asks Ray's processes after they were ended waits a minute, and is ended by Ray."""
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    library = Library()
-    nodes = Nodes(Ray(address=address), library, Store(tmp_path), Home.of(tmp_path))
-    assert nodes.resources == nodes.resources == [{"CPU": 2.0}]
-    assert library.times == times
-
-
 @LONG
 @pytest.mark.parametrize("where", ["cluster", "here"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_says_what_is_kept_and_leaves_no_process(
     cluster: Cluster, where: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    options = ["--executor.address", cluster.address] if where == "cluster" else []
-    with toy(tmp_path, *options) as run:
-        assert run.stderr is not None
-        while not run.stderr.readline().startswith("[3/"):
-            assert run.poll() is None
-        started = psutil.Process(run.pid).children(recursive=True)
-        # A terminal interrupts a whole group; `kill` ends one process. Where SIGTERM comes to the
-        # group, Ray's own processes on this machine end too, and Ray may end us before we speak.
-        whole = number == signal.SIGINT or where == "cluster"
-        (os.killpg if whole else os.kill)(run.pid, number)
+    there = where == "cluster"
+    options = ["--executor.address", cluster.address] if there else []
+    with toy(tmp_path, *options, **(GUARDED if there else {})) as run:
+        started = in_its_steps(run)
+        os.killpg(run.pid, number)  # as a terminal, `timeout` or the end of a job does
         out, err = run.communicate()
     assert run.returncode == 128 + number, err
     assert f"of 61 steps are finished and are kept in {tmp_path}" in err
@@ -270,9 +254,27 @@ def test_a_stopped_run_says_what_is_kept_and_leaves_no_process(
 
 
 @LONG
+def test_a_killed_run_leaves_no_process(tmp_path: Path) -> None:
+    with toy(tmp_path) as run:
+        started = in_its_steps(run)
+        os.killpg(run.pid, signal.SIGKILL)
+    awaited(lambda: not psutil.wait_procs(started, timeout=0)[1], "their end", 60)
+
+
+@LONG
+def test_where_ray_does_not_start_it_is_said_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with toy(tmp_path, RAY_TMPDIR=str(tmp_path / "file")) as run:
+        out, err = run.communicate()
+    assert run.returncode and out == ""
+    assert "Ray does not start on this machine (" in err and str(tmp_path / "file") in err
+    assert "Traceback" not in err
+
+
+@LONG
 def test_a_lost_worker_and_a_lost_node_change_no_row(cluster: Cluster, tmp_path: Path) -> None:
     options = ["--set", "defenses=", "--executor.address", cluster.address, "--json"]
-    with toy(tmp_path / "cluster", *options) as run:
+    with toy(tmp_path / "cluster", *options, **GUARDED) as run:
         kill("ray::supervised_fine_tuning", *cluster.nodes[:2])
         awaited(lambda: list(steps_of(cluster.nodes[1])), "a step on the second node")
         os.kill(cluster.nodes[1], signal.SIGKILL)

@@ -23,7 +23,7 @@ class Tracking(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """All that was logged is kept, or sent."""
+        """All that was logged is kept or sent, at the latest when this process ends."""
 
 
 class Tracker(Named, abc.ABC):

@@ -116,7 +116,6 @@ class Nodes(Workers[Any]):
     checked: frozenset[str] = frozenset()
     asked: dict[Any, Demand] = dataclasses.field(default_factory=dict[Any, Demand])
     stranded: dict[Any, float] = dataclasses.field(default_factory=dict[Any, float])
-    known: list[Demand] = dataclasses.field(default_factory=list[Demand])
 
     def __post_init__(self) -> None:
         self.perform, self.look = self.ray.remote(perform_there), self.ray.remote(flaw_there)
@@ -128,12 +127,8 @@ class Nodes(Workers[Any]):
 
     @property
     def resources(self) -> list[Demand]:
-        """What each living node has. This machine is asked once, for it does not change: a signal
-        to a group of processes ends Ray's own first, and who then waits for their answer is ended
-        by Ray after a minute, with a code of its own."""
-        if not self.known or not self.settings.here:
-            self.known = [node["Resources"] for node in self.alive.values()]
-        return self.known
+        """What each living node has."""
+        return [node["Resources"] for node in self.alive.values()]
 
     def check(self, missing: Iterable[PlannedStep]) -> None:
         """Raise SettingError where no node has what a step asks for, or a node lacks the code or

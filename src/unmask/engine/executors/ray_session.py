@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Generator
@@ -13,6 +15,7 @@ from typing import Any
 
 from unmask.core import stopping
 from unmask.core.errors import SettingError
+from unmask.engine.executors import ray_head
 
 PREFERRED = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -20,10 +23,6 @@ PREFERRED = {
     "RAY_SCHEDULER_EVENTS": "0",
 }
 """Ray reads these when it is imported; what the user has set stays."""
-
-OBJECTS = 128 * 2**20
-"""Bytes of this machine's memory for what passes between tasks: a step and its outcome are small,
-results go through the store."""
 
 LONGEST = 300
 """Characters of what Ray says, at most."""
@@ -57,32 +56,50 @@ def connected(address: str, workers: int) -> Generator[Any]:
             return
         if address:
             check_address(address)
-        try:
-            with signals_kept():
-                begin_session(ray, address, workers)
-            yield ray
-        finally:
-            ray.shutdown()
+        with contextlib.nullcontext(address) if address else started(ray, workers) as head:
+            try:
+                with signals_kept():
+                    connect(ray, head)
+                yield ray
+            finally:
+                ray.shutdown()
 
 
-def begin_session(ray: Any, address: str, workers: int) -> None:
-    """Connect to a cluster, or start one on this machine; raises SettingError."""
-    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    settings["address"] = address or "local"
-    if not address:
-        cores = workers or len(os.sched_getaffinity(0))
-        settings |= {"num_cpus": cores, "object_store_memory": OBJECTS, "include_dashboard": False}
-    # Ray gives up a node that a busy machine has not started within 15 seconds.
-    for last in (True,) if address else (False, True):
-        try:
-            ray.init(**settings)
-            return
-        except Exception as error:  # the bare class, where a node does not start in time
-            ray.shutdown()
-            if last:
-                where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-                hints = f" {TOKEN} {NODE}" if address else ""
-                raise SettingError(f"No connection to {where} ({told(error)}).{hints}") from error
+@contextlib.contextmanager
+def started(ray: Any, workers: int) -> Generator[str]:
+    """Ray on this machine, which ends with the block or with this process: its address. Raises
+    SettingError where it does not start."""
+    # Ray lets a cluster that it starts ask for a token; this process must then give it.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    ray._raylet.Config.initialize("")  # the variable was read when Ray was imported
+    cpus = workers or len(os.sched_getaffinity(0))
+    command = [sys.executable, "-P", ray_head.__file__, str(cpus)]
+    # In a session of its own: `timeout` or the end of a job would otherwise end Ray's processes
+    # together with us, and a minute later Ray ends whoever still asks them something.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as head:
+        assert head.stdout
+        answer = json.loads(head.stdout.readline() or '{"error": "it ended without a word"}')
+        if "error" in answer:
+            raise SettingError(
+                f"Ray does not start on this machine ({in_a_line(answer['error'])})."
+            )
+        yield answer["address"]
+
+
+def connect(ray: Any, address: str) -> None:
+    """Connect to the cluster at this address; raises SettingError."""
+    try:
+        ray.init(address, log_to_driver=False, logging_level="error")
+    except Exception as error:  # the bare class, where a node does not answer in time
+        raise SettingError(
+            f"No connection to the Ray cluster at {address} ({told(error)}). {TOKEN} {NODE}"
+        ) from error
 
 
 def check_same(connected_to: str, address: str) -> None:
@@ -135,4 +152,9 @@ def signals_kept() -> Generator[None]:
 def told(error: BaseException) -> str:
     """An error, or what Ray's own was made of, in a line without the cluster's tracebacks."""
     cause: BaseException = getattr(error, "cause", None) or error
-    return f"{type(cause).__name__}: {' '.join(str(cause).split())[:LONGEST]}"
+    return in_a_line(f"{type(cause).__name__}: {cause}")
+
+
+def in_a_line(text: str) -> str:
+    """The beginning of a text, in one line."""
+    return " ".join(text.split())[:LONGEST]
