@@ -90,7 +90,6 @@ class Report:
         scripts = list(map(inline, map(source, files)))
         library, packed = plotly() if figures else ("", "")
         template = environment().from_string(source("macros.html") + source("template.html"))
-        # Marked as markup are the page's own scripts and styles, and nothing else.
         return template.render(
             report=self,
             plots=plots,
@@ -100,7 +99,7 @@ class Report:
             scripts=[Markup(script) for script in scripts],
             **self._top(),
             policy=policy([*scripts, library] if figures else scripts),
-            style=Markup(source("page.css")),
+            style=Markup(source("page.css")),  # the only markup is our own
             sections=tables.sections(tables.final_groups(results)),
             other_sections=tables.sections(tables.other_groups(results)),
             comparisons=contents.COMPARISONS(results),
