@@ -16,13 +16,13 @@ from unmask.core.metric import DIFFERENCE
 from unmask.report.chapters import (
     Cell,
     Chapter,
-    Row,
     Table,
     by_state,
     by_subject,
     cells,
     each_once,
     said,
+    state_rows,
     summed,
     unlikely,
 )
@@ -133,11 +133,7 @@ def _figure(changes: Change, panels: dict[Subject, list[Result]]) -> Figure:
 def _said(measure: Measure, results: Sequence[Result], panels: dict[Subject, list[Result]]) -> str:
     """One measure: which models it moved, interval against zero, and by how much at most."""
     places = _places(results, panels)
-    moved = {
-        place: difference
-        for place, difference in places.items()
-        if difference.low > 0 or difference.high < 0
-    }
+    moved = [difference for difference in places.values() if difference.is_apart]
     furthest = max(places, key=lambda place: abs(places[place].value))
     return (
         f"{measure.title[0].upper()}{measure.title[1:]}: of {len(places)} models compared"
@@ -148,21 +144,14 @@ def _said(measure: Measure, results: Sequence[Result], panels: dict[Subject, lis
 
 def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]]) -> Table:
     """Values and, beside each, the change."""
-    named = names(list(panels))
     measured = [measure for measure in MEASURES if values[measure] or changes[measure]]
     columns: list[str] = []
     for measure in measured:
         columns += [measure.title, *([CHANGE] if changes[measure] else [])]
-    groups: list[tuple[str, tuple[Row, ...]]] = []
-    for subject, panel in panels.items():
-        lines = tuple(
-            (state, tuple(_cells(own, measured, changes))) for state, own in by_state(panel).items()
-        )
-        groups.append((named[subject], lines))
     return Table(
         caption="What the models can do, and the change",
         columns=tuple(columns),
-        groups=tuple(groups),
+        groups=state_rows(panels, lambda own: tuple(_cells(own, measured, changes))),
     )
 
 

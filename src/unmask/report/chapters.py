@@ -50,7 +50,8 @@ class Cell:
         return Cell(value=number(summary.value, unit), notes=(interval, f"n = {summary.n:,}"))
 
 
-Row = tuple[str, tuple[Cell | None, ...]]
+Cells = tuple[Cell | None, ...]
+Row = tuple[str, Cells]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,7 @@ def _together(results: Sequence[Result]) -> Estimate:
     return share(round(count), sum(result.n for result in results))
 
 
-def cells(summaries: Iterable[Summary | None], unit: str = "%") -> tuple[Cell | None, ...]:
+def cells(summaries: Iterable[Summary | None], unit: str = "%") -> Cells:
     """A table's row."""
     return tuple(None if summary is None else Cell.of(summary, unit) for summary in summaries)
 
@@ -143,17 +144,26 @@ def table(
 ) -> Table:
     """States below each other, grouped by subject; `arms` are the columns: arms and how they are
     called."""
+
+    def row(theirs: Sequence[Result]) -> Cells:
+        return cells((summed(theirs, arm) for arm in arms), unit)
+
+    return Table(caption=caption, columns=tuple(arms.values()), groups=state_rows(panels, row))
+
+
+def state_rows(
+    panels: dict[Subject, list[Result]], cells_of: Callable[[Sequence[Result]], Cells]
+) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """A table's groups: a subject's states, each with the cells of its rows; those without any
+    number are left out."""
     named = names(list(panels))
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for subject, panel in panels.items():
-        rows: list[Row] = []
-        for state, theirs in by_state(panel).items():
-            numbers = [summed(theirs, arm) for arm in arms]
-            if any(numbers):
-                rows.append((state, cells(numbers, unit)))
-        if rows:
-            groups.append((named[subject], tuple(rows)))
-    return Table(caption=caption, columns=tuple(arms.values()), groups=tuple(groups))
+        rows = [(state, cells_of(theirs)) for state, theirs in by_state(panel).items()]
+        filled = tuple(row for row in rows if any(row[1]))
+        if filled:
+            groups.append((named[subject], filled))
+    return tuple(groups)
 
 
 def by_state_and_arm(

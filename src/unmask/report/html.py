@@ -71,7 +71,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page; a reader of `path` sees the old page or the new one. Raises DataError for
-        a malformed row."""
+        a malformed sample, log or attack."""
         write_text(path, self.html())
 
     def html(self) -> str:

@@ -184,7 +184,8 @@ def of_one(standing: Standing, league: League) -> Table:
         groups.append((title, tuple(found_row(group, beside.get(group.name)) for group in own)))
     rows = tuple(found_row(group, None) for group in standing.intensities)
     groups.append(("by steps of planting, as a multiple", rows))
-    groups.append(("clean, by family", tuple(alarm_row(group) for group in standing.families)))
+    clean = ((group.name, (alarm_cell(group), None, None)) for group in standing.families)
+    groups.append(("clean, by family", tuple(clean)))
     return Table(
         caption=f"{standing.detector}, in {standing.unit}",
         columns=("alarms", "AUROC", f"AUROC of {league.leakage_by or 'leakage'}"),
@@ -200,10 +201,6 @@ def area_cell(group: Group | None) -> Cell | None:
     if group is None or group.auroc is None:
         return None
     return Cell(value=f"{group.auroc:.2f}")
-
-
-def alarm_row(group: Group) -> Row:
-    return group.name, (alarm_cell(group), None, None)
 
 
 def figure(league: League, backdoors: Sequence[Standing]) -> Figure:

@@ -17,6 +17,9 @@ from unmask.core.metric import DIFFERENCE, Against
 from unmask.core.row import Row
 from unmask.report import words
 
+CLEAR = 0.05
+"""What a difference's adjusted p value is below, where it stays."""
+
 MODELS: tuple[Role, ...] = ("organism", "twin", "base", "preference_model")
 """The order of models on the page: what it is about, its control, what both started from."""
 
@@ -118,6 +121,11 @@ class Result:
     def differs(self) -> str:
         """Of a difference: the metric that differs."""
         return self.metric.removesuffix(DIFFERENCE)
+
+    @property
+    def stays(self) -> bool:
+        """Of a difference: whether it is one after the adjustment for the number of them."""
+        return self.p_adjusted is not None and self.p_adjusted < CLEAR
 
     @property
     def unplanted(self) -> bool:
@@ -285,6 +293,11 @@ class Summary:
     high: float
     n: int
     seeds: tuple[tuple[int, float], ...]
+
+    @property
+    def is_apart(self) -> bool:
+        """Of a difference: whether its interval leaves out zero."""
+        return self.low > 0 or self.high < 0
 
     @staticmethod
     def of(results: Sequence[Result]) -> Summary:
