@@ -95,9 +95,13 @@ PARTS = (*PLOTS, COMPARISONS, *CHAPTERS)
 
 def plots(results: Sequence[Result]) -> list[Figure]:
     """Those that have rows, without the differences that a chapter draws."""
-    plotted = [result for result in results if not any(part.draws(result) for part in CHAPTERS)]
+    plotted = [result for result in results if not _in_a_chapter(result)]
     made = (part(plotted) for part in PLOTS)
     return [figure for figure in made if figure is not None]
+
+
+def _in_a_chapter(result: Result) -> bool:
+    return any(part.draws(result) for part in CHAPTERS)
 
 
 def chapters(results: Sequence[Result]) -> list[Chapter]:

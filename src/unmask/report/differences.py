@@ -69,7 +69,7 @@ def _adjusted(results: Sequence[Result]) -> str:
     adjusted = [result for result in results if result.p_adjusted is not None]
     if not adjusted:
         return ""
-    stay = sum(result.stays for result in adjusted)
+    stay = sum(result.is_clear() for result in adjusted)
     return (
         " Each one’s p value, shown when pointed at, is adjusted (Holm) for all differences of the"
         f" run, seed by seed: {stay} of {len(adjusted)} are below {CLEAR:g}."

@@ -78,7 +78,7 @@ def _many(paired: Sequence[Result]) -> str:
     """For the caption: how many comparisons there are, and how many stay after the adjustment for
     their number."""
     adjusted = [result for result in paired if result.p_adjusted is not None]
-    stay = sum(result.stays for result in adjusted)
+    stay = sum(result.is_clear() for result in adjusted)
     told = (
         f"After Holm’s adjustment for all differences of the run, {stay} of {len(adjusted)} are"
         f" below {CLEAR:g}. "
@@ -95,8 +95,7 @@ def _said_paired(
     differences = {group_name(arm): Summary.of(group) for arm, group in groups.items()}
     apart = [group for group, summary in differences.items() if summary.is_apart]
     furthest = max(differences, key=lambda group: abs(differences[group].value))
-    stay = (arm for arm, group in groups.items() if all(result.stays for result in group))
-    clear = list(map(group_name, stay))
+    clear = [group_name(arm) for arm, group in groups.items() if all(map(Result.is_clear, group))]
     adjusted = any(result.p_adjusted is not None for result in theirs)
     tail = f"; after the adjustment: {', '.join(clear) or 'none'}" if adjusted else ""
     return (

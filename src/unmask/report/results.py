@@ -122,8 +122,7 @@ class Result:
         """Of a difference: the metric that differs."""
         return self.metric.removesuffix(DIFFERENCE)
 
-    @property
-    def stays(self) -> bool:
+    def is_clear(self) -> bool:
         """Of a difference: whether it is one after the adjustment for the number of them."""
         return self.p_adjusted is not None and self.p_adjusted < CLEAR
 
