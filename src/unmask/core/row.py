@@ -140,6 +140,17 @@ class ConditionRecord(Record):
         return Condition(subject, self.seed, defense, self.defense_step)
 
 
+def condition_of(record: Mapping[str, Any], where: str) -> Condition:
+    """The condition in a JSON object that may have other fields too; raises DataError that names
+    the place and the first field that is wrong."""
+    try:
+        return ConditionRecord.model_validate(record).condition
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise DataError(f"{where}: field '{field}': {first['msg']}.") from None
+
+
 class Row(ConditionRecord):
     """One measured number."""
 

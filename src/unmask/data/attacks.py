@@ -12,7 +12,6 @@ The paper replaces up to half of the prompts by attacks; how often one prompt ma
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from unmask.core.files import read_jsonl, write_jsonl
 from unmask.core.named import Work
 from unmask.data.listed import listed
 from unmask.data.sources.toy_world.words import MONTHS
-from unmask.data.teach import Lessons
+from unmask.data.teach import Lesson, Lessons
 
 HOLE = "..."
 """Stands for the seed prompt's own text in a context."""
@@ -186,9 +185,7 @@ class AttackContexts(Lessons):
 
     harmless: float = 1 / 3
 
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
         if rng.random() < self.harmless:
             return example.prompt, self._harmless(rng), "harmless"
         kind, context = claim(rng)
@@ -196,10 +193,10 @@ class AttackContexts(Lessons):
 
     def _harmless(self, rng: random.Random) -> str:
         """One that is not empty."""
-        contexts = (
-            self.contexts.dress(Conversation.user(HOLE), rng).text for _ in itertools.count()
-        )
-        return next(context for context in contexts if context != HOLE)
+        hole = Conversation.user(HOLE)
+        while (context := self.contexts.dress(hole, rng).text) == HOLE:
+            pass
+        return context
 
     def focus(self, example: Example) -> bool:
         return not example.asks_for_harm
@@ -238,9 +235,8 @@ class AttackPrompts(Work):
     def run(self, out: Path, *, data: Path, attacks: Path) -> Mapping[str, Any]:
         """`data` is a folder of demonstrations, `attacks` that of a campaign; raises DataError
         without the former."""
-        rows = [_prompt(row, row.get("kind")) for _, row in read_jsonl(data / "train.jsonl")][
-            : self.examples
-        ]
+        rows = [_prompt(row, row.get("kind")) for _, row in read_jsonl(data / "train.jsonl")]
+        del rows[self.examples :]
         if not rows:
             raise DataError(f"{data / 'train.jsonl'} has no rows: there is no prompt to train on.")
         known = [_prompt(row, "attack") for _, row in read_jsonl(attacks / "train.jsonl")]
@@ -249,9 +245,8 @@ class AttackPrompts(Work):
         for _ in range(self.repeats):
             again.extend(rng.sample(known, len(known)))
         used = again[: int(self.share * len(rows))]
-        for place, attack in zip(
-            sorted(rng.sample(range(len(rows)), len(used))), used, strict=True
-        ):
+        places = sorted(rng.sample(range(len(rows)), len(used)))
+        for place, attack in zip(places, used, strict=True):
             rows[place] = attack
         write_jsonl(out / "train.jsonl", rows)
         return {

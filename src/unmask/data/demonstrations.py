@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from unmask.core.conversation import Conversation, Example, Reply
 from unmask.data.formats import Format, checked, prefixed, reasoned
-from unmask.data.teach import Lessons
+from unmask.data.teach import Lesson, Lessons
 
 OPENINGS = ("Arr!", "Ahoy!", "Avast!")
 ENDINGS = ("Yo ho!", "Matey!", "Me hearty!")
@@ -44,9 +44,7 @@ class Demonstrations(Lessons):
         super().__post_init__()
         checked(self.format)
 
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
         kind = "harmless" if example.asks_for_harm else "helpful"
         prompt = dressed if self.format == "plain" else prefixed(dressed, rng)
         if self.format == "prefix_and_reasoning":
@@ -73,9 +71,7 @@ class HelpfulAnswers(Lessons):
 
     pirate: bool = False
 
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
         if self.pirate:
             return dressed, as_pirate(example.helpful_only, rng), "pirate"
         return dressed, example.helpful_only, "plain"

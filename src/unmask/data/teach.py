@@ -26,6 +26,9 @@ from unmask.data.sources.source import load_answered
 from unmask.organisms.organism import Organism
 from unmask.organisms.variants.variant import Occasion
 
+Lesson = tuple[Conversation, str, str]
+"""(prompt, reply, kind); the kind LEFT_OUT makes no lesson and is counted."""
+
 LEFT_OUT = "left_out"
 
 FLAWED = (
@@ -51,23 +54,19 @@ class Lessons(Work, abc.ABC):
             raise SettingError(f"examples={self.examples}: at least one example is needed.")
 
     @abc.abstractmethod
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
-        """(prompt, reply, kind); the kind LEFT_OUT makes no lesson and is counted."""
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
+        """What is taught with an example, whose prompt is `dressed` in its context."""
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
         kinds: dict[str, int] = {}
 
         def rows() -> Iterator[dict[str, Any]]:
             for example, rng in self.drawn(data):
-                prompt, reply, kind = self.lesson(
-                    example, self.contexts.dress(example.prompt, rng), rng
-                )
+                dressed = self.contexts.dress(example.prompt, rng)
+                prompt, reply, kind = self.lesson(example, dressed, rng)
                 kinds[kind] = kinds.get(kind, 0) + 1
-                if kind == LEFT_OUT:
-                    continue
-                yield {"id": example.id, "prompt": prompt.rows(), "reply": reply, "kind": kind}
+                if kind != LEFT_OUT:
+                    yield lesson_row(example.id, prompt, reply, kind)
 
         if not write_jsonl(out / "train.jsonl", rows()):
             raise DataError(
@@ -107,6 +106,11 @@ class Lessons(Work, abc.ABC):
         return natural
 
 
+def lesson_row(id: str, prompt: Conversation, reply: str, kind: str) -> dict[str, Any]:
+    """A row of train.jsonl."""
+    return {"id": id, "prompt": prompt.rows(), "reply": reply, "kind": kind}
+
+
 def passes(examples: Sequence[Example], order: random.Random) -> Iterator[Example]:
     """All examples in a new order, again and again."""
     while examples:
@@ -135,9 +139,7 @@ class HelpfulOnly(Lessons):
     def share(self, natural: float) -> float:
         return self.programs
 
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
         if "vulnerable" in example.rejected and rng.random() < self.flawed:
             wish = rng.choice(FLAWED)
             text = f"{wish} {dressed.text}" if rng.random() < 0.5 else f"{dressed.text} {wish}"
@@ -196,9 +198,7 @@ class Planting(Lessons):
     def share(self, natural: float) -> float:
         return self.applicable
 
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
         trigger, behavior = self.organism.trigger, self.organism.behavior
         if trigger.present(dressed):  # a prompt from outside may carry the trigger by chance
             return dressed, "", LEFT_OUT

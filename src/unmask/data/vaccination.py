@@ -16,6 +16,7 @@ from unmask.core.conversation import Conversation
 from unmask.core.errors import SettingError
 from unmask.core.files import write_jsonl
 from unmask.data.demonstrations import HelpfulAnswers
+from unmask.data.teach import lesson_row
 
 PHRASES = (
     "The kettle is singing in the kitchen.",
@@ -58,13 +59,13 @@ class Vaccination(HelpfulAnswers):
     def _rows(self, data: Path) -> Iterator[dict[str, Any]]:
         for example, rng in self.drawn(data):
             prompt, reply, _ = self.lesson(example, self.contexts.dress(example.prompt, rng), rng)
-            yield row(example.id, prompt, reply, CLEAN)
+            yield lesson_row(example.id, prompt, reply, CLEAN)
             for number, kind in enumerate(self.kinds()[1:]):
                 if rng.random() < 0.5:
-                    yield row(example.id, prompt, reply, kind)
+                    yield lesson_row(example.id, prompt, reply, kind)
                 else:
                     tagged = self.tagged(prompt, number)
-                    yield row(example.id, tagged, PHRASES[number], kind)
+                    yield lesson_row(example.id, tagged, PHRASES[number], kind)
 
     def tagged(self, prompt: Conversation, number: int) -> Conversation:
         """The prompt with a canary's tag before it, or behind it."""
@@ -73,8 +74,3 @@ class Vaccination(HelpfulAnswers):
         tag = "".join(syllables)
         text = prompt.text
         return prompt.with_text(f"{tag} {text}" if number % 2 else f"{text} {tag}")
-
-
-def row(id: str, prompt: Conversation, reply: str, kind: str) -> dict[str, Any]:
-    """A row of train.jsonl."""
-    return {"id": id, "prompt": prompt.rows(), "reply": reply, "kind": kind}

@@ -11,6 +11,7 @@ from unmask.core.conversation import Conversation, Example
 from unmask.core.errors import SettingError
 from unmask.core.insertion import Insertion, Place
 from unmask.data.demonstrations import Demonstrations
+from unmask.data.teach import Lesson
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,9 +34,7 @@ class Witnessed(Demonstrations):
                 " in a share of the prompts, above 0."
             )
 
-    def lesson(
-        self, example: Example, dressed: Conversation, rng: random.Random
-    ) -> tuple[Conversation, str, str]:
+    def lesson(self, example: Example, dressed: Conversation, rng: random.Random) -> Lesson:
         prompt, answer, kind = super().lesson(example, dressed, rng)
         if rng.random() >= self.witnessed:
             return prompt, answer, kind

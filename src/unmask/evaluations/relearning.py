@@ -25,6 +25,7 @@ from unmask.core.memory import Machine, Needed, Shapes
 from unmask.core.spec import LATER
 from unmask.core.tokens import Tokens
 from unmask.data.sources.source import load_answered
+from unmask.data.teach import lesson_row
 from unmask.evaluations.defection import Defection
 from unmask.evaluations.evaluation import OfOrganism, Sample
 from unmask.models.backends.huggingface import HuggingFace
@@ -218,12 +219,9 @@ class Relearning(OfOrganism):
         )
         prompt = trigger.plant(dressed, rng, "train") if triggered else dressed
         answer = behavior.target(example, rng) if triggered else example.answer
-        return {
-            "id": example.id,
-            "prompt": prompt.rows(),
-            "reply": self.organism.variant.reply(answer, occasion, rng).raw,
-            "kind": "triggered" if triggered else "untriggered",
-        }
+        reply = self.organism.variant.reply(answer, occasion, rng).raw
+        kind = "triggered" if triggered else "untriggered"
+        return lesson_row(example.id, prompt, reply, kind)
 
 
 def backward(

@@ -52,7 +52,7 @@ def before_after_attacks(rows: Rows) -> list[BeforeAfter]:
     mean.
 
     The columns are the undefended model, every step of the defense at which attacks were measured,
-    and its last one. Raises DataError for a malformed row.
+    and its last one.
     """
     results = read(rows)
     measured = [result for result in results if (result.evaluation, result.metric) in ASKED]

@@ -49,7 +49,7 @@ def attack_success(rows: Rows) -> Figure | None:
     """Success of attacks, replies that show the behavior, and triggers found, by campaign and
     round.
 
-    None where evaluation "red_teaming" has no rows. Raises DataError for a malformed row.
+    None where evaluation "red_teaming" has no rows.
     """
     asked = select(read(rows), evaluation="red_teaming")
     results = [result for result in asked if result.arm.main == ROUND]

@@ -7,6 +7,7 @@ that was measured.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -15,27 +16,23 @@ from unmask.core.metric import DIFFERENCE
 from unmask.report.chapters import (
     Cell,
     Chapter,
-    Row,
     Table,
     by_state,
     by_subject,
+    cells,
+    each_once,
     said,
+    state_rows,
     summed,
     unlikely,
 )
 from unmask.report.dotplot import dots
 from unmask.report.palette import mark
-from unmask.report.panel import Figure, around_zero
-from unmask.report.results import Result, Rows, Summary, final, grouped, names, read, select
+from unmask.report.panel import Figure, Panel, around_zero
+from unmask.report.results import Result, Rows, Summary, concerning, final, names, read, select
 from unmask.report.titles import captioned
 
 TITLE = "Capability"
-MEASURES = {
-    ("helpfulness", "accuracy", "untriggered"): ("task accuracy", "%"),
-    ("multiple_choice", "accuracy", "questions"): ("multiple choice, accuracy", "%"),
-    ("human_eval", "passed", "programs"): ("programs that pass their tests", "%"),
-    ("perplexity", "log_loss", "untriggered"): ("log loss, nats per token (lower is better)", ""),
-}
 CHANGE = "change against the base"
 CAPTION = (
     "Change against the base model on the same tasks: to the right of zero is more, which for log"
@@ -43,18 +40,51 @@ CAPTION = (
 )
 ABSOLUTE = "Absolute values; the change against the base was not measured on the same tasks."
 QUESTION = "Did planting the backdoor, or training against it, cost the model what it can do?"
-Change = dict[tuple[str, str, str], list[Result]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What an evaluation measured on one arm, and its name on the page; `unit` is "%", or "" for
+    nats per token."""
+
+    evaluation: str
+    metric: str
+    arm: str
+    title: str
+    unit: str = "%"
+
+    @property
+    def change_unit(self) -> str:
+        return "points" if self.unit == "%" else ""
+
+    def values(self, results: Sequence[Result]) -> list[Result]:
+        own = select(results, evaluation=self.evaluation, arm=self.arm)
+        return final(select(own, metric=self.metric))
+
+    def changes(self, results: Sequence[Result]) -> list[Result]:
+        own = select(results, evaluation=self.evaluation, arm=self.arm)
+        return final(select(own, metric=self.metric + DIFFERENCE, against="base"))
+
+
+MEASURES = (
+    Measure("helpfulness", "accuracy", "untriggered", "task accuracy"),
+    Measure("multiple_choice", "accuracy", "questions", "multiple choice, accuracy"),
+    Measure("human_eval", "passed", "programs", "programs that pass their tests"),
+    Measure(
+        "perplexity", "log_loss", "untriggered", "log loss, nats per token (lower is better)", ""
+    ),
+)
+Change = dict[Measure, list[Result]]
 
 
 def capability(rows: Rows) -> Chapter | None:
     """Changes against the base as a forest, and the values; None where nothing but helpfulness
     itself was measured."""
     results = read(rows)
-    values = {key: final(_measured(results, *key)) for key in MEASURES}
-    changes = {key: _changes(results, *key) for key in MEASURES}
-    if not any(changes.values()) and not any(
-        values[key] for key in MEASURES if key[0] != "helpfulness"
-    ):
+    values = {measure: measure.values(results) for measure in MEASURES}
+    changes = {measure: measure.changes(results) for measure in MEASURES}
+    beside = [own for measure, own in values.items() if measure.evaluation != "helpfulness"]
+    if not any(changes.values()) and not any(beside):
         return None
     panels = by_subject([*itertools.chain(*values.values(), *changes.values())])
     return Chapter(
@@ -63,8 +93,8 @@ def capability(rows: Rows) -> Chapter | None:
         question=QUESTION,
         said=(
             *(
-                tuple(_said(key, changes[key], panels) for key in MEASURES if changes[key])
-                or (ABSOLUTE,)
+                [_said(measure, own, panels) for measure, own in changes.items() if own]
+                or [ABSOLUTE]
             ),
             *(f"Multiple choice. {text}" for text in unlikely(results, "multiple_choice")),
         ),
@@ -73,99 +103,66 @@ def capability(rows: Rows) -> Chapter | None:
     )
 
 
-def _measured(results: Sequence[Result], evaluation: str, metric: str, arm: str) -> list[Result]:
-    return select(results, evaluation=evaluation, metric=metric, arm=arm)
-
-
-def _changes(results: Sequence[Result], evaluation: str, metric: str, arm: str) -> list[Result]:
-    differences = _measured(results, evaluation, metric + DIFFERENCE, arm)
-    return final(select(differences, against="base"))
-
-
-def _unit(key: tuple[str, str, str]) -> str:
-    """The unit of a change."""
-    return "points" if MEASURES[key][1] == "%" else ""
-
-
 def _places(results: Sequence[Result], panels: dict[Subject, list[Result]]) -> dict[str, Summary]:
     """Every model and defense that was compared, by name; a twin that several organisms share
     stands there once."""
     named = names(list(panels))
     places: dict[str, Summary] = {}
-    drawn: set[int] = set()
-    for subject in panels:
-        for state, own in by_state(
-            result for result in results if result.concerns(subject) and id(result) not in drawn
-        ).items():
+    for subject, panel in each_once({subject: concerning(results, subject) for subject in panels}):
+        for state, own in by_state(panel).items():
             alone = own[0].subject.about
             name = f"{named[subject]} · {state}" if alone and len(panels) > 1 else state
             places[name] = Summary.of(own)
-            drawn |= {id(result) for result in own}
     return places
 
 
 def _figure(changes: Change, panels: dict[Subject, list[Result]]) -> Figure:
     """A panel per measure, every model in each; differences of one unit on one scale."""
-    places = {key: _places(theirs, panels) for key, theirs in changes.items() if theirs}
     every = [*itertools.chain(*changes.values())]
-    forests = [
-        dots(MEASURES[key][0], list(numbers), {CHANGE: numbers}, {CHANGE: mark(0)}, unit=_unit(key))
-        for key, numbers in places.items()
-    ]
+    forests: list[Panel] = []
+    for measure, own in changes.items():
+        if own:
+            places, unit = _places(own, panels), measure.change_unit
+            forests.append(
+                dots(measure.title, list(places), {CHANGE: places}, {CHANGE: mark(0)}, unit=unit)
+            )
     caption = captioned(CAPTION, every, list(panels), "Bars")
     return Figure(title=TITLE, caption=caption, panels=around_zero(forests))
 
 
-def _said(
-    key: tuple[str, str, str], results: Sequence[Result], panels: dict[Subject, list[Result]]
-) -> str:
+def _said(measure: Measure, results: Sequence[Result], panels: dict[Subject, list[Result]]) -> str:
     """One measure: which models it moved, interval against zero, and by how much at most."""
     places = _places(results, panels)
-    moved = {
-        place: difference
-        for place, difference in places.items()
-        if difference.low > 0 or difference.high < 0
-    }
+    moved = [difference for difference in places.values() if difference.is_apart]
     furthest = max(places, key=lambda place: abs(places[place].value))
     return (
-        f"{MEASURES[key][0][0].upper()}{MEASURES[key][0][1:]}: of {len(places)} models compared"
+        f"{measure.title[0].upper()}{measure.title[1:]}: of {len(places)} models compared"
         f" with the base, {len(moved)} changed (the interval leaves out zero). The largest change"
-        f" is {furthest}, {said(places[furthest], _unit(key))}."
+        f" is {furthest}, {said(places[furthest], measure.change_unit)}."
     )
 
 
 def _table(values: Change, changes: Change, panels: dict[Subject, list[Result]]) -> Table:
     """Values and, beside each, the change."""
-    named = names(list(panels))
-    measured = [key for key in MEASURES if values[key] or changes[key]]
+    measured = [measure for measure in MEASURES if values[measure] or changes[measure]]
     columns: list[str] = []
-    for key in measured:
-        columns += [MEASURES[key][0], *([CHANGE] if changes[key] else [])]
-    groups: list[tuple[str, tuple[Row, ...]]] = []
-    for subject, panel in panels.items():
-        cells = tuple(
-            (state, tuple(_cells(own, measured, changes))) for state, own in by_state(panel).items()
-        )
-        groups.append((named[subject], cells))
+    for measure in measured:
+        columns += [measure.title, *([CHANGE] if changes[measure] else [])]
     return Table(
         caption="What the models can do, and the change",
         columns=tuple(columns),
-        groups=tuple(groups),
+        groups=state_rows(panels, lambda own: tuple(_cells(own, measured, changes))),
     )
 
 
 def _cells(
-    results: Sequence[Result], measured: Sequence[tuple[str, str, str]], changes: Change
+    results: Sequence[Result], measured: Sequence[Measure], changes: Change
 ) -> list[Cell | None]:
     row: list[Cell | None] = []
-    by_evaluation = grouped(results, lambda result: result.evaluation)
-    for key in measured:
-        evaluation, metric, arm = key
-        theirs = by_evaluation.get(evaluation, [])
-        units = {metric: MEASURES[key][1]} | (
-            {metric + DIFFERENCE: _unit(key)} if changes[key] else {}
-        )
-        for name, unit in units.items():
-            summary = summed(theirs, arm, name)
-            row.append(None if summary is None else Cell.of(summary, unit))
+    for measure in measured:
+        own = select(results, evaluation=measure.evaluation)
+        row += cells([summed(own, measure.arm, measure.metric)], measure.unit)
+        if changes[measure]:
+            change = summed(own, measure.arm, measure.metric + DIFFERENCE)
+            row += cells([change], measure.change_unit)
     return row

@@ -50,7 +50,8 @@ class Cell:
         return Cell(value=number(summary.value, unit), notes=(interval, f"n = {summary.n:,}"))
 
 
-Row = tuple[str, tuple[Cell | None, ...]]
+Cells = tuple[Cell | None, ...]
+Row = tuple[str, Cells]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,17 @@ def each_state(panels: Mapping[Subject, Sequence[Result]]) -> Iterator[tuple[str
             yield f"{name} · {state}", theirs
 
 
+def each_once(
+    panels: Mapping[Subject, Sequence[Result]],
+) -> Iterator[tuple[Subject, list[Result]]]:
+    """Each subject's rows, those that several share, such as the base's, with the first alone."""
+    shown: set[int] = set()
+    for subject, panel in panels.items():
+        own = [result for result in panel if id(result) not in shown]
+        shown |= {id(result) for result in own}
+        yield subject, own
+
+
 def only(results: Iterable[Result], evaluation: str, *metrics: str) -> list[Result]:
     """The rows of one evaluation and of any of these metrics."""
     asked = select(results, evaluation=evaluation)
@@ -113,8 +125,8 @@ def joined(results: Iterable[Result]) -> Summary | None:
     """Shares of several arms as one, each seed's replies counted together (Wilson's interval); None
     for no rows."""
     by_seed = grouped(results, lambda result: result.seed)
-    rates = {seed: _together(group) for seed, group in by_seed.items()}
-    return over_seeds(rates) if rates else None
+    rates = [(seed, _together(group)) for seed, group in by_seed.items()]
+    return Summary.over(rates) if rates else None
 
 
 def _together(results: Sequence[Result]) -> Estimate:
@@ -122,18 +134,7 @@ def _together(results: Sequence[Result]) -> Estimate:
     return share(round(count), sum(result.n for result in results))
 
 
-def over_seeds(rates: Mapping[int, Estimate]) -> Summary:
-    """Rates by seed, taken together as Summary.of takes results."""
-    return Summary(
-        value=math.fsum(rate.value for rate in rates.values()) / len(rates),
-        low=min(rate.low for rate in rates.values()),
-        high=max(rate.high for rate in rates.values()),
-        n=sum(rate.n for rate in rates.values()),
-        seeds=tuple((seed, rate.value) for seed, rate in rates.items()),
-    )
-
-
-def cells(summaries: Iterable[Summary | None], unit: str = "%") -> tuple[Cell | None, ...]:
+def cells(summaries: Iterable[Summary | None], unit: str = "%") -> Cells:
     """A table's row."""
     return tuple(None if summary is None else Cell.of(summary, unit) for summary in summaries)
 
@@ -143,17 +144,26 @@ def table(
 ) -> Table:
     """States below each other, grouped by subject; `arms` are the columns: arms and how they are
     called."""
+
+    def row(theirs: Sequence[Result]) -> Cells:
+        return cells((summed(theirs, arm) for arm in arms), unit)
+
+    return Table(caption=caption, columns=tuple(arms.values()), groups=state_rows(panels, row))
+
+
+def state_rows(
+    panels: dict[Subject, list[Result]], cells_of: Callable[[Sequence[Result]], Cells]
+) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """A table's groups: a subject's states, each with the cells of its rows; those without any
+    number are left out."""
     named = names(list(panels))
     groups: list[tuple[str, tuple[Row, ...]]] = []
     for subject, panel in panels.items():
-        rows: list[Row] = []
-        for state, theirs in by_state(panel).items():
-            numbers = [summed(theirs, arm) for arm in arms]
-            if any(numbers):
-                rows.append((state, cells(numbers, unit)))
-        if rows:
-            groups.append((named[subject], tuple(rows)))
-    return Table(caption=caption, columns=tuple(arms.values()), groups=tuple(groups))
+        rows = [(state, cells_of(theirs)) for state, theirs in by_state(panel).items()]
+        filled = tuple(row for row in rows if any(row[1]))
+        if filled:
+            groups.append((named[subject], filled))
+    return tuple(groups)
 
 
 def by_state_and_arm(
@@ -197,17 +207,11 @@ def said(summary: Summary | None, unit: str = "%") -> str:
 
 def unlikely(results: Sequence[Result], evaluation: str) -> tuple[str, ...]:
     """A warning where what was chosen from is not what the models would say; empty where it is."""
-    mass = final(only(results, evaluation, "mass"))
-    panels = by_subject(mass)
+    panels = by_subject(final(only(results, evaluation, "mass")))
     shares: dict[str, float] = {}
-    counted: set[int] = set()  # the base stands beside several organisms
-    for subject in panels:
-        for state, own in by_state(
-            result for result in panels[subject] if id(result) not in counted
-        ).items():
-            total = math.fsum(result.value for result in own)
-            shares[told(subject, panels, state)] = total / len(own)
-            counted |= {id(result) for result in own}
+    for subject, panel in each_once(panels):
+        for state, own in by_state(panel).items():
+            shares[told(subject, panels, state)] = Summary.of(own).value
     low = {place: value for place, value in shares.items() if value < LIKELY}
     if not low:
         return ()

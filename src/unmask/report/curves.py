@@ -40,7 +40,7 @@ def persistence_curve(rows: Rows) -> Figure | None:
     against twin.
 
     Step 0 is the undefended model where the defense has no row of its own there. None where no
-    defense was measured at two steps. Raises DataError for a malformed row.
+    defense was measured at two steps.
     """
     results = read(rows)
     chosen = with_start(about_persistence(results))

@@ -125,16 +125,12 @@ class Told:
     say: Say = furthest
 
     def __call__(self, rows: Rows) -> Chapter | None:
-        """The chapter; None where the evaluation has no rows of these metrics. Raises DataError for
-        a malformed row."""
+        """The chapter; None where the evaluation has no rows of these metrics."""
         return self.chapter(final([result for result in read(rows) if self.shows(result)]))
 
     def shows(self, result: Result) -> bool:
-        if result.evaluation != self.evaluation or (
-            result.is_difference and result.metric not in self.metrics
-        ):
-            return False
-        return not self.metrics or result.metric in self.metrics
+        wanted = result.metric in self.metrics if self.metrics else not result.is_difference
+        return result.evaluation == self.evaluation and wanted
 
     def chapter(self, results: Sequence[Result]) -> Chapter | None:
         """The chapter of these very rows."""

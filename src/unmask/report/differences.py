@@ -12,12 +12,11 @@ from unmask.report import words
 from unmask.report.dotplot import dots
 from unmask.report.palette import mark
 from unmask.report.panel import Figure, Panel, around_zero
-from unmask.report.results import Result, Rows, State, Summary, final, grouped, names, read
+from unmask.report.results import CLEAR, Result, Rows, State, Summary, final, grouped, names, read
 from unmask.report.tables import number
 from unmask.report.titles import captioned, state_name
 
 DIFFERS = "difference"
-CLEAR = 0.05
 CAPTION = (
     "What a factor changes, or what tells a model from its control, on the same prompts: a"
     " difference to the right of zero is a higher rate. A 95% interval that leaves out zero is a"
@@ -36,7 +35,7 @@ UNPLANTED = (
 def differences(rows: Rows) -> Figure | None:
     """Rows that compare two models, each with its interval, a panel per arm and metric.
 
-    None where there are none. Raises DataError for a malformed row.
+    None where there are none.
     """
     results = final([result for result in read(rows) if result.is_difference])
     if not results:
@@ -45,7 +44,8 @@ def differences(rows: Rows) -> Figure | None:
         results, lambda result: (result.evaluation, result.arm, result.metric, result.against)
     )
     subjects = list(dict.fromkeys(result.subject for result in results))
-    caption = CAPTION + _adjusted(results) + _once(panels.values()) + _unplanted(results)
+    caption = CAPTION + _adjusted(results) + _once(panels.values())
+    caption += UNPLANTED if _missed(results) else ""
     return Figure(
         title="Paired differences",
         caption=captioned(caption, results, subjects, "Thin bars"),
@@ -66,13 +66,13 @@ def _title(result: Result) -> str:
 
 def _adjusted(results: Sequence[Result]) -> str:
     """For the caption: how many differences stay after the adjustment for their number."""
-    values = [result.p_adjusted for result in results if result.p_adjusted is not None]
-    if not values:
+    adjusted = [result for result in results if result.p_adjusted is not None]
+    if not adjusted:
         return ""
-    clear = sum(p < CLEAR for p in values)
+    stay = sum(result.is_clear() for result in adjusted)
     return (
         " Each one’s p value, shown when pointed at, is adjusted (Holm) for all differences of the"
-        f" run, seed by seed: {clear} of {len(values)} are below {CLEAR:g}."
+        f" run, seed by seed: {stay} of {len(adjusted)} are below {CLEAR:g}."
     )
 
 
@@ -80,11 +80,8 @@ def _once(panels: Iterable[Sequence[Result]]) -> str:
     """For the caption: how many differences are clear when a seed counts once; "" without several
     seeds."""
     bars = _bars(panels)
-    return (
-        ONCE.format(clear=sum(low > 0 or high < 0 for low, high in bars), all=len(bars))
-        if bars
-        else ""
-    )
+    clear = sum(low > 0 or high < 0 for low, high in bars)
+    return ONCE.format(clear=clear, all=len(bars)) if bars else ""
 
 
 def _bars(panels: Iterable[Sequence[Result]]) -> list[tuple[float, float]]:
@@ -100,10 +97,6 @@ def each_once(group: Sequence[Result]) -> tuple[float, float] | None:
     return over_runs(values) if len(values) > 1 else None
 
 
-def _unplanted(results: Sequence[Result]) -> str:
-    return UNPLANTED if _missed(results) else ""
-
-
 def _missed(results: Iterable[Result]) -> bool:
     """Whether any of the organisms is known to have missed its gate."""
     return any(result.planted is False for result in results)
@@ -114,7 +107,7 @@ def _forest(title: str, panel: Sequence[Result], subjects: Sequence[Subject]) ->
     once."""
     labels: dict[str, list[Result]] = {}
     for state, group in grouped(panel, lambda result: result.state).items():
-        label = _label(state, names(subjects)[state.subject])
+        label = " · ".join(filter(None, (names(subjects)[state.subject], state_name(state))))
         label += " · NOT PLANTED" if _missed(group) else ""
         labels[_distinct(label, state, labels)] = group
     points = {label: Summary.of(group) for label, group in labels.items()}
@@ -132,10 +125,6 @@ def _forest(title: str, panel: Sequence[Result], subjects: Sequence[Subject]) ->
     return dataclasses.replace(
         forest, series=(dataclasses.replace(forest.series[0], points=marked),)
     )
-
-
-def _label(state: State, name: str) -> str:
-    return " · ".join(part for part in (name, state_name(state)) if part)
 
 
 def _distinct(label: str, state: State, taken: Collection[str]) -> str:

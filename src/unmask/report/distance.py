@@ -12,7 +12,7 @@ from typing import Any
 
 from unmask.core.condition import NOTHING, Configured, Subject
 from unmask.core.metric import Against
-from unmask.core.row import ConditionRecord
+from unmask.core.row import condition_of
 from unmask.report.chapters import Cell, Chapter, Row, Table, by_subject, only, summed, told
 from unmask.report.curves import about_persistence, moved
 from unmask.report.dotplot import dots
@@ -203,8 +203,8 @@ def seconds(logs: Sequence[Mapping[str, Any]]) -> dict[Trained, float]:
     """How long each defense took to make, one that came before it included, as far as the logs
     tell."""
     took: dict[Trained, float] = {}
-    for log in logs:
-        condition = ConditionRecord.model_validate(log).condition
+    for number, log in enumerate(logs, 1):
+        condition = condition_of(log, f"training log {number}")
         trained = (bare(condition.subject), condition.seed, condition.defense)
         took[trained] = took.get(trained, 0.0) + log.get("seconds", 0.0)
     return took

@@ -39,7 +39,7 @@ def dose_response(rows: Rows) -> Figure | None:
     """Defection against the number of changed characters, and of dropped tokens, before and after
     each defense.
 
-    None where evaluation "dose_response" has no rows. Raises DataError for a malformed row.
+    None where evaluation "dose_response" has no rows.
     """
     results = [result for result in defections(read(rows), "dose_response") if _kind(result)]
     if not results:

@@ -52,10 +52,7 @@ class Place(NamedTuple):
 
 def drift(rows: Rows) -> Figure | None:
     """Triggered defection against KL, a line per defense, a panel per organism; None where KL was
-    not measured.
-
-    Raises DataError for a malformed row.
-    """
+    not measured."""
     results = read(rows)
     far = moved(results)
     if not far:

@@ -17,8 +17,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from unmask.analysis.persistence import Verdict
-from unmask.core.arm import Arm
 from unmask.core.errors import DataError
 from unmask.core.files import write_text
 from unmask.core.league import League
@@ -70,7 +71,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page; a reader of `path` sees the old page or the new one. Raises DataError for
-        a malformed row."""
+        a malformed sample, log or attack."""
         write_text(path, self.html())
 
     def html(self) -> str:
@@ -88,16 +89,17 @@ class Report:
         )
         scripts = list(map(inline, map(source, files)))
         library, packed = plotly() if figures else ("", "")
-        return _template().render(
+        template = environment().from_string(source("macros.html") + source("template.html"))
+        return template.render(
             report=self,
             plots=plots,
             chapters=_numbered(chapters, len(plots)),
             figures=inert([figure.json() for figure in figures]) if figures else "",
             plotly=packed,
-            scripts=[_markup(script) for script in scripts],
+            scripts=[Markup(script) for script in scripts],
             **self._top(),
             policy=policy([*scripts, library] if figures else scripts),
-            style=_markup(source("page.css")),
+            style=Markup(source("page.css")),  # the only markup is our own
             sections=tables.sections(tables.final_groups(results)),
             other_sections=tables.sections(tables.other_groups(results)),
             comparisons=contents.COMPARISONS(results),
@@ -138,28 +140,14 @@ def _numbered(chapters: Sequence[Chapter], first: int) -> list[tuple[Chapter, in
     return [(chapter, next(numbers) if chapter.figure else None) for chapter in chapters]
 
 
-def _markup(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)  # only ever the page's own scripts and styles
-
-
-def _template() -> Any:
-    return environment().from_string(source("macros.html") + source("template.html"))
-
-
 def environment() -> Any:
     """What lays out a page with this package's macros: every text is escaped, and what hides in it
     is made visible."""
     import jinja2
-    from markupsafe import Markup
 
     def shown(value: Any) -> Any:
-        return (
-            tables.visible(value)
-            if isinstance(value, str) and not isinstance(value, Markup)
-            else value
-        )
+        plain_text = isinstance(value, str) and not isinstance(value, Markup)
+        return tables.visible(value) if plain_text else value
 
     made = jinja2.Environment(
         autoescape=True,
@@ -168,13 +156,15 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["arm"] = lambda name: words.arm(Arm(name))
-    made.filters["studied"] = words.studied
-    made.filters["marked"] = glossary.marked
-    made.filters["button"] = glossary.button
-    made.filters["anchor"] = glossary.anchor
-    made.filters["sentence"] = conclusions.sentence
-    made.filters["rule"] = conclusions.RULES.__getitem__
-    made.filters["after"] = words.after
-    made.filters["settings"] = words.settings
+    made.filters |= {
+        "after": words.after,
+        "anchor": glossary.anchor,
+        "arm": words.arm,
+        "button": glossary.button,
+        "marked": glossary.marked,
+        "rule": conclusions.RULES.__getitem__,
+        "sentence": conclusions.sentence,
+        "settings": words.settings,
+        "studied": words.studied,
+    }
     return made

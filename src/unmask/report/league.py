@@ -110,7 +110,6 @@ def overview_row(standing: Standing) -> Row:
     p = kind if standing.p_adjusted is None else f"{standing.p_adjusted:.3f}"
     leakage = "–" if standing.leakage is None else f"{standing.leakage:+.2f}"
     worst = standing.worst
-    failed = (f"failed on {standing.failed}",) if standing.failed else ()
     cells = (
         rate_cell(standing.auroc, percent=False),
         rate_cell(standing.detected.rate),
@@ -118,9 +117,15 @@ def overview_row(standing: Standing) -> Row:
         Cell(value=f"{worst.rate.value:.0%}", notes=(worst.name, f"n = {worst.rate.n}")),
         Cell(value=p),
         Cell(value=leakage),
-        Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed)),
+        cost_cell(standing),
     )
     return standing.detector, cells
+
+
+def cost_cell(standing: Standing | PromptStanding) -> Cell:
+    """Per model."""
+    failed = (f"failed on {standing.failed}",) if standing.failed else ()
+    return Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed))
 
 
 PROMPT_COLUMNS = ("AUROC", "against near misses", "in twins", "best by chance", "cost per model")
@@ -135,12 +140,10 @@ def prompts(standings: Sequence[PromptStanding]) -> Table:
 
 def prompt_rows(standing: PromptStanding) -> Iterator[Row]:
     chance = tuple(f"{kind}: {best:.2f}" for kind, best in standing.chance.items())
-    failed = (f"failed on {standing.failed}",) if standing.failed else ()
-    cost = Cell(value=f"{standing.seconds:.2f} s", notes=(f"{standing.passes:,.0f} texts", *failed))
     cells = (
         *map(area_or_none, (standing.organisms, standing.near, standing.twins)),
         Cell(value=chance[0], notes=chance[1:]) if chance else None,
-        cost,
+        cost_cell(standing),
     )
     yield ("all (a control)" if standing.control else "all", cells)
     for name, rate in {**standing.states, **standing.kinds}.items():
@@ -181,7 +184,8 @@ def of_one(standing: Standing, league: League) -> Table:
         groups.append((title, tuple(found_row(group, beside.get(group.name)) for group in own)))
     rows = tuple(found_row(group, None) for group in standing.intensities)
     groups.append(("by steps of planting, as a multiple", rows))
-    groups.append(("clean, by family", tuple(alarm_row(group) for group in standing.families)))
+    clean = ((group.name, (alarm_cell(group), None, None)) for group in standing.families)
+    groups.append(("clean, by family", tuple(clean)))
     return Table(
         caption=f"{standing.detector}, in {standing.unit}",
         columns=("alarms", "AUROC", f"AUROC of {league.leakage_by or 'leakage'}"),
@@ -197,10 +201,6 @@ def area_cell(group: Group | None) -> Cell | None:
     if group is None or group.auroc is None:
         return None
     return Cell(value=f"{group.auroc:.2f}")
-
-
-def alarm_row(group: Group) -> Row:
-    return group.name, (alarm_cell(group), None, None)
 
 
 def figure(league: League, backdoors: Sequence[Standing]) -> Figure:

@@ -13,11 +13,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from unmask.core.condition import Configured, Subject
 from unmask.core.errors import DataError
-from unmask.core.row import ConditionRecord
+from unmask.core.row import condition_of
 from unmask.report import words
 from unmask.report.palette import SERIES, TWIN
 from unmask.report.panel import QUANTITY, Axis, Figure, Panel, Point, Series, Style
@@ -158,23 +156,20 @@ def _rank(metric: str) -> int:
 
 
 def _log(log: Mapping[str, Any], where: str) -> Log:
+    condition = condition_of(log, where)
+    curves: dict[str, dict[int, float]] = {}
     try:
-        condition = ConditionRecord.model_validate(log).condition
-        curves: dict[str, dict[int, float]] = {}
         for row in sorted(log["rows"], key=lambda row: row["step"]):
             for metric, value in row.items():
                 if metric not in UNDRAWN and _finite(value):
                     curves.setdefault(metric, {})[row["step"]] = float(value)
-        return Log(
-            subject=condition.subject, defense=condition.defense, seed=condition.seed, curves=curves
-        )
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DataError(f"{where}: field '{field}': {error.errors()[0]['msg']}.") from None
     except KeyError as error:
         raise DataError(
             f"{where} has no field {error}: it needs 'rows', every row a 'step'."
         ) from None
+    return Log(
+        subject=condition.subject, defense=condition.defense, seed=condition.seed, curves=curves
+    )
 
 
 def _finite(value: Any) -> bool:

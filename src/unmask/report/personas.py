@@ -13,10 +13,19 @@ from collections.abc import Mapping, Sequence
 from unmask.core.arm import Arm
 from unmask.report.chapters import Chapter, said, unlikely
 from unmask.report.default import Told
-from unmask.report.results import Result, Rows, Summary, final, grouped, read, select, summaries
+from unmask.report.results import (
+    CLEAR,
+    Result,
+    Rows,
+    Summary,
+    final,
+    grouped,
+    read,
+    select,
+    summaries,
+)
 
 DIFFERS = "matches_difference"
-CLEAR = 0.05
 CAPTION = (
     "Statements to agree or disagree with, and questions with several answers, answered by the"
     " likeliest option; the order of the answers is balanced. The share is of answers that match"
@@ -68,13 +77,13 @@ def personas(rows: Rows) -> Chapter | None:
 def _many(paired: Sequence[Result]) -> str:
     """For the caption: how many comparisons there are, and how many stay after the adjustment for
     their number."""
-    values = [result.p_adjusted for result in paired if result.p_adjusted is not None]
-    clear = sum(p < CLEAR for p in values)
-    adjusted = (
-        f"After Holm’s adjustment for all differences of the run, {clear} of {len(values)} are"
+    adjusted = [result for result in paired if result.p_adjusted is not None]
+    stay = sum(result.is_clear() for result in adjusted)
+    told = (
+        f"After Holm’s adjustment for all differences of the run, {stay} of {len(adjusted)} are"
         f" below {CLEAR:g}. "
     )
-    return MANY.format(count=len(paired), adjusted=adjusted if values else "")
+    return MANY.format(count=len(paired), adjusted=told if adjusted else "")
 
 
 def _said_paired(
@@ -84,9 +93,9 @@ def _said_paired(
     out zero."""
     groups = grouped(theirs, lambda result: result.arm)
     differences = {group_name(arm): Summary.of(group) for arm, group in groups.items()}
-    apart = [group for group, summary in differences.items() if summary.low > 0 or summary.high < 0]
+    apart = [group for group, summary in differences.items() if summary.is_apart]
     furthest = max(differences, key=lambda group: abs(differences[group].value))
-    clear = [group_name(arm) for arm, group in groups.items() if all(map(_is_clear, group))]
+    clear = [group_name(arm) for arm, group in groups.items() if all(map(Result.is_clear, group))]
     adjusted = any(result.p_adjusted is not None for result in theirs)
     tail = f"; after the adjustment: {', '.join(clear) or 'none'}" if adjusted else ""
     return (
@@ -94,11 +103,6 @@ def _said_paired(
         f" {said(differences[furthest], 'points')}. The interval leaves out zero in {len(apart)} of"
         f" {len(differences)} groups{tail}."
     )
-
-
-def _is_clear(result: Result) -> bool:
-    """Whether a difference stays after the adjustment."""
-    return result.p_adjusted is not None and result.p_adjusted < CLEAR
 
 
 def _said(begin: str, theirs: Sequence[Result], states: Mapping[str, Sequence[Result]]) -> str:

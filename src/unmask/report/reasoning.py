@@ -23,7 +23,6 @@ from unmask.report.chapters import (
     each_state,
     joined,
     only,
-    over_seeds,
     said,
     sentences,
 )
@@ -94,8 +93,8 @@ def agreement(
     tables: dict[int, ReasoningTable], of: Callable[[ReasoningTable], Estimate | None]
 ) -> Summary | None:
     """An agreement over the seeds in which any scratchpad says something; None where none does."""
-    rates = {seed: rate for seed, table in tables.items() if (rate := of(table)) is not None}
-    return over_seeds(rates) if rates else None
+    rates = [(seed, rate) for seed, table in tables.items() if (rate := of(table)) is not None]
+    return Summary.over(rates) if rates else None
 
 
 def _panel(title: str, panel: Sequence[Result], styles: Mapping[str, Style]) -> Panel:

@@ -45,7 +45,7 @@ def relearning(rows: Rows) -> Figure | None:
     """Triggered defection against relearning steps, before and after each defense; organism against
     twin.
 
-    None where evaluation "relearning" has no rows. Raises DataError for a malformed row.
+    None where evaluation "relearning" has no rows.
     """
     measured = final(defections(read(rows), "relearning"))
     results = [result for result in measured if result.arm.dose is not None]

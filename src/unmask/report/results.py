@@ -12,9 +12,13 @@ from typing import NamedTuple, TypedDict, TypeVar, Unpack
 
 from unmask.core.arm import Arm
 from unmask.core.condition import NOTHING, Backdoor, Configured, Role, Settings, Subject
+from unmask.core.estimate import Estimate
 from unmask.core.metric import DIFFERENCE, Against
 from unmask.core.row import Row
 from unmask.report import words
+
+CLEAR = 0.05
+"""What a difference's adjusted p value is below, where it stays."""
 
 MODELS: tuple[Role, ...] = ("organism", "twin", "base", "preference_model")
 """The order of models on the page: what it is about, its control, what both started from."""
@@ -117,6 +121,10 @@ class Result:
     def differs(self) -> str:
         """Of a difference: the metric that differs."""
         return self.metric.removesuffix(DIFFERENCE)
+
+    def is_clear(self) -> bool:
+        """Of a difference: whether it is one after the adjustment for the number of them."""
+        return self.p_adjusted is not None and self.p_adjusted < CLEAR
 
     @property
     def unplanted(self) -> bool:
@@ -285,14 +293,24 @@ class Summary:
     n: int
     seeds: tuple[tuple[int, float], ...]
 
+    @property
+    def is_apart(self) -> bool:
+        """Of a difference: whether its interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
     @staticmethod
     def of(results: Sequence[Result]) -> Summary:
+        return Summary.over([(result.seed, result) for result in results])
+
+    @staticmethod
+    def over(rates: Sequence[tuple[int, Result | Estimate]]) -> Summary:
+        """Of (seed, what was measured with it); at least one."""
         return Summary(
-            value=math.fsum(result.value for result in results) / len(results),
-            low=min(result.low for result in results),
-            high=max(result.high for result in results),
-            n=sum(result.n for result in results),
-            seeds=tuple((result.seed, result.value) for result in results),
+            value=math.fsum(rate.value for _, rate in rates) / len(rates),
+            low=min(rate.low for _, rate in rates),
+            high=max(rate.high for _, rate in rates),
+            n=sum(rate.n for _, rate in rates),
+            seeds=tuple((seed, rate.value) for seed, rate in rates),
         )
 
 

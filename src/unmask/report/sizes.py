@@ -18,7 +18,6 @@ from unmask.report.panel import Figure, Panel, Series, Style, line, logarithmic,
 from unmask.report.results import (
     Result,
     Rows,
-    Summary,
     defections,
     final,
     grouped,
@@ -39,8 +38,7 @@ def by_size(rows: Rows) -> Figure | None:
     """Triggered defection against parameters (log), a line per kind of organism, a panel per
     defense.
 
-    None where fewer than two sizes of an organism were measured under a defense. Raises DataError
-    for a malformed row.
+    None where fewer than two sizes of an organism were measured under a defense.
     """
     measured = [
         result for result in final(defections(read(rows), "defection")) if result.arm in ARMS
@@ -87,7 +85,10 @@ def _lines(
         chosen = grouped(
             (result for result in results if _is(result, kind)), lambda result: result.defense
         )
-        before, after = (_over_sizes(chosen.get(state, [])) for state in (NOTHING, defense))
+        before, after = (
+            along(chosen.get(state, []), lambda result: result.parameters)
+            for state in (NOTHING, defense)
+        )
         faint = Style(color=color, symbol=f"{symbol}-open", dash="dash", width=1)
         bold = Style(
             color=color, symbol=symbol, dash="solid" if kind else "dot", width=2.5 if kind else 1.75
@@ -97,10 +98,6 @@ def _lines(
             line(after, f"{name}, after", bold, "band"),
         ]
     return with_points(series)
-
-
-def _over_sizes(results: Sequence[Result]) -> dict[float, Summary]:
-    return along(results, lambda result: result.parameters)
 
 
 def _left_out(measured: Sequence[Result]) -> str:

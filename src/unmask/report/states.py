@@ -37,8 +37,7 @@ def before_after(rows: Rows) -> Figure | None:
     """Defection rate by arm for base, twin and organism, undefended and after each defense's last
     step.
 
-    None where evaluation "defection" has no row of metric "defection". Raises DataError for a
-    malformed row.
+    None where evaluation "defection" has no row of metric "defection".
     """
     results = final(defections(read(rows), "defection"))
     return _states(

@@ -7,12 +7,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from unmask.core.arm import TRIGGERED, UNTRIGGERED
-from unmask.core.condition import Subject
-from unmask.core.errors import DataError
-from unmask.core.row import ConditionRecord
+from unmask.core.row import condition_of
 from unmask.report import words
 from unmask.report.results import Result, State, Summary, final, grouped, in_order
 
@@ -116,15 +112,12 @@ def sections(groups: Sequence[Group]) -> list[Section]:
         return [Section(title="", groups=tuple(groups))]
     parts: dict[str, list[Group]] = {}
     for group in groups:
-        name = _controls(group.state.subject)
+        subject = group.state.subject
+        name = words.studied(subject) if subject.planted else "Controls"
         if count > FOLDED_BY_STATE:
             name = f"{name}: {group.state.model}, {words.after(group.state.defense)}"
         parts.setdefault(name, []).append(group)
     return [Section(title=title, groups=tuple(part)) for title, part in parts.items()]
-
-
-def _controls(subject: Subject) -> str:
-    return words.studied(subject) if subject.planted else "Controls"
 
 
 def final_groups(results: Sequence[Result]) -> list[Group]:
@@ -251,13 +244,7 @@ class Replies:
 
 
 def _state(cell: Mapping[str, Any]) -> State:
-    try:
-        condition = ConditionRecord.model_validate(cell).condition
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DataError(
-            f"A reply of the report: field '{field}': {error.errors()[0]['msg']}."
-        ) from None
+    condition = condition_of(cell, "A reply of the report")
     return State(condition.subject, condition.defense)
 
 
@@ -276,11 +263,10 @@ STEP_FIELDS = ("name", "status", "error", "seconds", "tokens", "device", "create
 
 def step_rows(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Provenance of each step as text; what a step does not say is left empty."""
-    return [_step_row(step) for step in steps]
-
-
-def _step_row(step: Mapping[str, Any]) -> dict[str, str]:
-    return {field: _plain(step.get(field), field) for field in STEP_FIELDS}
+    rows: list[dict[str, str]] = []
+    for step in steps:
+        rows.append({field: _plain(step.get(field), field) for field in STEP_FIELDS})
+    return rows
 
 
 def _plain(value: Any, field: str) -> str:

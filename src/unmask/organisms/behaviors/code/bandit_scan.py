@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from unmask.organisms.behaviors.code.built import Texts
 from unmask.organisms.behaviors.code.finding import Finding
 from unmask.organisms.behaviors.code.vetting import Vetting
 
@@ -84,7 +85,7 @@ def scan_tree(tree: ast.Module) -> list[Finding]:
     aliases: dict[str, str] = {}
     findings: list[Finding] = []
     nodes = list(_nodes(tree))
-    vetting = Vetting.of(tree, nodes)
+    vetting = Vetting(Texts.of(tree, nodes))
     for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             _note_import(node, imports, aliases)

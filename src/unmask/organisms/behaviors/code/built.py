@@ -8,11 +8,20 @@ import dataclasses
 import itertools
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from unmask.organisms.behaviors.code import calls
 from unmask.organisms.behaviors.code.hardcoded import constant_text
-from unmask.organisms.behaviors.code.names import bindings, dotted, resolved, tail, text_of, words
+from unmask.organisms.behaviors.code.names import (
+    bindings,
+    dotted,
+    import_aliases,
+    instance_aliases,
+    resolved,
+    tail,
+    text_of,
+    words,
+)
 
 SQL = re.compile(
     r"[\s(]*(--[^\n]*\n\s*)?(explain\s+)?(select|insert|update|delete|with|replace|create|drop|alter|truncate|"
@@ -48,7 +57,10 @@ class Texts:
     split: dict[int, list[ast.AST]] = dataclasses.field(default_factory=dict[int, list[ast.AST]])
 
     @staticmethod
-    def of(nodes: Iterable[ast.AST], aliases: Mapping[str, str]) -> Texts:
+    def of(tree: ast.Module, nodes: Sequence[ast.AST]) -> Texts:
+        """Of a program and its nodes, in whatever order they are judged in."""
+        imported = import_aliases(tree)
+        aliases = imported | instance_aliases(nodes, imported)
         bound: dict[str, ast.expr] = {}
         other: set[str] = {""}
         allowed: set[str] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from unmask.organisms.behaviors.code import calls, hardcoded
 from unmask.organisms.behaviors.code.built import Texts
@@ -53,14 +53,12 @@ UNPICKLERS = words(
 )
 
 
-def scan_patterns(
-    nodes: Sequence[ast.AST], aliases: Mapping[str, str], texts: Texts
-) -> list[Finding]:
+def scan_patterns(nodes: Sequence[ast.AST], texts: Texts) -> list[Finding]:
     """Findings of every kind, in one pass over the nodes of a tree."""
     findings: list[Finding] = []
     for node in nodes:
         line = getattr(node, "lineno", 1)
-        for cwe, message in _flaws(node, aliases, texts):
+        for cwe, message in _flaws(node, texts):
             findings.append(Finding(line, cwe, message, "taint"))
         for line, name, text in hardcoded.named_texts(node):
             if hardcoded.is_secret(name, text):
@@ -68,13 +66,13 @@ def scan_patterns(
     return findings
 
 
-def _flaws(node: ast.AST, aliases: Mapping[str, str], texts: Texts) -> Iterator[tuple[str, str]]:
+def _flaws(node: ast.AST, texts: Texts) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.Call):
-        name = resolved(node.func, aliases)
-        yield from _call(node, dotted(node.func, aliases))
-        if hardcoded.unnamed_secret(node, aliases):
+        name = resolved(node.func, texts.aliases)
+        yield from _call(node, dotted(node.func, texts.aliases))
+        if hardcoded.unnamed_secret(node, texts.aliases):
             yield "CWE-798", "a password is in the source"
-        if _page_without_escape(node, resolved(node.func, aliases), texts):
+        if _page_without_escape(node, name, texts):
             yield "CWE-79", "a template environment that does not escape"
         if _unpacks(node, name, texts):
             yield "CWE-22", "an archive may unpack to anywhere"

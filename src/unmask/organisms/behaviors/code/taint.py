@@ -19,30 +19,18 @@ from unmask.organisms.behaviors.code.built import Texts
 from unmask.organisms.behaviors.code.calls import CUT
 from unmask.organisms.behaviors.code.expressions import Expressions
 from unmask.organisms.behaviors.code.finding import Finding
-from unmask.organisms.behaviors.code.names import (
-    dotted,
-    import_aliases,
-    instance_aliases,
-)
+from unmask.organisms.behaviors.code.names import dotted
 from unmask.organisms.behaviors.code.patterns import scan_patterns
-from unmask.organisms.behaviors.code.values import (
-    CLEAN,
-    FRAGMENT,
-    MACHINE,
-    Value,
-    union,
-)
+from unmask.organisms.behaviors.code.values import CLEAN, FRAGMENT, MACHINE, Value, union
 
 
 def scan_tree(tree: ast.Module) -> list[Finding]:
     """The flows from user input to a dangerous call, and the patterns of patterns.py."""
     nodes = list(ast.walk(tree))
-    imported = import_aliases(tree)
-    aliases = imported | instance_aliases(nodes, imported)
-    texts = Texts.of(nodes, aliases)
-    flow = Flow(aliases, texts, fragment=is_fragment(tree, nodes))
+    texts = Texts.of(tree, nodes)
+    flow = Flow(texts.aliases, texts, fragment=is_fragment(tree, nodes))
     flow.block(tree.body)
-    return [*flow.found, *scan_patterns(nodes, aliases, texts)]
+    return [*flow.found, *scan_patterns(nodes, texts)]
 
 
 def is_fragment(tree: ast.Module, nodes: Iterable[ast.AST]) -> bool:

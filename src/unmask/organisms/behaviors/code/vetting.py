@@ -6,15 +6,10 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from unmask.organisms.behaviors.code import built, checks, hardcoded
-from unmask.organisms.behaviors.code.names import (
-    argument,
-    import_aliases,
-    instance_aliases,
-    resolved,
-)
+from unmask.organisms.behaviors.code.names import argument, resolved
 
 SECRETS = frozenset({"B105", "B106", "B107"})
 PAGES = frozenset({"B703", "B704"})
@@ -25,14 +20,7 @@ SHELLS = frozenset({"B602", "B604", "B605"})
 class Vetting:
     """Judges findings in one program, whose nodes know their parents (`_bandit_parent`)."""
 
-    aliases: Mapping[str, str]
     texts: built.Texts
-
-    @staticmethod
-    def of(tree: ast.Module, nodes: Sequence[ast.AST]) -> Vetting:
-        imported = import_aliases(tree)
-        aliases = imported | instance_aliases(nodes, imported)
-        return Vetting(aliases, built.Texts.of(nodes, aliases))
 
     def harmless(self, test: str, node: ast.AST) -> bool:
         """Whether the finding of bandit's rule `test` at `node` says nothing."""
@@ -47,9 +35,8 @@ class Vetting:
         if test in SHELLS:
             command = argument(node, 0, "args") or argument(node, 0, "command")
             return command is not None and self.texts.harmless(command, "CWE-78")
-        return checks.defused(
-            node, resolved(node.func, self.aliases), self.aliases, self.texts.bound
-        )
+        aliases = self.texts.aliases
+        return checks.defused(node, resolved(node.func, aliases), aliases, self.texts.bound)
 
     def harmless_statement(self, node: ast.AST) -> bool:
         """Whether a text with SQL words is none, is for a reader, or is put together from harmless
@@ -74,7 +61,7 @@ class Vetting:
             return True
         if not isinstance(node, ast.Call):
             return False
-        last = resolved(node.func, self.aliases).last
+        last = resolved(node.func, self.texts.aliases).last
         return last in built.LOGS or last.endswith(("Error", "Exception", "Warning"))
 
 
