@@ -103,7 +103,7 @@ def test_a_step_that_stands_alone_is_done_here_with_all_threads(tmp_path: Path) 
 
 def test_steps_without_a_model_go_first_and_a_lone_training_waits_for_all_cores() -> None:
     def planned(number: int, tokens: int) -> PlannedStep:
-        return PlannedStep(Step(Death(number=number)), "to run", tokens)
+        return PlannedStep(Step(Death(number=number)), tokens)
 
     quick, training, another = planned(0, 0), planned(1, 100), planned(2, 100)
     assert chosen([training, quick], []) == [quick]
@@ -119,5 +119,5 @@ def test_the_longest_chain_of_work_begins_first() -> None:
     short, first, alone = (Step(Death(number=number)) for number in range(3))
     last = Step(After(), {"before": first})
     seconds = [(short, 2.0), (first, 1.0), (alone, 4.0), (last, 5.0)]
-    order = by_chain([PlannedStep(step, "to run", 1, Expected(each)) for step, each in seconds])
+    order = by_chain([PlannedStep(step, 1, Expected(each)) for step, each in seconds])
     assert [planned.step for planned in order] == [first, last, alone, short]

@@ -24,7 +24,7 @@ from unmask.core.named import Work
 from unmask.core.spec import RUN_ONLY
 from unmask.engine import leases, locks
 from unmask.engine import store as stores
-from unmask.engine.attempts import begun
+from unmask.engine.attempts import begin
 from unmask.engine.executors.executor import perform
 from unmask.engine.executors.inline import Inline
 from unmask.engine.leases import Lease
@@ -229,7 +229,7 @@ def test_what_an_overtaken_attempt_writes_is_never_published(tmp_path: Path) -> 
         times.append(out)
         (out / "first").touch()
         if len(times) == 1:
-            begun(area)
+            begin(area)
             out.mkdir(parents=True)
         (out / "second").touch()
         return {}
@@ -246,7 +246,7 @@ def test_an_attempt_goes_on_from_the_one_that_was_worked_in_last(tmp_path: Path)
         scratch.mkdir(parents=True)
         (scratch / name).touch()
         os.utime(scratch, (1e9 - age, 1e9 - age))
-    attempt = begun(tmp_path)
+    attempt = begin(tmp_path)
     assert attempt.ours and [path.name for path in attempt.scratch.iterdir()] == ["newest"]
     assert list(attempt.out.iterdir()) == []
 

@@ -43,7 +43,7 @@ def test_a_step_could_begin_when_all_it_stands_on_is_decided(seed: int) -> None:
     luck = random.Random(seed)
     steps = web(luck, 60)
     decided = {step.key for step in steps[:5]}
-    order = [PlannedStep(step, "to run") for step in steps[5:]]
+    order = [PlannedStep(step) for step in steps[5:]]
     luck.shuffle(order)
     waiting = Waiting(order, dict.fromkeys(decided))
     begun: list[PlannedStep] = []

@@ -41,7 +41,7 @@ class Attempt:
         return (self.folder / MARK).exists()
 
 
-def begun(area: Path) -> Attempt:
+def begin(area: Path) -> Attempt:
     """A new attempt in `area`, with the scratch of the newest one that is there."""
     folder = area / f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
     area.mkdir(parents=True, exist_ok=True)

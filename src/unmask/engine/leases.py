@@ -134,19 +134,13 @@ class Lease:
 
 def died(text: str) -> bool:
     """Whether a holder was a process of this machine, and is no more."""
+    import psutil
+
     try:
         holder = json.loads(text)
     except ValueError:  # being written or given back
         return False
-    if holder["machine"] != machine():
-        return False
-    try:
-        os.kill(holder["process"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+    return holder["machine"] == machine() and not psutil.pid_exists(holder["process"])
 
 
 @functools.cache

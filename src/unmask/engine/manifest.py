@@ -17,16 +17,8 @@ from unmask.core.files import file_digest, folder_files
 
 FILE = "manifest.json"
 PACKAGES = (
-    "unmask",
-    "torch",
-    "transformers",
-    "trl",
-    "accelerate",
-    "peft",
-    "datasets",
-    "tokenizers",
-    "numpy",
-    "scipy",
+    *("unmask", "torch", "transformers", "trl", "accelerate", "peft"),
+    *("datasets", "tokenizers", "numpy", "scipy"),
 )
 
 
@@ -121,22 +113,14 @@ def processor() -> str:
 def git_commit() -> str | None:
     """The commit of the checkout that this package is run from, with '+changes' where files differ
     from it."""
-    here = Path(__file__).resolve().parent
-    command = [
-        "git",
-        "-C",
-        str(here),
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--exclude=*",
-        "--dirty=+changes",
-    ]
-    tracked = ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name]
+    here = Path(__file__).resolve()
+    git = ["git", "-C", str(here.parent)]
+    tracked = [*git, "ls-files", "--error-unmatch", here.name]
+    describe = [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
     try:
         if subprocess.run(tracked, capture_output=True, timeout=10).returncode != 0:
             return None  # installed into an environment inside somebody's repository
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        answer = subprocess.run(describe, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() or None if answer.returncode == 0 else None

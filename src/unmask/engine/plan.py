@@ -23,10 +23,14 @@ class PlannedStep:
     """A step, and what it would cost where it is to run."""
 
     step: Step
-    status: Literal["cached", "to run"]
     tokens: int = 0
     expected: Expected = dataclasses.field(default=Expected())
     manifest: Manifest | None = None
+    """Of its result, where that is there."""
+
+    @property
+    def status(self) -> Literal["cached", "to run"]:
+        return "cached" if self.manifest else "to run"
 
     @property
     def seconds(self) -> float:
@@ -57,9 +61,14 @@ class Plan:
         return Plan(tuple(planned(step, manifest, rates) for step, manifest in pairs), rates)
 
     @property
+    def missing(self) -> list[PlannedStep]:
+        """What is to run."""
+        return [planned for planned in self.steps if not planned.manifest]
+
+    @property
     def waiting(self) -> list[Step]:
         """The steps to run."""
-        return [planned.step for planned in self.steps if planned.status == "to run"]
+        return [planned.step for planned in self.missing]
 
     @property
     def tokens(self) -> int:
@@ -78,9 +87,9 @@ class Plan:
 def planned(step: Step, manifest: Manifest | None, rates: Rates) -> PlannedStep:
     """A step in a plan."""
     if manifest:
-        return PlannedStep(step, "cached", manifest=manifest)
+        return PlannedStep(step, manifest=manifest)
     effort = Effort.of(step)
-    return PlannedStep(step, "to run", effort.tokens.total, rates.expected(effort))
+    return PlannedStep(step, effort.tokens.total, rates.expected(effort))
 
 
 class Remaining:

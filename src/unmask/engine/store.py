@@ -30,7 +30,7 @@ from unmask.core import progress
 from unmask.core.errors import DataError, StoreError, UnknownName, UnmaskError
 from unmask.core.files import file_digest, folder_files, read_json, write_json
 from unmask.core.json_rows import expanded
-from unmask.engine.attempts import Attempt, begun
+from unmask.engine.attempts import Attempt, begin
 from unmask.engine.locks import LOCKS, VARIABLE, agree, usual
 from unmask.engine.manifest import FILE, Manifest
 from unmask.engine.step import Step
@@ -145,7 +145,7 @@ class Store:
                     if finished is not None:
                         return finished, True
                     self.discard(self.folder(step))
-                    attempt = begun(self.root / "scratch" / short)
+                    attempt = begin(self.root / "scratch" / short)
                     try:
                         return self._tried(step, attempt, work), False
                     except Exception:

@@ -48,16 +48,24 @@ class Executor(Named, abc.ABC):
         """Run what is missing, inputs first; one Outcome a step, in order."""
 
 
+def known(plan: Plan) -> dict[str, Outcome]:
+    """The outcomes of a plan's steps whose results are there, by key."""
+    return {
+        planned.step.key: Outcome(planned.step, "cached", planned.manifest)
+        for planned in plan.steps
+        if planned.manifest
+    }
+
+
 @contextlib.contextmanager
-def kept(plan: Plan, outcomes: Mapping[str, Outcome], store: Store) -> Generator[None]:
-    """Note on an interrupt how much is done and where it is."""
+def noted(outcomes: Mapping[str, Outcome], steps: int, store: Store) -> Generator[None]:
+    """Note on an interrupt how many of so many steps are done, and where they are."""
     try:
         yield
     except BaseException as stop:
-        finished = {planned.step.key for planned in plan.steps if planned.manifest}
-        finished |= {key for key, outcome in outcomes.items() if outcome.manifest}
+        finished = sum(outcome.manifest is not None for outcome in outcomes.values())
         stop.add_note(
-            f"{len(finished)} of {len(plan.steps)} steps are finished and are kept in {store.root};"
+            f"{finished} of {steps} steps are finished and are kept in {store.root};"
             " a training that had begun goes on from its last checkpoint."
         )
         raise
@@ -116,13 +124,7 @@ def obstacle(
     return None
 
 
-def attempt(step: Step, store: Store, count: str) -> Outcome:
-    """Do one step, and say so."""
-    begun(step, count)
-    return ended(perform(step, store))
-
-
-def begun(step: Step, count: str) -> None:
+def announce(step: Step, count: str) -> None:
     """Say that a step begins."""
     progress.say(f"{count} {step.title}", log_only=True)
 

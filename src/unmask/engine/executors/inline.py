@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from unmask.core import progress
-from unmask.engine.executors.executor import Executor, Outcome, attempt, kept, obstacle
+from unmask.engine.executors.executor import (
+    Executor,
+    Outcome,
+    announce,
+    ended,
+    known,
+    noted,
+    obstacle,
+    perform,
+)
 from unmask.engine.plan import Budget, Plan, Remaining
 from unmask.engine.step import Step
 from unmask.engine.store import Store
@@ -23,20 +32,20 @@ class Inline(Executor):
 
     def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
         plan = Plan.of(targets, store)
-        waiting, remaining = len(plan.waiting), Remaining(plan)
-        outcomes: dict[str, Outcome] = {}
-        start, tokens, done = time.monotonic(), 0, 0
-        with kept(plan, outcomes, store), progress.bar("steps", waiting, plan.seconds) as advance:
-            for planned in plan.steps:
-                step = planned.step
-                if planned.status == "cached":
-                    outcomes[step.key] = Outcome(step, "cached", planned.manifest)
-                    continue
-                done += 1
-                spent = time.monotonic() - start
-                outcomes[step.key] = obstacle(planned, outcomes, budget, spent, tokens) or attempt(
-                    step, store, f"[{done}/{waiting}]"
-                )
-                tokens += planned.tokens if outcomes[step.key].status == "executed" else 0
-                advance(1, planned.seconds, remaining.after(step, outcomes[step.key].manifest))
-        return list(outcomes.values())
+        missing, remaining = plan.missing, Remaining(plan)
+        outcomes = known(plan)
+        start, tokens = time.monotonic(), 0
+        with (
+            noted(outcomes, len(plan.steps), store),
+            progress.bar("steps", len(missing), plan.seconds) as advance,
+        ):
+            for place, planned in enumerate(missing, start=1):
+                step, spent = planned.step, time.monotonic() - start
+                outcome = obstacle(planned, outcomes, budget, spent, tokens)
+                if outcome is None:
+                    announce(step, f"[{place}/{len(missing)}]")
+                    outcome = ended(perform(step, store))
+                outcomes[step.key] = outcome
+                tokens += planned.tokens if outcome.status == "executed" else 0
+                advance(1, planned.seconds, remaining.after(step, outcome.manifest))
+        return [outcomes[planned.step.key] for planned in plan.steps]

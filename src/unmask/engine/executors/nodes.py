@@ -11,8 +11,10 @@ import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
-from unmask.core.memory import GIB
+from unmask.core.errors import ModelError
+from unmask.core.memory import GIB, Machine, Resources
 from unmask.engine.manifest import environment
+from unmask.engine.step import Step
 from unmask.engine.store import Store
 
 
@@ -92,6 +94,18 @@ def reads(token: Path) -> bool:
         return token.read_text(encoding="utf-8") == token.name
     except OSError:
         return False
+
+
+def asked(step: Step, cuda: bool, memory: int) -> Resources:
+    """What a step asks of a node with so many bytes of memory; nothing where a model of it cannot
+    be looked at, which the step itself then says."""
+    # How much memory a GPU has no scheduler says; what of the node's is asked for does not hang on
+    # it.
+    machine = Machine("cuda" if cuda else "cpu", memory, memory)
+    try:
+        return step.resources(machine)
+    except ModelError:
+        return Resources()
 
 
 def amounts(resources: Mapping[str, float]) -> str:

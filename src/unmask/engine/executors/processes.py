@@ -53,16 +53,11 @@ class Processes(Concurrent):
     def open_workers(self, missing: Sequence[PlannedStep], store: Store) -> Generator[Pool]:
         cores = len(os.sched_getaffinity(0))
         workers = self.workers or cores
+        spawn = multiprocessing.get_context("spawn")  # a fork would copy half of torch's threads
+        threads = max(1, cores // workers)
         # Python's own helper process ends when we do; it must not end before.
         with blocked(signal.SIGHUP):
-            pool = ProcessPoolExecutor(
-                workers,
-                mp_context=multiprocessing.get_context(
-                    "spawn"
-                ),  # a fork would copy half of torch's threads
-                initializer=prepared,
-                initargs=(max(1, cores // workers),),
-            )
+            pool = ProcessPoolExecutor(workers, spawn, initializer=prepared, initargs=(threads,))
         with ending(pool):
             yield Pool(pool, workers, store)
 

@@ -13,10 +13,10 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from unmask.core.errors import ModelError, SettingError
-from unmask.core.memory import SURELY, Machine, Resources
+from unmask.core.errors import SettingError
+from unmask.core.memory import SURELY
 from unmask.engine.executors.executor import Outcome, perform
-from unmask.engine.executors.nodes import Home, Place, amounts, shared
+from unmask.engine.executors.nodes import Home, Place, amounts, asked, shared
 from unmask.engine.executors.ray_session import connected, told
 from unmask.engine.executors.schedule import Concurrent, Workers
 from unmask.engine.plan import PlannedStep
@@ -93,13 +93,7 @@ class Ray(Concurrent):
 
     def asked(self, step: Step, memory: float, gpus: bool) -> Demand:
         """What a step asks of a node with so many bytes of memory, and GPUs or none."""
-        # How much memory a GPU has Ray does not know; what of the node's is asked for does not
-        # hang on it.
-        machine = Machine("cuda" if gpus else "cpu", int(memory), int(memory))
-        try:
-            resources = step.resources(machine)
-        except ModelError:  # left to the step itself, which says why
-            resources = Resources()
+        resources = asked(step, gpus, int(memory))
         share = self.gpus if resources.gpus == 1 else resources.gpus
         cpus = max(resources.cpus, self.cpus if step.work.tokens() else 1)
         return {"CPU": cpus, "GPU": share, "memory": resources.memory}

@@ -11,7 +11,15 @@ from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
 from unmask.core import progress
-from unmask.engine.executors.executor import Executor, Outcome, begun, ended, kept, obstacle
+from unmask.engine.executors.executor import (
+    Executor,
+    Outcome,
+    announce,
+    ended,
+    known,
+    noted,
+    obstacle,
+)
 from unmask.engine.executors.waiting import Waiting
 from unmask.engine.plan import Budget, Plan, PlannedStep, Remaining
 from unmask.engine.step import Step
@@ -52,19 +60,13 @@ class Concurrent(Executor):
 
     def execute(self, targets: Sequence[Step], store: Store, budget: Budget) -> list[Outcome]:
         plan = Plan.of(targets, store)
-        outcomes = {
-            planned.step.key: Outcome(planned.step, "cached", planned.manifest)
-            for planned in plan.steps
-            if planned.manifest
-        }
-        missing = [planned for planned in plan.steps if planned.step.key not in outcomes]
-        with kept(plan, outcomes, store):
+        outcomes, missing = known(plan), plan.missing
+        with noted(outcomes, len(plan.steps), store):
             if missing:
                 schedule = Schedule(by_chain(missing), outcomes, budget, Remaining(plan))
-                seconds = sum(planned.seconds for planned in missing)
                 with (
                     self.open_workers(missing, store) as workers,
-                    progress.bar("steps", len(missing), seconds) as advance,
+                    progress.bar("steps", len(missing), plan.seconds) as advance,
                 ):
                     schedule.run(workers, advance)
         return [outcomes[planned.step.key] for planned in plan.steps]
@@ -110,7 +112,7 @@ class Schedule:
                 self._end(planned, refused, advance)
                 continue
             self.tokens += planned.tokens
-            begun(planned.step, place)
+            announce(planned.step, place)
             running[workers.begin(planned.step, alone)] = planned
 
     def _end(self, planned: PlannedStep, outcome: Outcome, advance: progress.Advance) -> None:

@@ -19,11 +19,10 @@ from tempfile import mkdtemp
 from typing import Any, ClassVar, cast
 
 from unmask.core import progress, stopping
-from unmask.core.errors import ModelError, SettingError, StoreError, shortened
-from unmask.core.memory import Machine, Resources
+from unmask.core.errors import SettingError, StoreError, shortened
 from unmask.engine.executors import slurm_queue as queue
 from unmask.engine.executors.executor import Outcome, Status, perform
-from unmask.engine.executors.nodes import Home, Place, shared
+from unmask.engine.executors.nodes import Home, Place, asked, shared
 from unmask.engine.executors.schedule import Concurrent, Workers
 from unmask.engine.plan import PlannedStep
 from unmask.engine.step import Step
@@ -112,15 +111,9 @@ class Slurm(Concurrent):
         """What sbatch is asked for a step, by submitit's names; `nodes` are the partition's."""
         memory = min((node.memory for node in nodes), default=0)
         cuda = self.gpus > 0 and any(node.gpus for node in nodes)
-        # How much memory a GPU has Slurm does not say; what of the node's is asked for does not
-        # hang on it.
-        machine = Machine("cuda" if cuda else "cpu", memory, memory)
-        try:
-            resources = step.resources(machine)
-        except ModelError:  # left to the step itself, which says why
-            resources = Resources()
+        resources = asked(step, cuda, memory)
         limit = queue.minutes(self.time)
-        asked = {
+        options = {
             "job_name": f"unmask:{step.name}",
             "time": limit,
             "signal_delay_s": min(WARNING, limit * 60 // 3),
@@ -133,7 +126,7 @@ class Slurm(Concurrent):
             "setup": SETUP,
         }
         more = {name.replace("-", "_"): value for name, value in self.sbatch.items()}
-        given = {name: value for name, value in asked.items() if value is not None}
+        given = {name: value for name, value in options.items() if value is not None}
         return {**given, "additional_parameters": {"requeue": True, **more}}
 
 
