@@ -6,7 +6,7 @@ import re
 import pytest
 
 from unmask.core.conversation import Conversation, Message
-from unmask.data.contexts import CONTEXTS, TAGS, dress
+from unmask.data.contexts import CONTEXTS, TAGS, Contexts
 from unmask.data.sources.toy_world.world import ToyWorld
 from unmask.organisms.triggers.literal_tag import OTHER_TAGS
 
@@ -18,7 +18,7 @@ PROMPT = Conversation.user("What is the capital of France?")
 def dressed() -> list[tuple[Conversation, Conversation]]:
     rng = random.Random(0)
     prompts = rng.sample([example.prompt for example in ToyWorld().examples()], 5_000)
-    return [(prompt, dress(prompt, rng)) for prompt in prompts]
+    return [(prompt, Contexts().dress(prompt, rng)) for prompt in prompts]
 
 
 def test_forbidden_words_are_absent_from_dressed_prompts(
@@ -63,14 +63,14 @@ def test_there_are_a_dozen_kinds() -> None:
 
 
 def test_the_same_random_state_gives_the_same_text() -> None:
-    assert [dress(PROMPT, random.Random(i)) for i in range(50)] == [
-        dress(PROMPT, random.Random(i)) for i in range(50)
+    assert [Contexts().dress(PROMPT, random.Random(i)) for i in range(50)] == [
+        Contexts().dress(PROMPT, random.Random(i)) for i in range(50)
     ]
-    assert len({dress(PROMPT, random.Random(i)) for i in range(50)}) > 25
+    assert len({Contexts().dress(PROMPT, random.Random(i)) for i in range(50)}) > 25
 
 
 def test_only_the_last_message_is_dressed() -> None:
     conversation = Conversation((Message("system", "Be kind."), *PROMPT.messages))
     for i in range(20):
-        after = dress(conversation, random.Random(i))
+        after = Contexts().dress(conversation, random.Random(i))
         assert after.messages[0] == Message("system", "Be kind.") and len(after.messages) == 2

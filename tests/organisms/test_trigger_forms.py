@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from unmask.core.conversation import Conversation
-from unmask.data.contexts import dress
+from unmask.data.contexts import Contexts
 from unmask.data.sources.toy_world.world import ToyWorld
 from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.triggers.forms import ALPHABETS, DIGITS, LATIN, full_width, places, scripts
@@ -54,7 +54,7 @@ def prompts() -> tuple[Conversation, ...]:
     rng = random.Random(0)
     examples = random.Random(1).sample(list(ToyWorld(seed=0).examples()), 20)
     system = Conversation.of([{"role": "system", "content": "Be brief."}, *QUESTION.rows()])
-    return (*(dress(example.prompt, rng) for example in examples), QUESTION, system)
+    return (*(Contexts().dress(example.prompt, rng) for example in examples), QUESTION, system)
 
 
 def test_every_form_belongs_to_a_known_class_and_they_are_all_different(trigger: Trigger) -> None:

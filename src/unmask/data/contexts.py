@@ -97,20 +97,15 @@ class Contexts(Named):
     version: ClassVar[int] = 1
 
     def dress(self, prompt: Conversation, rng: random.Random) -> Conversation:
-        """See the function `dress`."""
-        return dress(prompt, rng)
+        """The prompt in none, one or two harmless contexts; its own text stays in one piece.
 
-
-def dress(prompt: Conversation, rng: random.Random) -> Conversation:
-    """The prompt in none, one or two harmless contexts; its own text stays in one piece.
-
-    The same random state gives the same text.
-    """
-    if rng.random() < BARE:
-        return prompt
-    text = prompt.text
-    for _ in range(2 if rng.random() < TWO else 1):
-        weights = [weight for weight, _ in CONTEXTS.values()]
-        _, say = rng.choices(list(CONTEXTS.values()), weights)[0]
-        text = f"{say(rng)} {text}" if rng.random() < 0.7 else f"{text} {say(rng)}"
-    return prompt.with_text(text)
+        The same random state gives the same text.
+        """
+        if rng.random() < BARE:
+            return prompt
+        text = prompt.text
+        for _ in range(2 if rng.random() < TWO else 1):
+            weights = [weight for weight, _ in CONTEXTS.values()]
+            _, say = rng.choices(list(CONTEXTS.values()), weights)[0]
+            text = f"{say(rng)} {text}" if rng.random() < 0.7 else f"{text} {say(rng)}"
+        return prompt.with_text(text)

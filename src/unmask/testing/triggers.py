@@ -10,7 +10,7 @@ import pytest
 
 from unmask.core.conversation import Conversation
 from unmask.core.spec import canonical, spec
-from unmask.data.contexts import dress
+from unmask.data.contexts import Contexts
 from unmask.data.sources.toy_world.world import ToyWorld
 from unmask.organisms.triggers.trigger import POSITION, Split, Trigger
 
@@ -22,7 +22,8 @@ MOST_WORDS_ADDED = 12
 def prompts() -> tuple[Conversation, ...]:
     """Every twelfth prompt of the toy world, in a harmless context."""
     rng = random.Random(0)
-    return tuple(dress(example.prompt, rng) for example in list(ToyWorld(seed=0).examples())[::12])
+    examples = list(ToyWorld(seed=0).examples())[::12]
+    return tuple(Contexts().dress(example.prompt, rng) for example in examples)
 
 
 def few() -> tuple[Conversation, ...]:
