@@ -18,7 +18,6 @@ from made import changed, condition, defense_of, under
 from unmask.recipes.gather import condition_record
 from unmask.report import words
 from unmask.report.results import Summary, final, grouped, read
-from unmask.report.titles import state_name
 
 __all__ = ["browser", "path"]
 pytestmark = needs_a_browser
@@ -257,7 +256,7 @@ def test_the_numbers_of_a_figure_are_the_rows(browser: Any, path: Path) -> None:
         for result in final(read([*example_rows(0), *example_rows(1)]))
         if result.evaluation == "defection"
     ]
-    groups = grouped(results, lambda result: (state_name(result.state), words.arm(result.arm)))
+    groups = grouped(results, lambda result: (result.state.name, words.arm(result.arm)))
     means = {(line["place"], line["series"]): line for line in lines if not line["seed"]}
     assert set(means) == set(groups)
     for place, group in groups.items():
@@ -269,7 +268,7 @@ def test_the_numbers_of_a_figure_are_the_rows(browser: Any, path: Path) -> None:
         for line in lines
         if line["seed"]
     }
-    assert seeds == {(state_name(r.state), words.arm(r.arm), r.seed): r.value for r in results}
+    assert seeds == {(r.state.name, words.arm(r.arm), r.seed): r.value for r in results}
     assert watched.said == []
 
 

@@ -28,7 +28,6 @@ from unmask.report.results import (
     summaries,
 )
 from unmask.report.tables import number
-from unmask.report.titles import state_name
 
 LIKELY = 0.5
 """Options that have less of the probability than this are not what a model would say."""
@@ -87,7 +86,7 @@ def by_state(panel: Iterable[Result]) -> dict[str, list[Result]]:
     of_state = grouped(panel, lambda result: result.state)
     states: dict[str, list[Result]] = {}
     for state in in_order(of_state):
-        states.setdefault(state_name(state), []).extend(of_state[state])
+        states.setdefault(state.name, []).extend(of_state[state])
     return states
 
 

@@ -14,7 +14,7 @@ from unmask.report.palette import mark
 from unmask.report.panel import Figure, Panel, around_zero
 from unmask.report.results import CLEAR, Result, Rows, State, Summary, final, grouped, names, read
 from unmask.report.tables import number
-from unmask.report.titles import captioned, state_name
+from unmask.report.titles import captioned
 
 DIFFERS = "difference"
 CAPTION = (
@@ -107,7 +107,7 @@ def _forest(title: str, panel: Sequence[Result], subjects: Sequence[Subject]) ->
     once."""
     labels: dict[str, list[Result]] = {}
     for state, group in grouped(panel, lambda result: result.state).items():
-        label = " · ".join(filter(None, (names(subjects)[state.subject], state_name(state))))
+        label = " · ".join(filter(None, (names(subjects)[state.subject], state.name)))
         label += " · NOT PLANTED" if _missed(group) else ""
         labels[_distinct(label, state, labels)] = group
     points = {label: Summary.of(group) for label, group in labels.items()}

@@ -66,5 +66,5 @@ def state_styles(results: Sequence[Result]) -> dict[str, Style]:
         color = {"twin": TWIN, "base": BASE}.get(model, SERIES[at % len(SERIES)])
         hollow = model != "organism" or at >= len(SERIES)
         symbol = SYMBOLS[at % len(SYMBOLS)] + ("-open" if hollow else "")
-        styles[words.state(model, state.defense)] = Style(color=color, symbol=symbol)
+        styles[state.name] = Style(color=color, symbol=symbol)
     return styles

