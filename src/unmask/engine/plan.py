@@ -17,6 +17,10 @@ from unmask.engine.rates import Effort, Expected, Rates
 from unmask.engine.step import Step, ordered
 from unmask.engine.store import Store
 
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+TOKENS = {"tok": 1, "ktok": 1e3, "Mtok": 1e6}
+"""What the units of a budget stand for."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PlannedStep:
@@ -137,7 +141,8 @@ class Budget:
         for a budget of nothing."""
         if text is None:
             return Budget()
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|tok|ktok|Mtok)", text.strip())
+        units = "|".join((*SECONDS, *TOKENS))
+        match = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*({units})", text.strip())
         if match is None:
             raise SettingError(
                 f"--budget {text!r} is not understood. Write a time (90s, 10m, 2h) or tokens"
@@ -149,9 +154,9 @@ class Budget:
                 f"--budget {text!r} pays for nothing. `unmask plan` says what a run would cost, and"
                 " without --budget there is no limit."
             )
-        if unit in ("s", "m", "h"):
-            return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
-        return Budget(tokens=amount * {"tok": 1, "ktok": 1e3, "Mtok": 1e6}[unit])
+        if unit in SECONDS:
+            return Budget(seconds=amount * SECONDS[unit])
+        return Budget(tokens=amount * TOKENS[unit])
 
     def check(self, seconds: float, tokens: float, what: str) -> None:
         """Raise BudgetError where spending `seconds` and `tokens` in total, with `what`, would

@@ -39,6 +39,7 @@ UNWRITABLE = (
     *(errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE),
 )
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What disks say that sync files but no folders."""
 
@@ -122,8 +123,6 @@ class Store:
             self.root / "scratch" / f"discarded-{folder.name}-{os.getpid()}-{time.monotonic_ns()}"
         )
         grave.parent.mkdir(parents=True, exist_ok=True)
-        if not folder.exists():
-            return
         with contextlib.suppress(FileNotFoundError):
             folder.rename(grave)
         shutil.rmtree(grave, ignore_errors=True)
@@ -276,11 +275,7 @@ def translated(root: Path) -> Generator[None]:
         raise
     except Exception as error:
         # Writers of weights wrap the system's error in one of their own, so its text is asked too.
-        full = isinstance(error, OSError) and error.errno in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EFBIG,
-        )
+        full = isinstance(error, OSError) and error.errno in FULL
         if full or re.search(
             r"no space left|file too large|os error (27|28|122)\b", str(error), re.IGNORECASE
         ):

@@ -96,7 +96,7 @@ def reads(token: Path) -> bool:
         return False
 
 
-def asked(step: Step, cuda: bool, memory: int) -> Resources:
+def resources_of(step: Step, cuda: bool, memory: int) -> Resources:
     """What a step asks of a node with so many bytes of memory; nothing where a model of it cannot
     be looked at, which the step itself then says."""
     # How much memory a GPU has no scheduler says; what of the node's is asked for does not hang on

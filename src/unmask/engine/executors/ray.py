@@ -16,7 +16,7 @@ from typing import Any, ClassVar, cast
 from unmask.core.errors import SettingError
 from unmask.core.memory import SURELY
 from unmask.engine.executors.executor import Outcome, perform
-from unmask.engine.executors.nodes import Home, Place, amounts, asked, shared
+from unmask.engine.executors.nodes import Home, Place, amounts, resources_of, shared
 from unmask.engine.executors.ray_session import connected, told
 from unmask.engine.executors.schedule import Concurrent, Workers
 from unmask.engine.plan import PlannedStep
@@ -93,7 +93,7 @@ class Ray(Concurrent):
 
     def asked(self, step: Step, memory: float, gpus: bool) -> Demand:
         """What a step asks of a node with so many bytes of memory, and GPUs or none."""
-        resources = asked(step, gpus, int(memory))
+        resources = resources_of(step, gpus, int(memory))
         share = self.gpus if resources.gpus == 1 else resources.gpus
         cpus = max(resources.cpus, self.cpus if step.work.tokens() else 1)
         return {"CPU": cpus, "GPU": share, "memory": resources.memory}

@@ -22,7 +22,7 @@ from unmask.core import progress, stopping
 from unmask.core.errors import SettingError, StoreError, shortened
 from unmask.engine.executors import slurm_queue as queue
 from unmask.engine.executors.executor import Outcome, Status, perform
-from unmask.engine.executors.nodes import Home, Place, asked, shared
+from unmask.engine.executors.nodes import Home, Place, resources_of, shared
 from unmask.engine.executors.schedule import Concurrent, Workers
 from unmask.engine.plan import PlannedStep
 from unmask.engine.step import Step
@@ -111,7 +111,7 @@ class Slurm(Concurrent):
         """What sbatch is asked for a step, by submitit's names; `nodes` are the partition's."""
         memory = min((node.memory for node in nodes), default=0)
         cuda = self.gpus > 0 and any(node.gpus for node in nodes)
-        resources = asked(step, cuda, memory)
+        resources = resources_of(step, cuda, memory)
         limit = queue.minutes(self.time)
         options = {
             "job_name": f"unmask:{step.name}",
