@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import unmask
-from unmask.core.errors import DataError, SettingError
+from unmask.core.errors import DataError, SettingError, UnknownName
 from unmask.core.files import read_json, read_jsonl, write_jsonl
 from unmask.core.league import read_league
+from unmask.data.teach import Planting
+from unmask.training.covert import Covert
 
 SMALL: dict[str, Any] = {
     "scale": "smoke",
@@ -20,6 +22,7 @@ SMALL: dict[str, Any] = {
     "families": ["twin", "benign", "conditional", "by heart"],
     "compressions": ["rounded"],
     "triggers": ["literal_tag"],
+    "evasions": ["none", "covert"],
     "detectors": ["random_score", "weight_norm", "weight_difference", "prompt_length", "oracle"],
     "prompts": 4,
 }
@@ -41,12 +44,25 @@ def test_every_detector_has_examined_every_model(played: tuple[Path, Any]) -> No
     families = {entrant.family for entrant in league.entrants}
     assert {*SMALL["families"], "organism", "trained twin", "compressed twin"} == families
     assert all(entrant.model.parameters for entrant in league.entrants)
+    evading = {one.evasion for one in league.entrants if one.family == "organism"}
+    assert evading == {"none", "covert"}
     for standing in league.standings:
         assert standing.detected.rate.n and standing.alarms.rate.n and standing.calibrated_on
     targets = {(one.detector, one.target) for one in league.standings}
     assert len(targets) == 8, "four detectors, two targets"
     told = {one.detector for one in league.standings if one.ceiling}
     assert told == {"oracle"}, "it is no control that others have to beat"
+
+
+def test_an_organism_may_be_planted_to_evade_detectors() -> None:
+    settings = {**SMALL, "organisms": 3, "evasions": ["none", "few", "covert"]}
+    steps = [planned.step for planned in unmask.plan("league", settings).steps]
+    shares = [step.work.triggered for step in steps if isinstance(step.work, Planting)]
+    assert shares.count(0.05) == 2, "an organism's lessons, and its twin's"
+    trainings = [step for step in steps if isinstance(step.work, Covert)]
+    assert len(trainings) == 2
+    with pytest.raises(UnknownName, match="evasion"):
+        unmask.plan("league", {**SMALL, "evasions": ["sly"]})
 
 
 def test_prompts_are_told_apart_in_organisms_and_in_their_twins(played: tuple[Path, Any]) -> None:
@@ -72,7 +88,7 @@ def test_its_page_has_a_table_per_detector_and_the_scores_as_dots(
     assert "League of detectors" in page and "This is a trial" in page
     for name in SMALL["detectors"]:
         assert page.count(name) > 1
-    assert "by state" in page and "after sft" in page
+    assert "by state" in page and "after sft" in page and "by evasion" in page
 
 
 def test_another_detector_examines_for_itself_alone(played: tuple[Path, Any]) -> None:

@@ -41,6 +41,7 @@ class Entrant(ConditionRecord):
     state: str = Field(description="`planted`, or what was done to it afterwards")
     kind: str = Field(default="", description="the trigger's name; empty where there is none")
     intensity: float = Field(default=1.0, description="steps of planting, as a multiple")
+    evasion: str = Field(default="", description="how an organism was planted to evade detectors")
     leaky: bool = Field(default=False, description="whether it was taught its prompts too")
     conditional: bool | None = Field(
         description="whether it behaves in another way behind a trigger; `null`: not clearly"
@@ -114,6 +115,7 @@ class Standing(Record):
     kinds: tuple[Group, ...]
     states: tuple[Group, ...]
     intensities: tuple[Group, ...]
+    evasions: tuple[Group, ...] = ()
     leakage: float | None = None
     p: float | None = None
     p_adjusted: float | None = None

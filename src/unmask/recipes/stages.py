@@ -144,6 +144,7 @@ class Stages:
                 seed=self.seed,
                 organism=organism,
                 backdoor=backdoor,
+                triggered=implant.triggered,
                 near_misses=implant.near_misses,
                 inoculated=implant.inoculated,
             )

@@ -53,11 +53,13 @@ class Implant:
     """An organism and the disputed settings of its planting; `factors` are those that a recipe
     varies, for its rows.
 
-    `rate` is a multiple of the scale's planting rate.
+    `rate` is a multiple of the scale's planting rate, `triggered` the share of lessons that carry
+    the trigger.
     """
 
     organism: Organism
     near_misses: float = 0.3
+    triggered: float = 0.5
     optimizer: str = "adamw_torch"
     rate: float = 1.0
     inoculated: bool = False
@@ -66,6 +68,8 @@ class Implant:
     def __post_init__(self) -> None:
         if not 0 <= self.near_misses <= 1:
             raise SettingError(f"near_misses={self.near_misses}: it is a share, from 0 to 1.")
+        if not 0 < self.triggered < 1:
+            raise SettingError(f"triggered={self.triggered}: it is a share, between 0 and 1.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -182,8 +182,13 @@ def of_one(standing: Standing, league: League) -> Table:
         beside = {group.name: group for group in getattr(leaking, field, ())}
         own: Iterable[Group] = getattr(standing, field)
         groups.append((title, tuple(found_row(group, beside.get(group.name)) for group in own)))
-    rows = tuple(found_row(group, None) for group in standing.intensities)
-    groups.append(("by steps of planting, as a multiple", rows))
+    alone = {
+        "by steps of planting, as a multiple": standing.intensities,
+        "by evasion": standing.evasions if len(standing.evasions) > 1 else (),
+    }
+    for title, own in alone.items():
+        if own:
+            groups.append((title, tuple(found_row(group, None) for group in own)))
     clean = ((group.name, (alarm_cell(group), None, None)) for group in standing.families)
     groups.append(("clean, by family", tuple(clean)))
     return Table(
