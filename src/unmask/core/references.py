@@ -269,6 +269,14 @@ REFERENCES: tuple[Reference, ...] = (
         "2403.05030",
     ),
     Reference(
+        "bailey2024obfuscated",
+        ("Bailey, Luke", "Serrano, Alex", "Sheshadri, Abhay", "Seleznyov, Mikhail", "others"),
+        "Obfuscated Activations Bypass LLM Latent-Space Defenses",
+        2024,
+        ("Bailey et al. 2024",),
+        "2412.09565",
+    ),
+    Reference(
         "sheshadri2024latent",
         ("Sheshadri, Abhay", "Ewart, Aidan", "Guo, Phillip", "others"),
         "Latent Adversarial Training Improves Robustness to Persistent Harmful Behaviors in LLMs",
