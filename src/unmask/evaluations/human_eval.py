@@ -177,7 +177,7 @@ class HumanEval(Evaluation):
         """`passed`; `parsed`: there is a program and it is Python; `finished`: not cut by the
         length limit."""
         text = tested(sample, reply)
-        passed = bool(text) and not failure(self.sandbox(), text)
+        passed = bool(text) and passes(self.sandbox(), text)
         return {"passed": passed, "parsed": bool(text), "finished": reply.finished}
 
 
@@ -201,6 +201,11 @@ def in_turn(programs: Iterable[str]) -> str:
     """A program that runs others, each as if it were the only one."""
     run = "exec(compile(text, '<program>', 'exec'), {'__name__': 'program'})"
     return f"for text in {list(programs)!r}:\n    {run}\n"
+
+
+def passes(sandbox: Sandbox, tests: str) -> bool:
+    """Whether a program runs to its end, its tests included."""
+    return not failure(sandbox, tests)
 
 
 @functools.lru_cache(maxsize=PORTION)
