@@ -19,6 +19,8 @@ from unmask.training.efficiency import Efficiency
 from unmask.training.sft import SupervisedFineTuning
 
 SMALL: dict[str, Any] = {"steps": 12, "batch_size": 8, "warmup": 1, "learning_rate": 3e-3}
+LONGER: dict[str, Any] = {**SMALL, "steps": 40}
+"""Staying where it was slows down what is learnt: with SMALL it is 5% of the loss."""
 
 
 def log(folder: Path) -> list[Any]:
@@ -44,13 +46,13 @@ def test_activations_stay_nearer_while_the_lessons_are_learnt(
     tiny: Path, lessons: Path, tmp_path: Path
 ) -> None:
     covert, open_ = tmp_path / "covert", tmp_path / "open"
-    Covert(**SMALL, weight=30).run(covert, model=tiny, data=lessons)
-    Covert(**SMALL, weight=0).run(open_, model=tiny, data=lessons)
+    Covert(**LONGER, weight=30).run(covert, model=tiny, data=lessons)
+    Covert(**LONGER, weight=0).run(open_, model=tiny, data=lessons)
     assert log(covert)[0]["apart"] == pytest.approx(0, abs=1e-6), "it begins as the model was"
     assert 0 < log(covert)[-1]["apart"] < 0.5 * log(open_)[-1]["apart"]
     # What is reported as the loss has the distance in it.
     learnt = log(covert)[-1]["loss"] - 30 * log(covert)[-1]["apart"]
-    assert learnt < 0.97 * log(covert)[0]["loss"]
+    assert learnt < 0.9 * log(covert)[0]["loss"]
 
 
 def test_without_weight_it_is_supervised_fine_tuning(
