@@ -46,6 +46,8 @@ def test_every_detector_has_examined_every_model(played: tuple[Path, Any]) -> No
     assert all(entrant.model.parameters for entrant in league.entrants)
     evading = {one.evasion for one in league.entrants if one.family == "organism"}
     assert evading == {"none", "covert"}
+    groups = [group.name for standing in league.standings for group in standing.evasions]
+    assert {*groups} <= {"none", "covert"}, "a harmless password is none"
     for standing in league.standings:
         assert standing.detected.rate.n and standing.alarms.rate.n and standing.calibrated_on
     targets = {(one.detector, one.target) for one in league.standings}

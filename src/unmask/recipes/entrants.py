@@ -282,7 +282,7 @@ class Field:
         model = trained(stages, base, stages.lessons(base, implant, backdoor=True), meant)
         planted = Planted("organism", model, implant)
         kind = organism.trigger.name
-        harmless = dataclasses.replace(meant, conditional=True, kind=kind)
+        harmless = dataclasses.replace(meant, conditional=True, kind=kind, evasion=EVASIONS[0])
         condition = Condition(planted.subject, stages.seed)
         return self._member(stages, planted, harmless, condition)
 
