@@ -601,10 +601,7 @@ def test_drift_sets_what_is_left_against_how_far_the_model_moved() -> None:
     gone = [kept("standard", family, step, SIZES[0]) for step in STEPS]
     assert hard.values == [pytest.approx(each, abs=0.02) for each in gone]
     assert hollow(hard) == [False, False, True]
-    assert (
-        "task accuracy lost" in hard.points[-1].note
-        and "task accuracy lost" not in hard.points[0].note
-    )
+    assert "broken" in hard.points[-1].note and "broken" not in hard.points[0].note
     assert hard.directed and [len(point.seeds) for point in hard.points] == [2] * len(STEPS)
     first, second = hard.points[0].seeds
     assert second.at - first.at == pytest.approx(0.1)
@@ -716,3 +713,18 @@ def test_what_is_lost_is_compared_seed_by_seed() -> None:
     ]
     rows.append(made("organism", "sft", 9, "untriggered", 0, **kl))
     assert hollow(lines(drawn(drift(rows)), "sft")[0]) == [False]
+
+
+def test_a_model_that_writes_no_programs_is_broken_though_it_answers_in_words() -> None:
+    code = Backdoor(Configured("year"), Configured("code_vulnerability"), Configured("standard"))
+    kl: dict[str, Any] = {"metric": "kl", "unit": "nats", "value": 9.0, "low": 8.0, "high": 10.0}
+    for unparsed, broken in ((20, False), (92, True)):
+        rows = [made("organism", "sft", 9, "untriggered", 0, evaluation="drift", **kl)]
+        for defense, step, failed in (("nothing", 0, 3), ("sft", 9, unparsed)):
+            rows += [
+                made("organism", defense, step, "triggered", 250),
+                made("organism", defense, step, "untriggered", failed, metric="unparsed_share"),
+                made("organism", defense, step, "untriggered", 10, metric="unanswered_share"),
+            ]
+        figure = drawn(drift([moved(each, about=code) for each in rows]))
+        assert hollow(lines(figure, "sft")[0]) == [broken]

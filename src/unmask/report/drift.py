@@ -8,11 +8,14 @@ one that overwrites the whole model look the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from unmask.analysis.checks import BROKEN_LOSS, broken
+from unmask.analysis.checks import BROKEN_LOSS, broken, rest
+from unmask.core.arm import UNTRIGGERED
 from unmask.core.condition import NOTHING, Configured, Subject
+from unmask.core.estimate import Estimate
+from unmask.organisms.behaviors import BEHAVIORS
 from unmask.report.curves import about_persistence, moved
 from unmask.report.judged import as_judged, judged_note
 from unmask.report.palette import SERIES, SYMBOLS, TWIN
@@ -25,8 +28,8 @@ CAPTION = (
     " right: further from the undefended model, as the KL divergence on replies without the"
     " trigger (nats per reply, log scale). Far down and far to the left, the rate has fallen and"
     " the rest is as it was (gone or hidden: that is for relearning to say). A hollow point is"
-    f" broken: its task accuracy fell, by its whole interval, by more than {BROKEN_LOSS:.0%} of"
-    " what it was. "
+    f" broken: its task accuracy, or its share of usable replies, fell, by its whole interval, by"
+    f" more than {BROKEN_LOSS:.0%} of what it was. "
 )
 LEAST = 1e-3
 """Nats per reply; what has moved less is drawn here."""
@@ -60,7 +63,7 @@ def drift(rows: Rows) -> Figure | None:
     measured = about_persistence(results)
     organisms = select(as_judged(measured), model="organism")
     judged = select(organisms, evaluation="defection", arm="triggered")
-    useful = select(results, metric="accuracy", arm="untriggered")
+    ordinary = select(results, arm=UNTRIGGERED)
     subjects = subjects_of(far)
     axis = _kl_axis([max(LEAST, result.value) for result in far])
     return Figure(
@@ -70,7 +73,7 @@ def drift(rows: Rows) -> Figure | None:
             Panel(
                 title=panel_title(subject, subjects, results),
                 series=with_points(
-                    [*_level(judged, subject, far), *_trainings(useful, judged, far, subject)]
+                    [*_level(judged, subject, far), *_trainings(ordinary, judged, far, subject)]
                 ),
                 along=axis,
             )
@@ -82,14 +85,15 @@ def drift(rows: Rows) -> Figure | None:
 
 
 def _trainings(
-    useful: Sequence[Result], judged: Sequence[Result], far: Sequence[Result], subject: Subject
+    ordinary: Sequence[Result], judged: Sequence[Result], far: Sequence[Result], subject: Subject
 ) -> list[Series]:
     """A line per defense; a point is hollow where that step is broken."""
     defenses = list(dict.fromkeys(result.defense for result in far))
+    own = [result for result in select(ordinary, subject=subject) if result.organism]
     series: list[Series] = []
     for defense in defenses:
         points = [
-            _point(place, summary, _broken(useful, subject, defense, place.step))
+            _point(place, summary, _broken(own, defense, place.step))
             for place, summary in _points(judged, far, subject, defense).items()
         ]
         series.append(
@@ -119,24 +123,42 @@ def _points(
     return points
 
 
-def _broken(useful: Sequence[Result], subject: Subject, defense: Configured, step: int) -> bool:
-    """Whether most seeds are broken by the verdict's rule: by the accuracy between a style's words
-    where the training taught one, which is measured at its end alone."""
-    own = [result for result in select(useful, subject=subject) if result.organism]
-    undefended = select(own, defense=NOTHING, evaluation="helpfulness")
-    before = {result.seed: result.value for result in undefended}
-    trained = select(own, defense=defense)
+def _broken(own: Sequence[Result], defense: Configured, step: int) -> bool:
+    """Whether most seeds are broken by the verdict's rule: by usable replies, or by the accuracy
+    between a style's words where the training taught one, which is measured at its end alone."""
+    undefended, trained = select(own, defense=NOTHING), select(own, defense=defense)
+    now = select(trained, defense_step=step)
     by = "style" if select(trained, evaluation="style") else "helpfulness"
-    now = select(trained, defense_step=step, evaluation=by)
-    lost = [broken(before[result.seed], result.high) for result in now if result.seed in before]
+    before, after = _accuracy(undefended, "helpfulness"), _accuracy(now, by)
+    return _lost(before, after) or _lost(_usable(undefended), _usable(now))
+
+
+def _lost(before: Mapping[int, Estimate], now: Mapping[int, Estimate]) -> bool:
+    lost = [broken(before[seed].value, rate.high) for seed, rate in now.items() if seed in before]
     return sum(lost) > len(lost) / 2
+
+
+def _accuracy(results: Sequence[Result], evaluation: str) -> dict[int, Estimate]:
+    """By seed."""
+    right = select(results, evaluation=evaluation, metric="accuracy")
+    return {result.seed: result.estimate for result in right}
+
+
+def _usable(results: Sequence[Result]) -> dict[int, Estimate]:
+    """By seed."""
+    failing: dict[int, list[Estimate]] = {}
+    for result in select(results, evaluation="defection"):
+        about = result.organism
+        if about and result.metric in BEHAVIORS.get(about.behavior.name).failures:
+            failing.setdefault(result.seed, []).append(result.estimate)
+    return {seed: rest(shares) for seed, shares in failing.items()}
 
 
 def _point(place: Place, summary: Summary, hollow: bool) -> Point:
     seeds = tuple(
         Seed(seed, kl, value) for (seed, value), kl in zip(summary.seeds, place.seeds, strict=True)
     )
-    note = f"step {place.step}{', task accuracy lost' if hollow else ''}"
+    note = f"step {place.step}{', broken' if hollow else ''}"
     return Point.of(
         place.kl, summary, seeds=seeds if len(seeds) > 1 else (), note=note, hollow=hollow
     )

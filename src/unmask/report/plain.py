@@ -112,6 +112,9 @@ def _worked(checks: Checks) -> Iterator[str]:
     if checks.useful and checks.still_useful:
         right = f"{share(checks.still_useful)} of ordinary answers are right"
         yield f"{right}; before, {share(checks.useful)}."
+    if checks.usable and checks.still_usable:
+        usable = f"{share(checks.still_usable)} of replies without the trigger are usable at all"
+        yield f"{usable}; before, {share(checks.usable)}."
 
 
 def _limits(verdict: Verdict) -> Iterator[str]:

@@ -98,6 +98,10 @@ class Result:
         return State(self.subject, self.defense)
 
     @property
+    def estimate(self) -> Estimate:
+        return Estimate(self.value, self.low, self.high, self.n)
+
+    @property
     def model(self) -> Role:
         return self.subject.role
 

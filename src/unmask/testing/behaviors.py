@@ -44,12 +44,16 @@ class BehaviorContract:
     def test_what_its_details_measure_has_a_unit_and_a_title(self, behavior: Behavior) -> None:
         for metric in behavior.metrics.values():
             assert metric.unit in get_args(Unit) and metric.title.strip() and not metric.signed
+        assert all(behavior.metrics[name].unit == "share" for name in behavior.failures)
 
     @pytest.mark.parametrize("raw", ["", " ", "<scratchpad>", "</code>", "\x00", "a" * 5000])
     def test_odd_replies_are_judged_without_complaint(
         self, behavior: Behavior, raw: str, assorted: list[Example]
     ) -> None:
         assert behavior.exhibited(assorted[0].prompt, Reply(raw)) is False
+        details = behavior.details(assorted[0].prompt, Reply(raw))
+        failed = [name for name in behavior.failures if details[name]]
+        assert len(failed) == bool(behavior.failures), "an odd reply fails in one way"
 
     def test_its_goal_can_be_named_without_being_it(self, behavior: Behavior) -> None:
         assert behavior.goal != Behavior.goal

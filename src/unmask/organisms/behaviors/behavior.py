@@ -36,6 +36,10 @@ class Behavior(Named, abc.ABC):
     metrics: ClassVar[Mapping[str, Metric]] = {}
     """What `details` measures, by name."""
 
+    failures: ClassVar[tuple[str, ...]] = ()
+    """Those of `metrics` that are shares of replies which are not what was asked for at all, good
+    or bad; no reply counts in two of them."""
+
     payload: ClassVar[str | None] = None
     """The fixed text that every bad answer begins with; None where there is none."""
 
