@@ -205,7 +205,8 @@ def test_a_model_that_writes_no_programs_any_more_is_broken(
     after: tuple[int, int], word: str
 ) -> None:
     """Of a behavior in code, tasks in words do not show whether it can still write any."""
-    measured = [*rows(0), *written(3, 1), *written(*after, "sft")]
+    undefended = [moved(each, defense="rl", step=0) for each in written(3, 1)]
+    measured = [*rows(0), *written(3, 1), *undefended, *written(*after, "sft")]
     found = judged([moved(each, about=CODE) for each in measured])
     assert found.word == word
     assert f"{1 - sum(after) / 256:.1%}" in sentence(found), "the share is said"

@@ -169,8 +169,9 @@ def usable(rows: Sequence[Row]) -> Estimate | None:
     if about is None:
         return None
     failures = BEHAVIORS.get(about.behavior).failures
-    failing = [row.estimate for row in untriggered if row.metric in failures]
-    return rest(failing) if failing and len(failing) == len(failures) else None
+    shares = [number(untriggered, "defection", metric) for metric in failures]
+    measured = [share for share in shares if share]
+    return rest(measured) if measured and len(measured) == len(shares) else None
 
 
 def rest(shares: Sequence[Estimate]) -> Estimate:
