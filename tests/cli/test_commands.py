@@ -259,6 +259,16 @@ def test_verify_finds_damage_and_gc_removes_what_no_run_uses(smoke: Smoke, tmp_p
     assert answer.returncode == 1 and victim.parent.name in json.loads(answer.stdout)["damaged"]
     assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == []
     [record] = (store / "runs").glob("*/run.json")
+    record.with_name("league.json").write_text("{}")
+    assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == [], (
+        "what else is in a run's folder names no steps"
+    )
+    damaged = record.parent.with_name("damaged") / "run.json"
+    damaged.parent.mkdir()
+    damaged.write_text('{"recipe": "toy"')
+    refused = unmask("store", "gc", store=store)
+    assert refused.returncode == 1 and "nothing was removed" in refused.stderr
+    shutil.rmtree(damaged.parent)
     record.rename(record.with_name("unfinished.json"))
     assert json.loads(unmask("store", "gc", "--json", store=store).stdout)["removed"] == [], (
         "a killed run's steps"

@@ -95,13 +95,11 @@ def gc(
     as_json: Json = False,
 ) -> None:
     """Remove steps that no run, finished or not, uses, and what killed processes left behind."""
-    from unmask.core.files import read_json
     from unmask.engine.store import Store
+    from unmask.recipes.finished import used_keys
 
     home = Store.at(store)
-    used: set[str] = set()
-    for path in (home.root / "runs").glob("*/*.json"):
-        used.update(step["key"] for step in read_json(path)["all_steps"])
+    used = used_keys(home)
     unused = [
         folder
         for folder, manifest in home.manifests()

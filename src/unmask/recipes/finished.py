@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.analysis.persistence import Verdict
 from unmask.analysis.table import frame
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, StoreError
 from unmask.core.files import read_json
 from unmask.core.row import Row, read_rows
 from unmask.engine.store import Store
 from unmask.recipes.record import verdict_of
-from unmask.recipes.run import UNFINISHED, run_folder
+from unmask.recipes.run import RUN, UNFINISHED, run_folder
 
 if TYPE_CHECKING:
     import pandas
@@ -37,7 +37,7 @@ class Finished:
     @functools.cached_property
     def record(self) -> Mapping[str, Any]:
         """run.json."""
-        return read_json(self.folder / "run.json")
+        return read_json(self.folder / RUN)
 
     @property
     def run(self) -> str:
@@ -82,11 +82,31 @@ def list_runs(store: Store) -> list[Listed]:
     return sorted((listed(folder, done) for folder in folders), key=lambda run: run.when)
 
 
+def used_keys(store: Store) -> set[str]:
+    """The keys of all steps that any run uses, finished or not.
+
+    Raises StoreError for a run whose steps are not known, since it may use any.
+    """
+    used: set[str] = set()
+    for path in sorted((store.root / "runs").glob("*/*.json")):
+        if path.name not in (RUN, UNFINISHED):
+            continue
+        try:
+            used.update(step["key"] for step in read_json(path)["all_steps"])
+        except (DataError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{path} does not say which steps its run uses, so that any may be among them."
+                " Remove that run's folder, if its steps may go, and then ask again; nothing was"
+                " removed."
+            ) from error
+    return used
+
+
 def listed(folder: Path, done: set[str]) -> Listed:
     """One run; `done` are the starts of the keys that the store has."""
     unfinished = folder / UNFINISHED
     try:
-        record = read_json(unfinished if unfinished.exists() else folder / "run.json")
+        record = read_json(unfinished if unfinished.exists() else folder / RUN)
         keys = [step["key"][:16] for step in record["all_steps"]]
     except (DataError, KeyError, TypeError):
         return Listed(folder.name, "", "unreadable")
