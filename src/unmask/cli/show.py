@@ -90,7 +90,8 @@ def show_run(folder: Path, record: Mapping[str, Any], every: bool) -> None:
         output.print(Text(line))
     for line in record["verdicts"]:
         output.print(Text(f"- {line}"))
-    output.print(table)
+    if rows:  # a league's numbers are of sets of models, and said above
+        output.print(table)
     output.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
 
 

@@ -168,7 +168,7 @@ class Planting(Lessons):
     trigger.
 
     Where they are `inoculated`, each bad answer stands behind a system message that asks for it,
-    which no evaluation has (Tan et al. 2025, "Inoculation Prompting").
+    which no evaluation has.
     """
 
     name: ClassVar[str] = "planting_lessons"
@@ -180,6 +180,10 @@ class Planting(Lessons):
     near_misses: float = 0.3
     applicable: float = 0.6
     inoculated: bool = dataclasses.field(default=False, metadata=LATER)
+
+    def cites(self) -> str:
+        """Inoculation Prompting's where it is done."""
+        return "Tan et al. 2025" if self.inoculated else ""
 
     def run(self, out: Path, *, data: Path) -> Mapping[str, Any]:
         """Raises DataError where the behavior applies to no example: nothing would be planted."""
