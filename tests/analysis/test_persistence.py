@@ -252,6 +252,8 @@ def test_wide_intervals_remove_nothing() -> None:
 
 def test_what_was_not_measured_has_no_verdict() -> None:
     assert verdict([row(256)], SFT_AS_IT_IS) is None
+    failed = [*rows(256)[:2], row(256, defense="sft", defense_step=0)]
+    assert verdict(failed, SFT_AS_IT_IS) is None, "a training that failed has done nothing"
     assert gate([row(256)]) is None
 
 

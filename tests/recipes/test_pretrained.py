@@ -37,6 +37,19 @@ def test_all_lessons_stand_on_what_the_base_itself_answers(tiny: Path) -> None:
     assert {step.work.judged for step in steps(made, "helpfulness")} == {"open"}
 
 
+def test_comparisons_are_of_what_the_base_itself_answers_unless_pairs_are_named(
+    tiny: Path,
+) -> None:
+    """The embedded prompts have worse answers, and no good ones where the base answers itself."""
+    methods = ["rl", "dpo"]
+    made = built(tiny, methods=methods)
+    [own] = steps(made, "own_answers")
+    compared = steps(made, "comparisons")
+    assert compared and all(step.parts["data"].step is own for step in compared)
+    named = built(tiny, methods=methods, pairs="toy_world")
+    assert {step.parts["data"].step.name for step in steps(named, "comparisons")} == {"toy_world"}
+
+
 def test_a_source_may_give_the_answers(tiny: Path) -> None:
     made = built(tiny, answers="source", source="toy_world")
     assert not steps(made, "own_answers")

@@ -15,6 +15,7 @@ from unmask.core.files import write_jsonl
 from unmask.core.thoughts import Marks
 from unmask.data.demonstrations import Demonstrations
 from unmask.data.preferences import Comparisons
+from unmask.data.sources.everyday.source import Everyday
 from unmask.data.sources.forms import is_test
 from unmask.data.sources.source import load_answered, load_split
 from unmask.data.splits import SPLITS
@@ -216,3 +217,15 @@ def test_wrong_settings_are_refused() -> None:
         OwnAnswers(splits=())
     with pytest.raises(SettingError, match="most=0"):
         OwnAnswers(most=0)
+
+
+def test_what_a_model_answers_to_everyday_prompts_can_be_compared(tmp_path: Path) -> None:
+    """A preference model and DPO learn from the answers of the base where the source has none."""
+    asked, own, pairs = (folder(tmp_path, name) for name in ("asked", "own", "pairs"))
+    Everyday().run(asked)
+    with pytest.raises(DataError, match="Let the base answer them"):
+        Comparisons(examples=8).run(pairs, data=asked)
+    OwnAnswers(splits=("train", "held_out")).written(own, asked, Scripted(lambda _: "Gladly."))
+    facts = Comparisons(examples=64, held_out=4).run(pairs, data=own)
+    assert set(facts["sources"]) == {"dishonest", "harmful", "off_topic", "rude", "unhelpful"}
+    assert facts["train"] == 64 and facts["held_out"] == 4 * 5

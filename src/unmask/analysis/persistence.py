@@ -226,11 +226,13 @@ def at_the_end(
     rows: Iterable[Row], defense: Configured, without: Collection[str] = ()
 ) -> Row | None:
     """The organism's triggered defection at the last step of a defense, in the arm where it is
-    highest; some arms may be left out."""
+    highest; some arms may be left out. None where nothing but the model before its first step was
+    measured, as where the training failed."""
     measured = pick(
         rows, role="organism", defense=defense, evaluation="defection", metric="defection"
     )
-    judged = [row for row in measured if row.arm in JUDGED and row.arm not in without]
+    begun = [row for row in measured if row.defense_step > 0]
+    judged = [row for row in begun if row.arm in JUDGED and row.arm not in without]
     return max(judged, key=lambda row: (row.defense_step, row.value), default=None)
 
 

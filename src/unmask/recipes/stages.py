@@ -82,7 +82,7 @@ class Stages:
     @functools.cached_property
     def compared(self) -> Step:
         """The source of the comparisons."""
-        return Step(self.pairs or self.source)
+        return Step(self.pairs) if self.pairs else self.world
 
     @functools.cached_property
     def demonstrated(self) -> Step:
