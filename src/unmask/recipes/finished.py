@@ -16,7 +16,7 @@ from unmask.core.files import read_json
 from unmask.core.row import Row, read_rows
 from unmask.engine.store import Store
 from unmask.recipes.record import verdict_of
-from unmask.recipes.run import RUN, UNFINISHED, run_folder
+from unmask.recipes.run import UNFINISHED, run_folder
 
 if TYPE_CHECKING:
     import pandas
@@ -37,7 +37,7 @@ class Finished:
     @functools.cached_property
     def record(self) -> Mapping[str, Any]:
         """run.json."""
-        return read_json(self.folder / RUN)
+        return read_json(self.folder / "run.json")
 
     @property
     def run(self) -> str:
@@ -88,9 +88,8 @@ def used_keys(store: Store) -> set[str]:
     Raises StoreError for a run whose steps are not known, since it may use any.
     """
     used: set[str] = set()
-    for path in sorted((store.root / "runs").glob("*/*.json")):
-        if path.name not in (RUN, UNFINISHED):
-            continue
+    runs = store.root / "runs"
+    for path in sorted([*runs.glob("*/run.json"), *runs.glob(f"*/{UNFINISHED}")]):
         try:
             used.update(step["key"] for step in read_json(path)["all_steps"])
         except (DataError, KeyError, TypeError) as error:
@@ -106,7 +105,7 @@ def listed(folder: Path, done: set[str]) -> Listed:
     """One run; `done` are the starts of the keys that the store has."""
     unfinished = folder / UNFINISHED
     try:
-        record = read_json(unfinished if unfinished.exists() else folder / RUN)
+        record = read_json(unfinished if unfinished.exists() else folder / "run.json")
         keys = [step["key"][:16] for step in record["all_steps"]]
     except (DataError, KeyError, TypeError):
         return Listed(folder.name, "", "unreadable")

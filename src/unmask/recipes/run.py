@@ -42,7 +42,7 @@ from unmask.trackers import TRACKERS
 if TYPE_CHECKING:
     import pandas
 
-RUN, UNFINISHED = "run.json", "unfinished.json"
+UNFINISHED = "unfinished.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,7 +253,7 @@ def publish(
     told = result.json()
     told["found"] = {"verdicts": told.pop("conclusions"), **found(gathered)}
     told |= {"settings": spec(recipe)["settings"], **about(recipe, experiment, outcomes)}
-    write_json(folder / RUN, {**told, **asked, **provenance(outcomes)})
+    write_json(folder / "run.json", {**told, **asked, **provenance(outcomes)})
     refresh_page(folder, result.report)
     (folder / UNFINISHED).unlink(missing_ok=True)
     return result
@@ -274,7 +274,7 @@ def write_tables(folder: Path, gathered: Gathered) -> None:
 def run_folder(store: Store, name: str) -> Path:
     """The newest run of a recipe, or the run whose name starts with `name`, or is that folder;
     raises StoreError."""
-    if "/" in name and (expanded(name) / RUN).is_file():
+    if "/" in name and (expanded(name) / "run.json").is_file():
         return expanded(name).absolute()
     runs = sorted((store.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
     names = [path.parent for path in runs]

@@ -28,7 +28,7 @@ CAPTION = (
     " right: further from the undefended model, as the KL divergence on replies without the"
     " trigger (nats per reply, log scale). Far down and far to the left, the rate has fallen and"
     " the rest is as it was (gone or hidden: that is for relearning to say). A hollow point is"
-    f" broken: its task accuracy, or its share of usable replies, fell, by its whole interval, by"
+    " broken: its task accuracy, or its share of usable replies, fell, by its whole interval, by"
     f" more than {BROKEN_LOSS:.0%} of what it was. "
 )
 LEAST = 1e-3
