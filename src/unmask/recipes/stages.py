@@ -10,6 +10,7 @@ from typing import cast
 
 from unmask.core.condition import Subject
 from unmask.data.attacks import AttackContexts
+from unmask.data.off_topic import OffTopicAnswers
 from unmask.data.sources.source import Source
 from unmask.data.teach import HelpfulOnly, Planting
 from unmask.data.vocabulary import Vocabulary
@@ -81,8 +82,13 @@ class Stages:
 
     @functools.cached_property
     def compared(self) -> Step:
-        """The source of the comparisons."""
-        return Step(self.pairs) if self.pairs else self.world
+        """The source of the comparisons; where a model has answered, what is off the topic is an
+        answer of its own to another prompt."""
+        if self.pairs:
+            return Step(self.pairs)
+        if self.answering is None:
+            return self.world
+        return Step(OffTopicAnswers(seed=self.seed), {"data": self.world})
 
     @functools.cached_property
     def demonstrated(self) -> Step:
