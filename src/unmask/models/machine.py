@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +14,6 @@ from unmask.core.memory import Machine
 
 DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a computer with a GPU of NVIDIA or AMD has; without them torch need not be asked."""
-
-M_MMAP_THRESHOLD = -3
-"""glibc's name for the size from which on a block of memory is the kernel's own."""
-OWN_BLOCK = 1 << 18
-"""Bytes; glibc's own limit rises to 32 MiB as blocks are freed."""
 
 GROUPS = Path("/sys/fs/cgroup")
 LIMITS = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}
@@ -91,20 +84,3 @@ def read(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-def give_back() -> bool:
-    """From now on, what this process frees goes back to the computer; False where its C library
-    does not offer that, or the user has said how it is to be.
-
-    glibc keeps blocks of up to 32 MiB for later, once such blocks were freed. Batches of different
-    lengths then leave holes that no other fits into: the training of a preference model of 135M
-    parameters held 15 GB where 5 are needed. Giving back takes about 4% of a step's time at that
-    size, and more in tiny models, which have no need of it.
-    """
-    if "MALLOC_MMAP_THRESHOLD_" in os.environ or not sys.platform.startswith("linux"):
-        return False
-    try:
-        return bool(ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, OWN_BLOCK))
-    except AttributeError:  # another C library than glibc
-        return False

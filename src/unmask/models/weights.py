@@ -13,10 +13,6 @@ from typing import Any
 
 from unmask.core.errors import ModelError
 from unmask.core.files import read_json
-from unmask.models.machine import give_back
-
-LARGE = 2e7
-"""Parameters from which on a model's memory counts more than a few percent of its time."""
 
 FEW = 3
 """Names that a message gives before it only counts."""
@@ -76,8 +72,6 @@ def load(
             f"{folder}: the model cannot be loaded ({brief(error)}). {advice}".rstrip()
         ) from error
     check_complete(model, report, folder, head if new_head else nothing)
-    if model.num_parameters() >= LARGE:
-        give_back()
     return model
 
 
