@@ -95,6 +95,15 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curve(
     assert (out / "log.jsonl").read_text() == (whole / "log.jsonl").read_text()
 
 
+def test_a_training_whose_steps_take_long_goes_on_from_a_save_between(
+    tiny: Path, lessons: Path, killed_and_resumed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.training.trainer.SAVED_EVERY", 0.0)
+    work = dataclasses.replace(SMALL, steps=6, resume_every=100)
+    _, steps = killed_and_resumed(work, 4, model=tiny, data=lessons)
+    assert steps == [0, 1, 2, 3, 3, 4, 5]
+
+
 def test_a_loss_that_is_no_number_stops_it_and_names_the_step(
     tiny: Path, lessons: Path, tmp_path: Path
 ) -> None:

@@ -156,7 +156,9 @@ class Measures:
         scorer, base, seed = self.means.preference_model, self.means.base, self.stages.seed
         if scorer is None or base is None:
             return
-        accuracy, check = PreferenceAccuracy(seed=seed), PayloadCheck(seed=seed)
+        accuracy = PreferenceAccuracy(seed=seed)
+        # Of n pairs of replies each is read, and the triggered one behind the other's prompt too.
+        check = PayloadCheck(seed=seed, replies=3 * self.stages.scale.n // 2)
         compared = {
             "model": scorer,
             "data": self.stages.comparisons,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ from unmask.training.quantized import check_optimizer, kept_layout, loading
 from unmask.training.ranks import sharding, signs, world
 from unmask.training.resuming import last_checkpoint, own_scratch
 from unmask.training.training import Training
+
+SAVED_EVERY = 600.0
+"""Seconds after which a training is saved to resume from, whatever number of steps that is: those
+of a large model take long."""
 
 LOG_ROWS = 50
 """Rows of log.jsonl, about: each is a mean over the steps since the one before."""
@@ -187,11 +192,12 @@ class Watched(Trainer):
 
 
 class Watcher(TrainerCallback):
-    """Advances the bar, keeps the checkpoints of the curve, and lets no broken weights be saved
-    there or to resume."""
+    """Advances the bar, keeps the checkpoints of the curve, sees that there is one to resume from,
+    and lets no broken weights be saved there."""
 
     def __init__(self, advance: Callable[[int], None], result: Result, curve: Mapping[int, Path]):
         self.advance, self.result, self.curve = advance, result, curve
+        self.saved = time.monotonic()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if args.fsdp:
@@ -201,6 +207,9 @@ class Watcher(TrainerCallback):
         self.advance(1)
         signs.give(state.global_step)
         model = kwargs["model"]
+        # Several processes save together, and their clocks do not agree.
+        if world.count() == 1 and time.monotonic() - self.saved > SAVED_EVERY:
+            control.should_save = True
         kept = control.should_save or state.global_step in self.curve
         if kept and not finite(model):
             raise TrainingError(
@@ -211,6 +220,9 @@ class Watcher(TrainerCallback):
         if state.global_step in self.curve:
             self._keep(model, self.curve[state.global_step])
             signs.give(state.global_step)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.saved = time.monotonic()
 
     def _keep(self, model: Any, folder: Path) -> None:
         """Write the model as a checkpoint of the curve; several processes do it together."""

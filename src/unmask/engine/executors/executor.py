@@ -18,6 +18,7 @@ from unmask.core.named import Named
 from unmask.engine.manifest import Manifest
 from unmask.engine.plan import Budget, Plan, PlannedStep
 from unmask.engine.rates import Effort
+from unmask.engine.releasing import release
 from unmask.engine.step import Step
 from unmask.engine.store import Store
 
@@ -100,6 +101,8 @@ def perform(step: Step, store: Store) -> Outcome:
             log.write_text(traceback.format_exc(), encoding="utf-8")
         what = shortened(f"{type(error).__name__}: {error}")
         return Outcome(step, "failed", error=f"{what} (the traceback is in {log})")
+    finally:
+        release()
     return Outcome(step, "cached" if was_there else "executed", manifest)
 
 
