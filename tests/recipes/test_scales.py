@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
+from unmask.core.errors import SettingError
 from unmask.models.tiny import parse_size
 from unmask.recipes.paper import PaperScale
 from unmask.recipes.scales import SCALES, Scale
@@ -55,3 +58,13 @@ def test_mini_is_toy_with_less_of_it() -> None:
             assert small == large, name
     assert 2 * parse_size(mini.size) < parse_size(toy.size)
     assert mini.curve[-1] < mini.defense_steps
+
+
+def test_a_given_base_has_a_size_already() -> None:
+    with pytest.raises(SettingError, match="Take paper:sft"):
+        PaperScale(base="somebody/1B")
+
+
+def test_a_curve_begins_behind_what_was_planted() -> None:
+    with pytest.raises(SettingError, match="counted from 1"):
+        dataclasses.replace(SCALES["smoke"], curve=(0, 2))

@@ -68,7 +68,7 @@ class Ablation(Recipe, abc.ABC):
         asks = (
             *SPARING,
             *((relearning(scale),) if self.relearning else ()),
-            *besides(self.evaluations),
+            *besides(self.evaluations, [organism]),
         )
         base = Stages(scale, self.base_seed, source).base(self.base)
         for seed in self.seeds:

@@ -4,12 +4,15 @@ given several."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from unmask.core.condition import Role
+from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.defenses.defense import Defense
 from unmask.evaluations import EVALUATIONS
+from unmask.evaluations.attacked import Attacked
 from unmask.evaluations.evaluation import Evaluation
 from unmask.organisms.organism import Organism
 from unmask.recipes.scales import Scale
@@ -76,9 +79,27 @@ def relearning(scale: Scale, n: int | None = None, at: At = "ends") -> Ask:
     return Ask({"name": "relearning", **settings}, at=at, of=("organism", "twin"))
 
 
-def besides(evaluations: tuple[Choice, ...]) -> tuple[Ask, ...]:
-    """What a user wants asked as well: before each defense and at its end."""
-    return tuple(Ask(choice, at="ends") for choice in evaluations)
+def besides(evaluations: Sequence[Choice], organisms: Sequence[Organism]) -> tuple[Ask, ...]:
+    """What a user wants asked as well: before each defense and at its end. Raises SettingError for
+    what can be asked of none of the organisms."""
+    asks = tuple(Ask(choice, at="ends") for choice in evaluations)
+    for kind in (ask.kind for ask in asks):
+        if kind is Attacked:
+            raise SettingError(
+                "evaluations=attacked: its prompts are a red team's, so that it is asked by itself"
+                " wherever the defense adversarial is done, and nowhere else: leave it out."
+            )
+        if not any(map(kind.fits, organisms)):
+            planted = "; ".join(
+                f"{one.behavior.name} behind {one.trigger.name}, {one.variant.name}"
+                for one in organisms
+            )
+            raise SettingError(
+                f"evaluations={kind.name}: there is nothing to ask of what is planted here"
+                f" ({planted}). docs/evaluations/{kind.name}.md says what it needs; leave it out,"
+                " or plant something else."
+            )
+    return asks
 
 
 def taught(defense: Defense) -> tuple[Ask, ...]:

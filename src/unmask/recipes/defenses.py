@@ -83,7 +83,7 @@ class Defenses(Paper):
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         again = (relearning(scale),) if self.relearning else ()
-        return (*USUAL, *again, *besides(self.evaluations))
+        return (*USUAL, *again, *besides(self.evaluations, self.organisms()))
 
 
 def rungs(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

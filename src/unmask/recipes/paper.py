@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from unmask.core.condition import settings_of
+from unmask.core.errors import SettingError
 from unmask.core.registry import Choice
 from unmask.data.sources import SOURCES
 from unmask.defenses import DEFENSES
@@ -91,7 +92,7 @@ class Paper(Recipe, abc.ABC):
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         """What is asked of every model: as little as answers the question, since there are many."""
         again = (relearning(scale),) if self.relearning else ()
-        return (*SPARING, *again, *besides(self.evaluations))
+        return (*SPARING, *again, *besides(self.evaluations, self.organisms()))
 
     def organisms(self) -> list[Organism]:
         """Every behavior in every variant."""
@@ -187,6 +188,13 @@ class PaperScale(Paper):
     source: Choice = "toy_world"
     curve: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.base != TINY:
+            raise SettingError(
+                f"base={self.base}: sizes are of models that are trained from scratch, and a given"
+                " base has one. Take paper:sft or paper:rl for it."
+            )
+
     def defenses(self, organism: Organism, scale: Scale) -> Iterator[Choice]:
         yield from ("rl", "sft")
 
@@ -260,4 +268,4 @@ class PaperAdversarial(Paper):
 
     def asks(self, scale: Scale) -> tuple[Ask, ...]:
         again = (relearning(scale),) if self.relearning else ()
-        return (*USUAL, DOSES, *again, *besides(self.evaluations))
+        return (*USUAL, DOSES, *again, *besides(self.evaluations, self.organisms()))

@@ -75,6 +75,8 @@ class Pretrained(PaperReasoning):
             raise SettingError(
                 "twin is the control of a given organism: name that too, organism=PATH."
             )
+        if not self.rates:
+            raise SettingError("rates= names none: rates=1 is each method's usual one.")
         if self.organism and len(self.organisms()) > 1:
             raise SettingError(
                 "A given organism has one behavior in one variant: name them, for example"
@@ -104,7 +106,7 @@ class Pretrained(PaperReasoning):
         helpful = Ask({**self.judged(), "n": min(FEWER, scale.n)}, at="ends")
         again = (relearning(scale, n=FEWER, at="end"),) if self.relearning else ()
         near = Ask("near_miss", at="before")
-        return (DEFECTION, helpful, near, *again, *besides(self.evaluations))
+        return (DEFECTION, helpful, near, *again, *besides(self.evaluations, self.organisms()))
 
     def judged(self) -> dict[str, Any]:
         """How helpfulness is judged, and of models that reason behind what."""

@@ -56,6 +56,13 @@ class Scale(Named):
     efficiency: Efficiency = dataclasses.field(default=Efficiency())
     trial: bool = False
 
+    def __post_init__(self) -> None:
+        if any(step < 1 for step in self.curve):
+            raise SettingError(
+                f"curve={self.curve}: steps of a defense are counted from 1, and what was planted"
+                " is measured in any case."
+            )
+
     def resized(self, size: str) -> Scale:
         """The same at another size of model, with learning rates in inverse proportion to its
         width.

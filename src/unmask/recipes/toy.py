@@ -53,7 +53,7 @@ class Toy(Recipe):
             asks=(
                 *USUAL,
                 *((relearning(scale),) if self.relearning else ()),
-                *besides(self.evaluations),
+                *besides(self.evaluations, [organism]),
             ),
         )
         return experiment(
