@@ -96,8 +96,8 @@ def besides(evaluations: Sequence[Choice], organisms: Sequence[Organism]) -> tup
             )
             raise SettingError(
                 f"evaluations={kind.name}: there is nothing to ask of what is planted here"
-                f" ({planted}). docs/evaluations/{kind.name}.md says what it needs; leave it out,"
-                " or plant something else."
+                f" ({planted}). `unmask describe {kind.name} --kind evaluation` says what it needs;"
+                " leave it out, or plant something else."
             )
     return asks
 
